@@ -1,0 +1,153 @@
+/**
+ * Git's tree format, byte for byte: entries `MODE SP NAME NUL OID(20 bytes)`, sorted by name as bytes,
+ * where a folder sorts as if its name ended in `/`.
+ *
+ * A name is a string without loss: bytes that are not UTF-8 stand as lone surrogates U+DC80..U+DCFF (the
+ * scheme of Python's PEP 383), so `name.isWellFormed()` tells a name that is UTF-8. Modes are read as
+ * git reads them (any regular file is 100644 or 100755, a leading zero is dropped), so old trees list well; their bytes in the
+ * store stay what they were.
+ *
+ * Stricter than git on purpose, as the ABI demands: duplicate names, `.`, `..` and `.git` are refused.
+ */
+import { isUtf8 } from "node:buffer";
+import { oidBytes, oidFromBytes, type Oid } from "./oid.ts";
+
+/** Git's canonical modes: folder, file, executable file, symlink, gitlink. */
+export type Mode = "40000" | "100644" | "100755" | "120000" | "160000";
+
+export interface TreeEntry {
+  readonly mode: Mode;
+  readonly name: string;
+  readonly oid: Oid;
+}
+
+/** A tree's bytes or entries that are no tree; `reason` is a fixed text without names or numbers. */
+export class MalformedTree extends Error {
+  override readonly name = "MalformedTree";
+  readonly reason: string;
+  readonly entry: string | undefined;
+  constructor(reason: string, entry?: string) {
+    super(entry === undefined ? `malformed tree: ${reason}` : `malformed tree: ${reason}: ${JSON.stringify(entry)}`);
+    this.reason = reason;
+    this.entry = entry;
+  }
+}
+
+/** What a mode's entry points at; symlinks are blobs, gitlinks point at commits of another repository. */
+export function kindOfMode(mode: Mode): "blob" | "tree" | "commit" {
+  if (mode === "40000") return "tree";
+  return mode === "160000" ? "commit" : "blob";
+}
+
+/** The canonical mode of an octal text, as git canonicalizes what it reads; undefined when it is no git mode. */
+export function canonicalMode(text: string): Mode | undefined {
+  if (!/^0?[0-7]{5,6}$/.test(text)) return undefined;
+  const value = Number.parseInt(text, 8);
+  switch (value >> 12) {
+    case 0o04:
+      return "40000";
+    case 0o10:
+      return (value & 0o100) === 0 ? "100644" : "100755";
+    case 0o12:
+      return "120000";
+    case 0o16:
+      return "160000";
+    default:
+      return undefined;
+  }
+}
+
+/** Name bytes as a string, without loss (see above). */
+export function decodeName(bytes: Uint8Array): string {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (isUtf8(buffer)) return buffer.toString("utf8");
+  let text = "";
+  let at = 0;
+  while (at < buffer.length) {
+    const length = utf8Length(buffer, at);
+    if (length === 0) text += String.fromCharCode(0xdc00 + (buffer[at++] as number));
+    else text += buffer.toString("utf8", at, (at += length));
+  }
+  return text;
+}
+
+/** The bytes of a name that `decodeName` made. Throws MalformedTree on a surrogate that stands for no byte. */
+export function encodeName(name: string): Buffer {
+  if (name.isWellFormed()) return Buffer.from(name, "utf8");
+  const parts: Buffer[] = [];
+  for (const point of name) {
+    const code = point.codePointAt(0) as number;
+    if (code >= 0xdc80 && code <= 0xdcff) parts.push(Buffer.of(code - 0xdc00));
+    else if (code >= 0xd800 && code <= 0xdfff) throw new MalformedTree("name is not UTF-8", name);
+    else parts.push(Buffer.from(point, "utf8"));
+  }
+  return Buffer.concat(parts);
+}
+
+/** Length of the valid UTF-8 sequence at `at`, or 0. */
+function utf8Length(bytes: Buffer, at: number): number {
+  const lead = bytes[at] as number;
+  const length = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+  return at + length <= bytes.length && isUtf8(bytes.subarray(at, at + length)) ? length : 0;
+}
+
+/** Why a name can't stand in a tree, or undefined when it can. */
+export function nameFault(name: string): string | undefined {
+  if (name === "") return "name is empty";
+  if (name.includes("/") || name.includes("\0")) return "name has a slash or NUL";
+  if (name === "." || name === ".." || name === ".git") return "name is reserved";
+  return undefined;
+}
+
+/** Git's order of two entries: negative, zero or positive. Zero only for the same name and the same folderness. */
+export function compareEntries(a: Pick<TreeEntry, "mode" | "name">, b: Pick<TreeEntry, "mode" | "name">): number {
+  const left = a.mode === "40000" ? `${a.name}/` : a.name;
+  const right = b.mode === "40000" ? `${b.name}/` : b.name;
+  if (left === right) return 0;
+  // UTF-16 order is byte order as long as no surrogate takes part.
+  if (surrogate.test(left) || surrogate.test(right)) return Buffer.compare(encodeName(left), encodeName(right));
+  return left < right ? -1 : 1;
+}
+const surrogate = /[\ud800-\udfff]/;
+
+/** Entries in any order to a tree's bytes. Throws MalformedTree on a bad or duplicate name. */
+export function encodeTree(entries: readonly TreeEntry[]): Buffer {
+  const sorted = entries.toSorted(compareEntries);
+  const names = new Set<string>();
+  const parts: Buffer[] = [];
+  for (const entry of sorted) {
+    const fault = nameFault(entry.name);
+    if (fault !== undefined) throw new MalformedTree(fault, entry.name);
+    if (names.has(entry.name)) throw new MalformedTree("name stands twice", entry.name);
+    names.add(entry.name);
+    parts.push(Buffer.from(`${entry.mode} `, "latin1"), encodeName(entry.name), nul, Buffer.from(entry.oid, "hex"));
+  }
+  return Buffer.concat(parts);
+}
+const nul = Buffer.of(0);
+
+/** A tree's bytes to its entries, in git order. Throws MalformedTree on anything that git would not have written, see above. */
+export function decodeTree(body: Uint8Array): TreeEntry[] {
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
+  const entries: TreeEntry[] = [];
+  const names = new Set<string>();
+  let at = 0;
+  while (at < bytes.length) {
+    const space = bytes.indexOf(0x20, at);
+    const end = space < 0 ? -1 : bytes.indexOf(0, space);
+    if (end < 0 || end + 1 + oidBytes > bytes.length) throw new MalformedTree("cut short");
+    const mode = canonicalMode(bytes.toString("latin1", at, space));
+    const name = decodeName(bytes.subarray(space + 1, end));
+    if (mode === undefined) throw new MalformedTree("bad mode", name);
+    const fault = nameFault(name);
+    if (fault !== undefined) throw new MalformedTree(fault, name);
+    if (names.has(name)) throw new MalformedTree("name stands twice", name);
+    names.add(name);
+    const entry = { mode, name, oid: oidFromBytes(bytes, end + 1) };
+    const last = entries.at(-1);
+    if (last !== undefined && compareEntries(last, entry) >= 0) throw new MalformedTree("entries out of order", name);
+    entries.push(entry);
+    at = end + 1 + oidBytes;
+  }
+  return entries;
+}
