@@ -1,0 +1,96 @@
+/**
+ * Memory that an executor writes and the engine's thread reads while a guest runs and no message can come: how many frames have started or ended (at
+ * a runaway guest this stands still), how many jobs were executed, what is on the stack, and whether the run is cancelled.
+ *
+ * Layout: u32 turns, u32 executed, u32 depth, u32 cancelled; then 256 bytes for each level of the stack: request (20), image (20), length of the args tree (u16 LE;
+ * 0 when it does not fit), the args tree's bytes. They are here in full because what the executor has not committed dies with it.
+ * One thread writes each word, and a torn reading is of no consequence: it is shown to a person, or read again.
+ */
+import type { Request } from "../abi/request.ts";
+import { oidBytes, oidFromBytes, type Oid } from "../store/oid.ts";
+
+const words = { turns: 0, executed: 1, depth: 2, cancelled: 3 } as const;
+const headBytes = 16;
+const levelBytes = 256;
+const argsAt = 2 * oidBytes + 2;
+/** Levels that are shown; deeper ones are counted, not named. */
+const levelsMax = 64;
+
+/** A frame as the board shows it. */
+export interface ShownFrame {
+  readonly request: Oid;
+  readonly image: Oid;
+  /** Bytes of the args tree; empty when they were too long to show. */
+  readonly args: Uint8Array;
+}
+
+export class StatusBoard {
+  readonly shared: SharedArrayBuffer;
+  readonly #words: Uint32Array;
+  readonly #bytes: Buffer;
+
+  constructor(shared = new SharedArrayBuffer(headBytes + levelsMax * levelBytes)) {
+    this.shared = shared;
+    this.#words = new Uint32Array(shared, 0, headBytes / 4);
+    this.#bytes = Buffer.from(shared);
+  }
+
+  /** A frame of `request` starts at this depth. */
+  enter(depth: number, request: Request, args: Uint8Array): void {
+    if (depth < levelsMax) {
+      const at = headBytes + depth * levelBytes;
+      this.#bytes.write(request.oid, at, "hex");
+      this.#bytes.write(request.image, at + oidBytes, "hex");
+      const shown = args.length <= levelBytes - argsAt ? args.length : 0;
+      this.#bytes.writeUInt16LE(shown, at + argsAt - 2);
+      if (shown > 0) this.#bytes.set(args, at + argsAt);
+    }
+    this.#words[words.depth] = depth + 1;
+    this.#bump(words.turns);
+  }
+
+  /** The frame at this depth is gone. */
+  leave(depth: number): void {
+    this.#words[words.depth] = depth;
+    this.#bump(words.turns);
+  }
+
+  countExecuted(): void {
+    this.#bump(words.executed);
+  }
+
+  #bump(word: number): void {
+    this.#words[word] = (this.#words[word] as number) + 1;
+  }
+
+  /** Changes whenever a frame starts or ends. */
+  get turns(): number {
+    return Atomics.load(this.#words, words.turns);
+  }
+
+  get executed(): number {
+    return Atomics.load(this.#words, words.executed);
+  }
+
+  /** Frames on the stack, outermost first, as far as they are shown. */
+  stack(): ShownFrame[] {
+    const depth = Math.min(Atomics.load(this.#words, words.depth), levelsMax);
+    return Array.from({ length: depth }, (_, level) => {
+      const at = headBytes + level * levelBytes;
+      const length = this.#bytes.readUInt16LE(at + argsAt - 2);
+      return {
+        request: oidFromBytes(this.#bytes, at),
+        image: oidFromBytes(this.#bytes, at + oidBytes),
+        args: Uint8Array.from(this.#bytes.subarray(at + argsAt, at + argsAt + length)),
+      };
+    });
+  }
+
+  get cancelled(): boolean {
+    return Atomics.load(this.#words, words.cancelled) !== 0;
+  }
+
+  set cancelled(value: boolean) {
+    Atomics.store(this.#words, words.cancelled, value ? 1 : 0);
+  }
+}

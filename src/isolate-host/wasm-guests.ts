@@ -1,0 +1,183 @@
+/**
+ * Runs wasm guests (`coppice-wasm/1`), each execution in a fresh instance, on the thread that asks. The sandbox is WebAssembly's.
+ *
+ * Unwinding: a call that can't be answered notes why and raises a real trap in a tiny module of its own. A JavaScript exception would not do: a guest's
+ * `catch_all` swallows one, but no trap. From then on the frame is poisoned, every further call traps, and what the guest returned is not looked at.
+ */
+import { parseCall } from "../abi/call.ts";
+import { errorAnswer } from "../abi/answer.ts";
+import { errorTexts, failureTexts } from "../abi/error-texts.ts";
+import { NonAnswerError } from "../abi/non-answer.ts";
+import { resolveImage, wasmMarker } from "../abi/worker.ts";
+import type { FrameEnd, Guests, Job } from "../scheduler/settle.ts";
+import { HotMap } from "../store/hot-map.ts";
+import type { Oid } from "../store/oid.ts";
+import type { Outcome } from "../store/outcome.ts";
+import { decodeTree } from "../store/tree.ts";
+import { Frame, GuestFailed, Unwind, type FrameHost } from "./frame.ts";
+import { UnfitModule, fitModule } from "./wasm-module.ts";
+import { wasiFunctions, wasiImports, wasiModule } from "./wasi.ts";
+
+/** Memory of a guest: 256 MiB. Part of what `coppice-wasm/1` means. */
+export const guestPagesMax = 4096;
+/** Compiled modules that are kept. */
+const modulesMax = 256;
+
+const abiModule = "caos_abi_v1";
+const offered = new Map([[`${abiModule}.call`, "ii:i"], [`${abiModule}.read`, "i:"], ...wasiFunctions]);
+
+/** `(module (func (export "trap") unreachable))` */
+const trapModule = Uint8Array.of(
+  0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0, 7, 8, 1, 4, 0x74, 0x72, 0x61, 0x70, 0, 0, 10, 5, 1, 3, 0, 0, 11,
+);
+
+interface Live {
+  readonly frame: Frame;
+  memory: WebAssembly.Memory | undefined;
+  answer: Buffer;
+  /** Why the frame is poisoned; kept for whoever started it, however the guest ends. */
+  poison: { readonly cause: unknown } | undefined;
+}
+
+/** A compiled module, or why it is none. */
+type Prepared = { readonly module: WebAssembly.Module } | { readonly outcome: Outcome; readonly detail: string };
+
+export class WasmGuests implements Guests {
+  readonly #host: FrameHost;
+  readonly #modules = new HotMap<Oid, Prepared>(modulesMax);
+  readonly #imports: Record<string, Record<string, unknown>>;
+  readonly #trap: () => never;
+  /** Innermost last. */
+  readonly #live: Live[] = [];
+
+  constructor(host: FrameHost) {
+    this.#host = host;
+    this.#trap = new WebAssembly.Instance(new WebAssembly.Module(trapModule), {}).exports["trap"] as () => never;
+    this.#imports = {
+      [abiModule]: {
+        call: (at: number, length: number) => this.#enter((live) => this.#call(live, at >>> 0, length >>> 0)),
+        read: (at: number) => {
+          this.#enter((live) => {
+            const memory = live.memory?.buffer;
+            const start = at >>> 0;
+            if (memory !== undefined && start + live.answer.length <= memory.byteLength) {
+              new Uint8Array(memory, start, live.answer.length).set(live.answer);
+            }
+            return 0;
+          });
+        },
+      },
+      [wasiModule]: wasiImports((serve) => this.#enter(serve)),
+    };
+  }
+
+  memoryBytes(): number {
+    return this.#live.reduce((sum, { memory }) => sum + (memory?.buffer.byteLength ?? 0), 0);
+  }
+
+  execute(job: Job): FrameEnd {
+    const frame = new Frame(this.#host, job);
+    const prepared = this.#prepare(job);
+    if ("outcome" in prepared) return this.#completed(frame, prepared.outcome, prepared.detail);
+    const live: Live = { frame, memory: undefined, answer: Buffer.alloc(0), poison: undefined };
+    this.#live.push(live);
+    try {
+      runGuest(live, prepared.module, this.#imports);
+      if (live.poison === undefined) return this.#completed(frame, frame.finish(), undefined);
+      throw live.poison.cause;
+    } catch (error) {
+      return this.#end(live, live.poison === undefined ? error : live.poison.cause);
+    } finally {
+      this.#live.pop();
+    }
+  }
+
+  /** What a thrown thing means for the frame. What is no guest's doing goes on up. */
+  #end({ frame }: Live, error: unknown): FrameEnd {
+    if (error instanceof Unwind) return { how: "missed" };
+    if (error instanceof GuestFailed) return this.#completed(frame, error.failure, undefined);
+    if (error instanceof WebAssembly.RuntimeError) {
+      return this.#completed(frame, frame.fail("trap", failureTexts.trapped), this.#describe(frame, error));
+    }
+    if (error instanceof WebAssembly.Exception) {
+      return this.#completed(frame, frame.fail("trap", failureTexts.threw), `an exception left ${this.#workerName(frame)}`);
+    }
+    if (error instanceof RangeError && /call stack/.test(error.message)) return { how: "needs-empty-stack" };
+    if (error instanceof RangeError && /memory/i.test(error.message)) {
+      throw new NonAnswerError({ kind: "host", message: `no memory for a guest: ${error.message}` }, error);
+    }
+    throw error;
+  }
+
+  #completed(frame: Frame, outcome: Outcome, detail: string | undefined): FrameEnd {
+    if (frame.log.length > 0) this.#host.onLog(frame.job, frame.log);
+    return { how: "completed", memo: { outcome, detail, fuel: 0, reads: [...frame.reads] } };
+  }
+
+  /** For people: V8's words, the function where the name section has one, and the worker. */
+  #describe(frame: Frame, error: Error): string {
+    const at = /at (?:(\S+) \()?wasm:\/\/wasm\/[^)\s]*?:wasm-function\[(\d+)\]/.exec(error.stack ?? "");
+    const place = at === null ? "" : ` in ${at[1] === undefined ? `function ${at[2]}` : `function ${at[1]}`}`;
+    return `${error.message}${place} of ${this.#workerName(frame)}`;
+  }
+
+  #workerName(frame: Frame): string {
+    const { image, std } = frame.job.request;
+    const library = std === undefined ? [] : decodeTree(this.#host.objects.get(std).body);
+    return library.find((entry) => entry.oid === image)?.name ?? `worker ${image}`;
+  }
+
+  #prepare(job: Job): Prepared {
+    const image = job.request.image;
+    const known = this.#modules.get(image);
+    if (known !== undefined) return known;
+    const found = resolveImage(this.#host.objects, image, undefined);
+    if ("error" in found || found.bound.size > 0) {
+      return { outcome: { kind: "failed", code: "module", message: errorTexts.notAWorker }, detail: `${image} is no runtime node` };
+    }
+    if (found.node.marker !== wasmMarker) {
+      throw new NonAnswerError({ kind: "host", message: `worker ${image} wants the runtime ${JSON.stringify(found.node.marker)}, which this version does not have` });
+    }
+    const prepared = prepareModule(this.#host.objects.get(found.node.module).body);
+    this.#modules.set(image, prepared);
+    return prepared;
+  }
+
+  /** Runs a call for the innermost frame. Whatever it throws poisons the frame and becomes a trap. */
+  #enter(serve: (live: Live) => number): number {
+    const live = this.#live.at(-1) as Live;
+    if (live.poison !== undefined) return this.#trap();
+    try {
+      return serve(live);
+    } catch (cause) {
+      live.poison = { cause };
+      return this.#trap();
+    }
+  }
+
+  #call(live: Live, at: number, length: number): number {
+    const memory = live.memory?.buffer;
+    live.answer =
+      memory === undefined || at + length > memory.byteLength
+        ? errorAnswer(errorTexts.outOfMemory)
+        : live.frame.serve(parseCall(new Uint8Array(memory, at, length)));
+    return live.answer.length;
+  }
+}
+
+/** Checks, bounds and compiles a module: what `coppice worker add` asks before a run does. */
+export function prepareModule(bytes: Uint8Array): Prepared {
+  try {
+    return { module: new WebAssembly.Module(fitModule(bytes, offered, guestPagesMax)) };
+  } catch (error) {
+    const fault = error instanceof UnfitModule ? error.fault : error instanceof WebAssembly.CompileError ? "notWasm" : undefined;
+    if (fault === undefined) throw error;
+    return { outcome: { kind: "failed", code: "module", message: failureTexts[fault] }, detail: (error as Error).message };
+  }
+}
+
+function runGuest(live: Live, module: WebAssembly.Module, imports: Record<string, Record<string, unknown>>): void {
+  const { exports } = new WebAssembly.Instance(module, imports);
+  live.memory = exports["memory"] as WebAssembly.Memory;
+  (exports["caos_run"] as () => unknown)();
+}

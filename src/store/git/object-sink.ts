@@ -1,0 +1,19 @@
+/**
+ * Where imported objects go; the store implements it, and tests keep a Map.
+ */
+import type { ObjectKind } from "../object.ts";
+import type { Oid } from "../oid.ts";
+
+export interface ObjectSink {
+  /** Kind of an object that the store has, or undefined. A tree that is here has all that it reaches (gitlinks excepted). */
+  kindOf(name: Oid): ObjectKind | undefined;
+  /** Takes an object whose name was already checked against its bytes. Children are put before the tree that names them. */
+  putChecked(name: Oid, kind: ObjectKind, body: Uint8Array): void;
+}
+
+/** What an import put; what was there already is not counted. */
+export interface ImportCounts {
+  readonly objects: number;
+  /** The bodies' bytes. */
+  readonly bytes: number;
+}
