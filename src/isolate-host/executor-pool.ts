@@ -114,7 +114,9 @@ export class ExecutorPool implements Runner {
     worker.on("exit", (code) => {
       if (this.#worker !== worker) return;
       this.#worker = undefined;
-      this.#finish((running) => running.settle(endedBy({ kind: "host", message: `an executor ended with code ${code}` })));
+      this.#finish((running) =>
+        running.settle(endedBy({ kind: "host", message: `an executor ended with code ${code}` })),
+      );
     });
     return worker;
   }

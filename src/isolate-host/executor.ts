@@ -8,7 +8,16 @@ import { NonAnswerError, type NonAnswer } from "../abi/non-answer.ts";
 import type { Dispatch, LogLine, Report } from "../scheduler/runner.ts";
 import { Settler, type Job } from "../scheduler/settle.ts";
 import { TraceBuffer } from "../scheduler/trace.ts";
-import { CorruptObject, MissingObject, OversizeObject, QuarantinedMemo, StaleStore, StoreFailure, openStore, type Store } from "../store/store.ts";
+import {
+  CorruptObject,
+  MissingObject,
+  OversizeObject,
+  QuarantinedMemo,
+  StaleStore,
+  StoreFailure,
+  openStore,
+  type Store,
+} from "../store/store.ts";
 import type { ExecutorStart, FromExecutor, ToExecutor } from "./message.ts";
 import { StatusBoard } from "./status-board.ts";
 import { WasmGuests } from "./wasm-guests.ts";
@@ -94,7 +103,9 @@ function asNonAnswer(work: () => void): NonAnswer | undefined {
     if (error instanceof NonAnswerError) return error.answer;
     if (error instanceof MissingObject) return { kind: "missing", oid: error.oid };
     if (error instanceof QuarantinedMemo) return { kind: "quarantine", request: error.request };
-    const isHost = [StoreFailure, CorruptObject, StaleStore, OversizeObject, MalformedRequest].some((each) => error instanceof each);
+    const isHost = [StoreFailure, CorruptObject, StaleStore, OversizeObject, MalformedRequest].some(
+      (each) => error instanceof each,
+    );
     if (isHost) return { kind: "host", message: (error as Error).message };
     throw error;
   }

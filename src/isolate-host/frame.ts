@@ -2,7 +2,16 @@
  * A frame: one execution of a guest, whatever runs it. It serves the guest's calls against the store and the settler, and notes what
  * the memo needs (objects read, result, last line). Absence is never an answer: a missing object throws through the frame.
  */
-import { blobAnswer, emptyAnswer, errorAnswer, hashAnswer, jobAnswer, outcomeAnswer, outcomesAnswer, treeAnswer } from "../abi/answer.ts";
+import {
+  blobAnswer,
+  emptyAnswer,
+  errorAnswer,
+  hashAnswer,
+  jobAnswer,
+  outcomeAnswer,
+  outcomesAnswer,
+  treeAnswer,
+} from "../abi/answer.ts";
 import type { GuestCall, NestedCall } from "../abi/call.ts";
 import { errorTexts, failureTexts, type ErrorText } from "../abi/error-texts.ts";
 import type { Objects } from "../abi/objects.ts";

@@ -11,6 +11,4 @@ export interface ExecutorStart {
 
 export type ToExecutor = { readonly type: "dispatch"; readonly dispatch: Dispatch } | { readonly type: "close" };
 
-export type FromExecutor =
-  | { readonly type: "ready" }
-  | { readonly type: "report"; readonly report: Report };
+export type FromExecutor = { readonly type: "ready" } | { readonly type: "report"; readonly report: Report };

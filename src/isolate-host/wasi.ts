@@ -97,7 +97,8 @@ export function wasiImports(enter: (serve: (caller: WasiCaller) => number) => nu
     environ_get: () => errno.success,
     args_sizes_get: (count: number, bytes: number) => onMemory((view) => storeZeros(view, count, bytes)),
     environ_sizes_get: (count: number, bytes: number) => onMemory((view) => storeZeros(view, count, bytes)),
-    clock_res_get: (id: number, at: number) => onMemory((view) => (isClock(id) ? storeU64(view, at, resolutionNs) : errno.inval)),
+    clock_res_get: (id: number, at: number) =>
+      onMemory((view) => (isClock(id) ? storeU64(view, at, resolutionNs) : errno.inval)),
     clock_time_get: (id: number, _precision: bigint, at: number) =>
       onMemory((view, frame) => {
         if (!isClock(id)) return errno.inval;

@@ -28,7 +28,41 @@ const offered = new Map([[`${abiModule}.call`, "ii:i"], [`${abiModule}.read`, "i
 
 /** `(module (func (export "trap") unreachable))` */
 const trapModule = Uint8Array.of(
-  0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0, 7, 8, 1, 4, 0x74, 0x72, 0x61, 0x70, 0, 0, 10, 5, 1, 3, 0, 0, 11,
+  0,
+  0x61,
+  0x73,
+  0x6d,
+  1,
+  0,
+  0,
+  0,
+  1,
+  4,
+  1,
+  0x60,
+  0,
+  0,
+  3,
+  2,
+  1,
+  0,
+  7,
+  8,
+  1,
+  4,
+  0x74,
+  0x72,
+  0x61,
+  0x70,
+  0,
+  0,
+  10,
+  5,
+  1,
+  3,
+  0,
+  0,
+  11,
 );
 
 interface Live {
@@ -100,7 +134,11 @@ export class WasmGuests implements Guests {
       return this.#completed(frame, frame.fail("trap", failureTexts.trapped), this.#describe(frame, error));
     }
     if (error instanceof WebAssembly.Exception) {
-      return this.#completed(frame, frame.fail("trap", failureTexts.threw), `an exception left ${this.#workerName(frame)}`);
+      return this.#completed(
+        frame,
+        frame.fail("trap", failureTexts.threw),
+        `an exception left ${this.#workerName(frame)}`,
+      );
     }
     if (error instanceof RangeError && /call stack/.test(error.message)) return { how: "needs-empty-stack" };
     if (error instanceof RangeError && /memory/i.test(error.message)) {
@@ -133,10 +171,16 @@ export class WasmGuests implements Guests {
     if (known !== undefined) return known;
     const found = resolveImage(this.#host.objects, image, undefined);
     if ("error" in found || found.bound.size > 0) {
-      return { outcome: { kind: "failed", code: "module", message: errorTexts.notAWorker }, detail: `${image} is no runtime node` };
+      return {
+        outcome: { kind: "failed", code: "module", message: errorTexts.notAWorker },
+        detail: `${image} is no runtime node`,
+      };
     }
     if (found.node.marker !== wasmMarker) {
-      throw new NonAnswerError({ kind: "host", message: `worker ${image} wants the runtime ${JSON.stringify(found.node.marker)}, which this version does not have` });
+      throw new NonAnswerError({
+        kind: "host",
+        message: `worker ${image} wants the runtime ${JSON.stringify(found.node.marker)}, which this version does not have`,
+      });
     }
     const prepared = prepareModule(this.#host.objects.get(found.node.module).body);
     this.#modules.set(image, prepared);
@@ -170,9 +214,13 @@ export function prepareModule(bytes: Uint8Array): Prepared {
   try {
     return { module: new WebAssembly.Module(fitModule(bytes, offered, guestPagesMax)) };
   } catch (error) {
-    const fault = error instanceof UnfitModule ? error.fault : error instanceof WebAssembly.CompileError ? "notWasm" : undefined;
+    const fault =
+      error instanceof UnfitModule ? error.fault : error instanceof WebAssembly.CompileError ? "notWasm" : undefined;
     if (fault === undefined) throw error;
-    return { outcome: { kind: "failed", code: "module", message: failureTexts[fault] }, detail: (error as Error).message };
+    return {
+      outcome: { kind: "failed", code: "module", message: failureTexts[fault] },
+      detail: (error as Error).message,
+    };
   }
 }
 

@@ -29,7 +29,8 @@ const sectionsMax = 10_000;
 /** The module with its memory bounded. Throws UnfitModule. */
 export function fitModule(bytes: Uint8Array, offered: OfferedFunctions, pagesMax: number): Uint8Array {
   const reader = new Reader(bytes);
-  if (!magic.every((byte, at) => bytes[at] === byte)) throw new UnfitModule("notWasm", "it does not start as a WebAssembly module does");
+  if (!magic.every((byte, at) => bytes[at] === byte))
+    throw new UnfitModule("notWasm", "it does not start as a WebAssembly module does");
   reader.at = magic.length;
   const parts: Uint8Array[] = [bytes.subarray(0, magic.length)];
   let types: readonly string[] = [];
@@ -54,7 +55,10 @@ export function fitModule(bytes: Uint8Array, offered: OfferedFunctions, pagesMax
     reader.at = Math.max(end, body);
   }
   if (exported.get("memory") !== "memory" || exported.get("caos_run") !== ":") {
-    throw new UnfitModule("noEntry", "it does not export a memory `memory` and a function `caos_run` without parameters or results");
+    throw new UnfitModule(
+      "noEntry",
+      "it does not export a memory `memory` and a function `caos_run` without parameters or results",
+    );
   }
   return Buffer.concat(parts);
 }
@@ -85,15 +89,21 @@ function checkImports(reader: Reader, types: readonly string[], offered: Offered
     const name = `${reader.name()}.${reader.name()}`;
     const kind = reader.byte();
     const wanted = offered.get(name);
-    if (kind !== external.function || wanted === undefined) throw new UnfitModule("unknownImport", `it imports ${name}, which no guest can have`);
-    if (types[reader.u32()] !== wanted) throw new UnfitModule("unknownImport", `it imports ${name} with another type than the host's`);
+    if (kind !== external.function || wanted === undefined)
+      throw new UnfitModule("unknownImport", `it imports ${name}, which no guest can have`);
+    if (types[reader.u32()] !== wanted)
+      throw new UnfitModule("unknownImport", `it imports ${name} with another type than the host's`);
     imported.push(wanted);
   }
   return imported;
 }
 
 /** Exported functions by their type, memories as "memory". */
-function readExports(reader: Reader, functions: readonly (string | undefined)[], exported: Map<string, string | undefined>): void {
+function readExports(
+  reader: Reader,
+  functions: readonly (string | undefined)[],
+  exported: Map<string, string | undefined>,
+): void {
   for (let left = reader.u32(); left > 0; left--) {
     const name = reader.name();
     const kind = reader.byte();

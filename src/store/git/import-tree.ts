@@ -8,7 +8,7 @@
  * 40,000 objects in one pack: storage order against tree order is the design note's 1.3 times faster, since deltas find their bases
  * in the cache.
  */
-import { decodeTree, kindOfMode, MalformedTree } from "../tree.ts";
+import { decodeTree, kindOfMode, MalformedTree, type TreeEntry } from "../tree.ts";
 import type { GitObject, ObjectKind } from "../object.ts";
 import type { Oid } from "../oid.ts";
 import type { ImportCounts, ObjectSink } from "./object-sink.ts";
@@ -49,10 +49,16 @@ const waitingTreeBytesMax = 32 * 1024 * 1024;
 /** How often `onProgress` is called, in objects put. */
 const progressStep = 1000;
 
+/** Where an object stands, as a chain, since a path for each of 100,000 nested folders would be gigabytes. */
+interface Place {
+  readonly above: Place | undefined;
+  readonly name: string;
+}
+
+/** A tree whose subtrees are being walked. */
 interface Frame {
   readonly oid: Oid;
-  /** The entry's name below the frame before; paths are only put together for messages. */
-  readonly name: string;
+  readonly place: Place;
   readonly body: Uint8Array;
   readonly subtrees: readonly { readonly name: string; readonly oid: Oid }[];
   next: number;
@@ -65,8 +71,9 @@ export function importObjects(
   sink: ObjectSink,
   onProgress: (objects: number) => void = () => undefined,
 ): ImportCounts {
-  const blobs = new Map<Oid, string>();
+  const blobs = new Map<Oid, Place>();
   const trees = new Map<Oid, Uint8Array>();
+  const open: Frame[] = [];
   let treeBytes = 0;
   let objects = 0;
   let bytes = 0;
@@ -78,50 +85,43 @@ export function importObjects(
   };
   const flush = (): void => {
     for (const name of reader.inStorageOrder([...blobs.keys()])) {
-      put(name, "blob", readAs(reader, name, "blob", blobs.get(name) as string));
+      put(name, "blob", readAs(reader, name, "blob", blobs.get(name) as Place));
     }
     for (const [name, body] of trees) put(name, "tree", body);
     blobs.clear();
     trees.clear();
     treeBytes = 0;
   };
-  const wantBlob = (name: Oid, path: () => string): void => {
-    if (blobs.has(name) || isHere(sink, name, "blob", path)) return;
-    blobs.set(name, path());
+  const wantBlob = (name: Oid, place: Place): void => {
+    if (!blobs.has(name) && !isHere(sink, name, "blob", place)) blobs.set(name, place);
+  };
+  const enter = (name: Oid, place: Place): void => {
+    if (trees.has(name) || isHere(sink, name, "tree", place)) return;
+    const body = readAs(reader, name, "tree", place);
+    const subtrees: { name: string; oid: Oid }[] = [];
+    for (const child of entriesOf(name, body, place)) {
+      const kind = kindOfMode(child.mode);
+      if (kind === "tree") subtrees.push(child);
+      else if (kind === "blob") wantBlob(child.oid, { above: place, name: child.name });
+    }
+    open.push({ oid: name, place, body, subtrees, next: 0 });
+  };
+  const leave = (frame: Frame): void => {
+    trees.set(frame.oid, frame.body);
+    treeBytes += frame.body.length;
+    if (blobs.size + trees.size >= waitingObjectsMax || treeBytes >= waitingTreeBytesMax) flush();
   };
 
   for (const root of roots) {
-    if (root.kind === "blob") {
-      wantBlob(root.oid, () => root.path);
-      if (blobs.size >= waitingObjectsMax) flush();
-      continue;
-    }
-    const open: Frame[] = [];
-    const enter = (name: Oid, entry: string): void => {
-      const path = (): string => joinPath([...open.map((frame) => frame.name), entry]);
-      if (trees.has(name) || isHere(sink, name, "tree", path)) return;
-      const body = readAs(reader, name, "tree", path());
-      const subtrees: { name: string; oid: Oid }[] = [];
-      for (const child of entriesOf(name, body, path)) {
-        const kind = kindOfMode(child.mode);
-        if (kind === "tree") subtrees.push(child);
-        else if (kind === "blob") wantBlob(child.oid, () => joinPath([path(), child.name]));
-      }
-      open.push({ oid: name, name: entry, body, subtrees, next: 0 });
-    };
-    enter(root.oid, root.path);
+    const place = { above: undefined, name: root.path };
+    if (root.kind === "tree") enter(root.oid, place);
+    else wantBlob(root.oid, place);
     for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
       const child = top.subtrees[top.next++];
-      if (child !== undefined) {
-        enter(child.oid, child.name);
-        continue;
-      }
-      open.pop();
-      if (trees.has(top.oid)) continue;
-      trees.set(top.oid, top.body);
-      treeBytes += top.body.length;
-      if (blobs.size + trees.size >= waitingObjectsMax || treeBytes >= waitingTreeBytesMax) flush();
+      if (child === undefined) leave(open.pop() as Frame);
+      else enter(child.oid, { above: top.place, name: child.name });
     }
+    if (blobs.size >= waitingObjectsMax) flush();
   }
   flush();
   onProgress(objects);
@@ -138,31 +138,33 @@ export function importTree(
   return importObjects(reader, [{ kind: "tree", oid: tree, path: "" }], sink, onProgress);
 }
 
-function isHere(sink: ObjectSink, name: Oid, kind: "blob" | "tree", path: () => string): boolean {
+function isHere(sink: ObjectSink, name: Oid, kind: "blob" | "tree", place: Place): boolean {
   const here = sink.kindOf(name);
   if (here === undefined) return false;
-  if (here !== kind) throw new UnimportableObject(path(), name, `a ${kind} was expected and it is a ${here}`);
-  return true;
+  if (here === kind) return true;
+  throw new UnimportableObject(pathOf(place), name, `a ${kind} was expected and it is a ${here}`);
 }
 
-function readAs(reader: ObjectReader, name: Oid, kind: "blob" | "tree", path: string): Uint8Array {
+function readAs(reader: ObjectReader, name: Oid, kind: "blob" | "tree", place: Place): Uint8Array {
   const object = reader.read(name);
   if (object === undefined) {
-    throw new UnimportableObject(path, name, "the repository lacks it (is it a shallow or partial clone?)");
+    throw new UnimportableObject(pathOf(place), name, "the repository lacks it (is it a shallow or partial clone?)");
   }
   if (object.kind === kind) return object.body;
-  throw new UnimportableObject(path, name, `a ${kind} was expected and it is a ${object.kind}`);
+  throw new UnimportableObject(pathOf(place), name, `a ${kind} was expected and it is a ${object.kind}`);
 }
 
-function entriesOf(name: Oid, body: Uint8Array, path: () => string): ReturnType<typeof decodeTree> {
+function entriesOf(name: Oid, body: Uint8Array, place: Place): TreeEntry[] {
   try {
     return decodeTree(body);
   } catch (error) {
-    if (error instanceof MalformedTree) throw new UnimportableObject(path(), name, error.message, error);
+    if (error instanceof MalformedTree) throw new UnimportableObject(pathOf(place), name, error.message, error);
     throw error;
   }
 }
 
-function joinPath(parts: readonly string[]): string {
-  return parts.filter((part) => part !== "").join("/");
+function pathOf(place: Place): string {
+  const parts: string[] = [];
+  for (let at: Place | undefined = place; at !== undefined; at = at.above) if (at.name !== "") parts.push(at.name);
+  return parts.toReversed().join("/");
 }

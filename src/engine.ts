@@ -1,0 +1,335 @@
+/**
+ * The engine's front door: opens a store, wires the rooms, and offers what the command line and programs use.
+ *
+ * Units: times in milliseconds. Errors: NonAnswerError when a run has neither result nor failed outcome; UnknownWorker, MalformedArgs and the errors of
+ * importing (src/store/git) for input that can't be used; StoreFailure, MissingObject, CorruptObject from the store.
+ */
+import { putRequest, putSurroundings, readRequest, type Request } from "./abi/request.ts";
+import { NonAnswerError } from "./abi/non-answer.ts";
+import { bindArgs, putRuntimeNode, resolveImage, wasmMarker } from "./abi/worker.ts";
+import { failureDetail } from "./failure-origin.ts";
+import { foldedPath, workerName } from "./folded-path.ts";
+import { ExecutorPool } from "./isolate-host/executor-pool.ts";
+import type { ShownFrame } from "./isolate-host/status-board.ts";
+import { prepareModule } from "./isolate-host/wasm-guests.ts";
+import type { Counts, LogLine } from "./scheduler/runner.ts";
+import { Scheduler, type SettledRun } from "./scheduler/scheduler.ts";
+import { nestedFramesMax } from "./scheduler/settle.ts";
+import { decodeTrace, type TraceEvent } from "./scheduler/trace.ts";
+import { putStandardLibrary } from "./standard-library.ts";
+import { cidOf } from "./store/cid.ts";
+import type { GitObject } from "./store/object.ts";
+import { parseOid, type Oid } from "./store/oid.ts";
+import type { Outcome } from "./store/outcome.ts";
+import { QuarantinedMemo, openStore, type RunRecord, type Store, type StoreStats } from "./store/store.ts";
+import { decodeTree, encodeTree, kindOfMode, nameFault, type TreeEntry } from "./store/tree.ts";
+
+export { NonAnswerError, type NonAnswer } from "./abi/non-answer.ts";
+export { MalformedRequest } from "./abi/request.ts";
+export { NoStandardLibrary } from "./standard-library.ts";
+export { cidOf, oidOfCid } from "./store/cid.ts";
+export type { GitObject, ObjectKind } from "./store/object.ts";
+export { parseOid, type Oid } from "./store/oid.ts";
+export type { Failure, FailureCode, Memo, Outcome, Result } from "./store/outcome.ts";
+export {
+  CollidingObject,
+  CorruptObject,
+  MissingObject,
+  OversizeObject,
+  QuarantinedMemo,
+  StaleStore,
+  StoreFailure,
+  type RunRecord,
+  type StoreStats,
+} from "./store/store.ts";
+export type { Mode, TreeEntry } from "./store/tree.ts";
+export type { Counts, LogLine } from "./scheduler/runner.ts";
+export type { TraceEvent } from "./scheduler/trace.ts";
+
+/** Milliseconds that a guest may run on its own before it is taken for a runaway. */
+export const defaultWallClockMsMax = 60_000;
+
+export interface EngineOptions {
+  /** The store's file; made when it isn't there. */
+  readonly store: string;
+  /** A guest that runs longer than this, nested requests not counted, ends as a non-answer. Default: a minute. */
+  readonly wallClockMsMax?: number;
+  /** Frames that may be live at once on an executor, from 1; deeper ones suspend and replay. Results don't depend on it. Default: 64. */
+  readonly nestedFramesMax?: number;
+}
+
+/** An argument: text and bytes become blobs, an oid names an object that is in the store. */
+export type Arg = string | Uint8Array | { readonly oid: Oid };
+
+export interface RunOptions {
+  /** Text that separates cold runs from each other. Default: none. */
+  readonly salt?: string;
+  /** The standard library, a tree `{name: worker}` in the store. Default: the package's own. */
+  readonly std?: Oid;
+  /** Don't look up the memo of this very request: execute it, and compare. Default: false. */
+  readonly rerun?: boolean;
+  /** Ends the run as cancelled; what was computed is kept. */
+  readonly signal?: AbortSignal;
+  /** Hears what executed guests log, in order, once each execution has completed. */
+  readonly onLog?: (line: LogLine) => void;
+}
+
+export interface RunInput extends RunOptions {
+  /** A name in the standard library, or the oid of a worker in the store. */
+  readonly worker: string;
+  readonly args?: Readonly<Record<string, Arg>>;
+}
+
+export interface FoldInput extends RunOptions {
+  /** What is folded: a tree or blob in the store. */
+  readonly in: Oid;
+  /** The worker called at each node with `in` and `children`. */
+  readonly post: string;
+  /** The worker that chooses each node's children. Default: a tree's entries. */
+  readonly pre?: string;
+}
+
+export interface RunResult {
+  readonly request: Oid;
+  readonly outcome: Outcome;
+  /** The outcome's oid in multiformats' words; undefined for a failure. */
+  readonly cid: string | undefined;
+  /** On a failure, what the engine knows of its cause: for people, not part of the outcome. */
+  readonly detail: string | undefined;
+  readonly jobs: Counts;
+  readonly ms: number;
+}
+
+/** No worker of that name or oid. */
+export class UnknownWorker extends Error {
+  override readonly name = "UnknownWorker";
+  readonly worker: string;
+  readonly known: readonly string[];
+  constructor(worker: string, known: readonly string[], reason: string) {
+    super(`unknown worker ${JSON.stringify(worker)}: ${reason}; the standard ones are ${known.join(", ")}`);
+    this.worker = worker;
+    this.known = known;
+  }
+}
+
+/** Arguments from which no request can be formed. */
+export class MalformedArgs extends Error {
+  override readonly name = "MalformedArgs";
+}
+
+/** A file that is no worker. */
+export class UnfitWorker extends Error {
+  override readonly name = "UnfitWorker";
+}
+
+/** Opens the engine on a store. Throws StoreFailure or NoStandardLibrary. */
+export function openEngine(options: EngineOptions): Engine {
+  const store = openStore(options.store);
+  try {
+    return new Engine(store, options);
+  } catch (error) {
+    store.close();
+    throw error;
+  }
+}
+
+export class Engine {
+  readonly #store: Store;
+  readonly #pool: ExecutorPool;
+  readonly #scheduler: Scheduler;
+  readonly #library: Oid;
+
+  /** Use `openEngine`. */
+  constructor(store: Store, options: EngineOptions) {
+    this.#store = store;
+    this.#library = putStandardLibrary(store);
+    this.#pool = new ExecutorPool({
+      storePath: store.path,
+      wallClockMsMax: options.wallClockMsMax ?? defaultWallClockMsMax,
+      nestedFramesMax: options.nestedFramesMax ?? nestedFramesMax,
+      describeStack: (stack) => this.#describeStack(stack),
+    });
+    this.#scheduler = new Scheduler(this.#pool);
+  }
+
+  /** The tree of the standard library: names and workers. */
+  get std(): Oid {
+    return this.#library;
+  }
+
+  /** Jobs executed so far by this engine; for progress, and moving while a run is under way. */
+  get executed(): number {
+    return this.#pool.executed;
+  }
+
+  /** Runs a worker, or finds what it came to. Throws NonAnswerError, UnknownWorker, MalformedArgs. */
+  run(input: RunInput): Promise<RunResult> {
+    const args = this.#putArgs(input.args ?? {});
+    return this.#settle(this.#request(input.worker, args, input), input);
+  }
+
+  /** Folds an object: `post` is called at each node, after its children. Throws as `run` does. */
+  fold(input: FoldInput): Promise<RunResult> {
+    const std = input.std ?? this.#library;
+    const args: Record<string, Arg> = { in: { oid: input.in }, post: this.#imageText(input.post, std) };
+    if (input.pre !== undefined) args["pre"] = this.#imageText(input.pre, std);
+    return this.run({ ...input, worker: "fold-wasm", args });
+  }
+
+  /** Settles a request that is in the store already. */
+  settle(request: Oid, options: RunOptions = {}): Promise<RunResult> {
+    return this.#settle(readRequest(this.#store, request), options);
+  }
+
+  /** Stores a WebAssembly module as a worker and returns the worker's oid. Throws UnfitWorker. */
+  addWorker(module: Uint8Array): Oid {
+    const prepared = prepareModule(module);
+    if ("outcome" in prepared) throw new UnfitWorker(prepared.detail);
+    const worker = putRuntimeNode(this.#store, wasmMarker, this.#store.put("blob", module));
+    this.#store.flush();
+    return worker;
+  }
+
+  /** Stores a blob. */
+  putBlob(bytes: Uint8Array): Oid {
+    return this.#store.put("blob", bytes);
+  }
+
+  /** Stores a tree of objects that are in the store. Throws MalformedTree, MissingObject, or MalformedArgs for an entry of another kind than its mode says. */
+  putTree(entries: readonly TreeEntry[]): Oid {
+    for (const { mode, name, oid } of entries) {
+      const kind = kindOfMode(mode);
+      const found = kind === "commit" ? kind : (this.#store.kindOf(oid) ?? this.#store.get(oid).kind);
+      if (found !== kind)
+        throw new MalformedArgs(`entry ${JSON.stringify(name)} has mode ${mode}, but ${oid} is a ${found}`);
+    }
+    return this.#store.put("tree", encodeTree(entries));
+  }
+
+  /** The object of that name, checked. Throws MissingObject or CorruptObject. */
+  get(name: Oid): GitObject {
+    return this.#store.get(name);
+  }
+
+  /** The entries of a tree, in git order. Throws MalformedArgs when it is no tree. */
+  list(name: Oid): TreeEntry[] {
+    const { kind, body } = this.#store.get(name);
+    if (kind !== "tree") throw new MalformedArgs(`${name} is a ${kind}, not a tree`);
+    return decodeTree(body);
+  }
+
+  /** Drops what is remembered of a request; false when nothing was. */
+  forget(request: Oid): boolean {
+    return this.#store.forget(request);
+  }
+
+  stats(): StoreStats {
+    return this.#store.stats();
+  }
+
+  /** The newest run, and its trace in the order in which jobs ended. */
+  lastRun(): { readonly run: RunRecord; readonly events: readonly TraceEvent[] } | undefined {
+    const run = this.#store.lastRun();
+    return run === undefined ? undefined : { run, events: decodeTrace(this.#store.trace(run.id)) };
+  }
+
+  /** Cancels what runs, keeps what was computed, and closes the store. */
+  async close(): Promise<void> {
+    try {
+      await this.#pool.close();
+    } finally {
+      this.#store.close();
+    }
+  }
+
+  async #settle(request: Request, options: RunOptions): Promise<RunResult> {
+    const startedMs = performance.now();
+    const result = (outcome: Outcome, jobs: Counts): RunResult => ({
+      request: request.oid,
+      outcome,
+      cid: outcome.kind === "failed" ? undefined : cidOf(outcome.oid),
+      detail: outcome.kind === "failed" ? failureDetail(this.#store, request.oid) : undefined,
+      jobs,
+      ms: performance.now() - startedMs,
+    });
+    const known = options.rerun === true ? undefined : this.#remembered(request.oid);
+    if (known !== undefined) return result(known, { executed: 0, frames: 0, memoized: 1 });
+    const run = this.#store.beginRun(request.oid, Date.now());
+    // Executors have handles of their own on the store.
+    this.#store.flush();
+    const { rerun = false, signal, onLog } = options;
+    let settled: SettledRun | undefined;
+    let ending = "bug";
+    try {
+      settled = await this.#scheduler.settle(request.oid, { run, rerun, signal, onLog });
+      ending = settled.outcome.kind === "failed" ? "failed" : "result";
+    } catch (error) {
+      if (error instanceof NonAnswerError) ending = error.answer.kind;
+      throw error;
+    } finally {
+      const { executed, frames, memoized } = settled?.counts ?? { executed: 0, frames: 0, memoized: 0 };
+      this.#store.endRun(run, { micros: (performance.now() - startedMs) * 1000, executed, frames, memoized, ending });
+    }
+    return result(settled.outcome, settled.counts);
+  }
+
+  #remembered(request: Oid): Outcome | undefined {
+    try {
+      this.#store.refresh();
+      return this.#store.outcome(request);
+    } catch (error) {
+      if (error instanceof QuarantinedMemo) throw new NonAnswerError({ kind: "quarantine", request }, error);
+      throw error;
+    }
+  }
+
+  #request(worker: string, args: Oid, { std = this.#library, salt = "" }: RunOptions): Request {
+    const image = resolveImage(this.#store, this.#imageText(worker, std), std);
+    if ("error" in image) throw new UnknownWorker(worker, this.#workerNames(std), image.error);
+    const bound = bindArgs(this.#store, args, image.bound);
+    if (typeof bound !== "string") throw new MalformedArgs(bound.error);
+    return putRequest(this.#store, image.node.oid, bound, putSurroundings(this.#store, std, salt.toWellFormed()));
+  }
+
+  /** How a request names a worker: an oid, or a name in the standard library. */
+  #imageText(worker: string, std: Oid): string {
+    const name = parseOid(worker);
+    if (name !== undefined) {
+      if (this.#store.kindOf(name) !== undefined) return name;
+      throw new UnknownWorker(worker, this.#workerNames(std), "no object of that oid is in the store");
+    }
+    const names = this.#workerNames(std);
+    if (!names.includes(worker)) throw new UnknownWorker(worker, names, "it is neither a standard worker nor an oid");
+    return `/cas/std/${worker}`;
+  }
+
+  #workerNames(std: Oid): string[] {
+    return decodeTree(this.#store.get(std).body).map((entry) => entry.name);
+  }
+
+  #putArgs(args: Readonly<Record<string, Arg>>): Oid {
+    const entries = Object.entries(args).map(([name, value]): TreeEntry => {
+      if (nameFault(name) !== undefined || !name.isWellFormed()) {
+        throw new MalformedArgs(`${JSON.stringify(name)} can't be the name of an argument`);
+      }
+      if (typeof value === "string")
+        return { name, mode: "100644", oid: this.#store.put("blob", Buffer.from(value, "utf8")) };
+      if (value instanceof Uint8Array) return { name, mode: "100644", oid: this.#store.put("blob", value) };
+      const kind = this.#store.kindOf(value.oid) ?? this.#store.get(value.oid).kind;
+      if (kind !== "blob" && kind !== "tree")
+        throw new MalformedArgs(`argument ${JSON.stringify(name)} is a ${kind}; it can be a blob or a tree`);
+      return { name, mode: kind === "tree" ? "40000" : "100644", oid: value.oid };
+    });
+    return this.#store.put("tree", encodeTree(entries));
+  }
+
+  #describeStack(stack: readonly ShownFrame[]): string {
+    const [outermost] = stack;
+    const last = stack.at(-1);
+    if (outermost === undefined || last === undefined) return "the executor";
+    // Above what this executor runs, frames are suspended: their requests are committed or their args are not to be had.
+    const path = foldedPath(this.#store, stack);
+    const where = path === undefined || path === "." ? "" : ` at ${path}`;
+    return `${workerName(this.#store, this.#library, last.image)}${where} (request ${last.request})`;
+  }
+}

@@ -1,0 +1,41 @@
+/**
+ * Names the place in a folded tree where a guest was: from frame to frame, the entry of the outer `in` that is the inner `in`. Works for any worker that
+ * passes an entry of its `in` on as `in`; where that breaks off, so does the path.
+ */
+import type { ShownFrame } from "./isolate-host/status-board.ts";
+import type { Oid } from "./store/oid.ts";
+import type { Store } from "./store/store.ts";
+import { MalformedTree, decodeTree, type TreeEntry } from "./store/tree.ts";
+
+/** The path from the first frame's `in` to the last one's; "." when they are the same, undefined when it can't be told. */
+export function foldedPath(store: Store, frames: readonly ShownFrame[]): string | undefined {
+  const [first, ...inner] = frames.map((frame) => entriesOf(frame.args)?.find((entry) => entry.name === "in"));
+  if (first === undefined) return undefined;
+  const names: string[] = [];
+  let at = first;
+  for (const next of inner) {
+    if (next === undefined) return undefined;
+    if (next.oid === at.oid) continue;
+    const within = store.kindOf(at.oid) === "tree" ? entriesOf(store.get(at.oid).body) : undefined;
+    const found = within?.find((entry) => entry.oid === next.oid);
+    if (found === undefined) return undefined;
+    names.push(found.name);
+    at = next;
+  }
+  return names.length === 0 ? "." : names.join("/");
+}
+
+/** The worker that a frame runs: its name in the standard library, else its oid. */
+export function workerName(store: Store, library: Oid | undefined, image: Oid): string {
+  const known = library === undefined ? [] : (entriesOf(store.get(library).body) ?? []);
+  return known.find((entry) => entry.oid === image)?.name ?? `worker ${image}`;
+}
+
+function entriesOf(tree: Uint8Array): TreeEntry[] | undefined {
+  try {
+    return decodeTree(tree);
+  } catch (error) {
+    if (error instanceof MalformedTree) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * The standard library: the workers that the package brings, as a tree `{name: runtime node}` in a store. A ref remembers it under the digest of
+ * what was built, so that a run that finds everything remembered reads no module.
+ */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { putRuntimeNode, wasmMarker } from "./abi/worker.ts";
+import type { Oid } from "./store/oid.ts";
+import type { Store } from "./store/store.ts";
+import { encodeTree, type TreeEntry } from "./store/tree.ts";
+
+const builtFolder = new URL("../build/std/", import.meta.url);
+
+/** The workers of the package are not there: a checkout in which they were not built yet. */
+export class NoStandardLibrary extends Error {
+  override readonly name = "NoStandardLibrary";
+  constructor(cause: unknown) {
+    super("the standard workers are not built; in a checkout, `npm run build:workers` builds them", { cause });
+  }
+}
+
+/** The tree of the standard library, stored and committed. Throws NoStandardLibrary. */
+export function putStandardLibrary(store: Store): Oid {
+  const manifest = readBuilt("manifest.json").toString("utf8");
+  const ref = `std/${createHash("sha256").update(wasmMarker).update(manifest).digest("hex")}`;
+  const known = store.ref(ref);
+  if (known !== undefined) return known;
+  const entries = Object.keys(JSON.parse(manifest) as Record<string, string>).map((name): TreeEntry => {
+    const module = store.put("blob", readBuilt(`${name}.wasm`));
+    return { mode: "40000", name, oid: putRuntimeNode(store, wasmMarker, module) };
+  });
+  const library = store.put("tree", encodeTree(entries));
+  store.setRef(ref, library);
+  return library;
+}
+
+function readBuilt(name: string): Buffer {
+  try {
+    return readFileSync(new URL(name, builtFolder));
+  } catch (error) {
+    throw new NoStandardLibrary(error);
+  }
+}
