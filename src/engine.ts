@@ -9,6 +9,7 @@ import { NonAnswerError } from "./abi/non-answer.ts";
 import { bindArgs, putRuntimeNode, resolveImage, wasmMarker } from "./abi/worker.ts";
 import { failureDetail } from "./failure-origin.ts";
 import { foldedPath, workerName } from "./folded-path.ts";
+import type { Imported } from "./importing.ts";
 import { ExecutorPool } from "./isolate-host/executor-pool.ts";
 import type { ShownFrame } from "./isolate-host/status-board.ts";
 import { prepareModule } from "./isolate-host/wasm-guests.ts";
@@ -18,6 +19,7 @@ import { nestedFramesMax } from "./scheduler/settle.ts";
 import { decodeTrace, type TraceEvent } from "./scheduler/trace.ts";
 import { putStandardLibrary } from "./standard-library.ts";
 import { cidOf } from "./store/cid.ts";
+import type { Host } from "./store/git/conversion.ts";
 import type { GitObject } from "./store/object.ts";
 import { parseOid, type Oid } from "./store/oid.ts";
 import type { Outcome } from "./store/outcome.ts";
@@ -26,6 +28,7 @@ import { decodeTree, encodeTree, kindOfMode, nameFault, type TreeEntry } from ".
 
 export { NonAnswerError, type NonAnswer } from "./abi/non-answer.ts";
 export { MalformedRequest } from "./abi/request.ts";
+export type { Imported } from "./importing.ts";
 export { NoStandardLibrary } from "./standard-library.ts";
 export { cidOf, oidOfCid } from "./store/cid.ts";
 export type { GitObject, ObjectKind } from "./store/object.ts";
@@ -52,6 +55,8 @@ export const defaultWallClockMsMax = 60_000;
 export interface EngineOptions {
   /** The store's file; made when it isn't there. */
   readonly store: string;
+  /** Environment variables by which git's settings are found (HOME, XDG_CONFIG_HOME, GIT_CONFIG_*), and git itself. Default: none, so only a repository's own settings count. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
   /** A guest that runs longer than this, nested requests not counted, ends as a non-answer. Default: a minute. */
   readonly wallClockMsMax?: number;
   /** Frames that may be live at once on an executor, from 1; deeper ones suspend and replay. Results don't depend on it. Default: 64. */
@@ -138,11 +143,14 @@ export class Engine {
   readonly #pool: ExecutorPool;
   readonly #scheduler: Scheduler;
   readonly #library: Oid;
+  readonly #host: Host;
 
   /** Use `openEngine`. */
   constructor(store: Store, options: EngineOptions) {
     this.#store = store;
     this.#library = putStandardLibrary(store);
+    const variables = options.environment ?? {};
+    this.#host = { variables, home: variables["HOME"] };
     this.#pool = new ExecutorPool({
       storePath: store.path,
       wallClockMsMax: options.wallClockMsMax ?? defaultWallClockMsMax,
@@ -218,6 +226,33 @@ export class Engine {
     return decodeTree(body);
   }
 
+  /**
+   * Imports a path of a git work tree: what git tracks there, with its uncommitted edits; or with `rev` (`REV` or `REV:PATH`) what that names in
+   * the repository that `path` is in. Only what the store lacks is read. Rejects with an error of src/store/git that says what is wrong.
+   */
+  async importTree(path: string, rev?: string): Promise<Imported> {
+    const { importInto } = await import("./importing.ts");
+    return importInto(this.#store, path, rev, this.#host);
+  }
+
+  /** Paths below `path` that an import leaves out because git does not track them; undefined when no git is installed to say. */
+  async untracked(path: string): Promise<readonly string[] | undefined> {
+    const { untrackedBelow } = await import("./importing.ts");
+    return untrackedBelow(path, this.#host);
+  }
+
+  /** Writes a tree to a folder that is empty or not there yet; exec bits and symlinks are kept. Rejects with FolderInUse or UnsafeName. */
+  async checkout(tree: Oid, folder: string): Promise<{ readonly files: number; readonly folders: number }> {
+    const { checkoutTree } = await import("./importing.ts");
+    this.list(tree);
+    return checkoutTree(this.#store, tree, folder);
+  }
+
+  /** Names of the workers in a standard library. */
+  workers(std: Oid = this.#library): readonly string[] {
+    return decodeTree(this.#store.get(std).body).map((entry) => entry.name);
+  }
+
   /** Drops what is remembered of a request; false when nothing was. */
   forget(request: Oid): boolean {
     return this.#store.forget(request);
@@ -285,7 +320,7 @@ export class Engine {
 
   #request(worker: string, args: Oid, { std = this.#library, salt = "" }: RunOptions): Request {
     const image = resolveImage(this.#store, this.#imageText(worker, std), std);
-    if ("error" in image) throw new UnknownWorker(worker, this.#workerNames(std), image.error);
+    if ("error" in image) throw new UnknownWorker(worker, this.workers(std), image.error);
     const bound = bindArgs(this.#store, args, image.bound);
     if (typeof bound !== "string") throw new MalformedArgs(bound.error);
     return putRequest(this.#store, image.node.oid, bound, putSurroundings(this.#store, std, salt.toWellFormed()));
@@ -296,15 +331,11 @@ export class Engine {
     const name = parseOid(worker);
     if (name !== undefined) {
       if (this.#store.kindOf(name) !== undefined) return name;
-      throw new UnknownWorker(worker, this.#workerNames(std), "no object of that oid is in the store");
+      throw new UnknownWorker(worker, this.workers(std), "no object of that oid is in the store");
     }
-    const names = this.#workerNames(std);
+    const names = this.workers(std);
     if (!names.includes(worker)) throw new UnknownWorker(worker, names, "it is neither a standard worker nor an oid");
     return `/cas/std/${worker}`;
-  }
-
-  #workerNames(std: Oid): string[] {
-    return decodeTree(this.#store.get(std).body).map((entry) => entry.name);
   }
 
   #putArgs(args: Readonly<Record<string, Arg>>): Oid {

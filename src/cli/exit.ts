@@ -1,0 +1,81 @@
+/** What an error means to whoever called the command: the kind in `--json`, the exit status, and one sentence. */
+import { CommanderError } from "commander";
+import {
+  CorruptObject,
+  MalformedArgs,
+  MalformedRequest,
+  MissingObject,
+  NoStandardLibrary,
+  NonAnswerError,
+  OversizeObject,
+  QuarantinedMemo,
+  StaleStore,
+  StoreFailure,
+  UnfitWorker,
+  UnknownWorker,
+} from "../engine.ts";
+
+export type ErrorKind = "failed" | "usage" | "host" | "missing" | "cycle" | "cancelled";
+
+/** The one table of exit statuses; 0 is a result. The README shows it. */
+export const exitStatus = {
+  failed: 1,
+  cycle: 1,
+  usage: 2,
+  host: 3,
+  missing: 3,
+  cancelled: 130,
+} as const satisfies Record<ErrorKind, number>;
+/** A bug of ours (EX_SOFTWARE of sysexits). */
+export const bugStatus = 70;
+
+/** Input that can't be used: said in one sentence, nothing done. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+const usageErrors = [UsageError, CommanderError, UnknownWorker, MalformedArgs, MalformedRequest, UnfitWorker] as const;
+const hostErrors = [
+  StoreFailure,
+  CorruptObject,
+  StaleStore,
+  OversizeObject,
+  QuarantinedMemo,
+  NoStandardLibrary,
+] as const;
+/** System calls that fail because of what the user named, rather than the machine's state. */
+const pathFaults = new Set([
+  "ENOENT",
+  "ENOTDIR",
+  "EISDIR",
+  "EEXIST",
+  "EACCES",
+  "EPERM",
+  "ELOOP",
+  "ENAMETOOLONG",
+  "ENOTEMPTY",
+  "EROFS",
+]);
+
+/** The kind of an error that can be told to a user; undefined for a bug. */
+export async function kindOfError(error: unknown): Promise<ErrorKind | undefined> {
+  if (error instanceof NonAnswerError) {
+    return error.answer.kind === "quarantine" ? "host" : error.answer.kind;
+  }
+  if (usageErrors.some((each) => error instanceof each)) return "usage";
+  if (error instanceof MissingObject) return "missing";
+  if (hostErrors.some((each) => error instanceof each)) return "host";
+  // Loaded only now: most commands import nothing.
+  const { importFault } = await import("../importing.ts");
+  const fault = importFault(error);
+  if (fault !== undefined) return fault;
+  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+  if (code === undefined || (error as NodeJS.ErrnoException).syscall === undefined) return undefined;
+  return pathFaults.has(code) ? "usage" : "host";
+}
+
+/** One line for a person: whatever a message holds, it can't break out of its line or steer a terminal. */
+export function sentence(text: string): string {
+  // eslint-disable-next-line no-control-regex
+  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, " ").trim();
+}

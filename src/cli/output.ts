@@ -1,0 +1,86 @@
+/** What the command prints: results on stdout, everything else on stderr; colour and a progress line only where stderr is a terminal. */
+import type { WriteStream } from "node:tty";
+import { cidOf, type Engine, type Oid, type RunResult, type TreeEntry } from "../engine.ts";
+import { sentence } from "./exit.ts";
+
+export interface Printer {
+  readonly out: NodeJS.WriteStream;
+  readonly err: NodeJS.WriteStream;
+  readonly isColourful: boolean;
+  /** Print CIDs where oids stand otherwise. */
+  readonly cids: boolean;
+}
+
+const progressEveryMs = 100;
+/** Work shorter than this shows no progress. */
+const progressAfterMs = 500;
+
+export function printError({ err, isColourful }: Printer, message: string): void {
+  const label = isColourful && err.isTTY ? "\u001b[31merror:\u001b[0m" : "error:";
+  err.write(`${label} ${sentence(message)}\n`);
+}
+
+export function printNote({ err, isColourful }: Printer, message: string): void {
+  const text = sentence(message);
+  err.write(isColourful && err.isTTY ? `\u001b[2m${text}\u001b[0m\n` : `${text}\n`);
+}
+
+/** An object's name as the user asked for it. */
+export function nameOf({ cids }: Printer, name: Oid): string {
+  return cids ? cidOf(name) : name;
+}
+
+/** A tree as `git ls-tree` prints it. */
+export function listing(printer: Printer, entries: readonly TreeEntry[]): string {
+  return entries
+    .map(({ mode, name, oid }) => {
+      const kind = mode === "40000" ? "tree" : mode === "160000" ? "commit" : "blob";
+      return `${mode.padStart(6, "0")} ${kind} ${nameOf(printer, oid)}\t${quotedName(name)}\n`;
+    })
+    .join("");
+}
+
+/** Names with control characters or bytes that are not UTF-8 stand quoted, so that each entry is one line. */
+function quotedName(name: string): string {
+  // eslint-disable-next-line no-control-regex
+  return /[\u0000-\u001f\u007f"\\]/.test(name) || !name.isWellFormed() ? JSON.stringify(name) : name;
+}
+
+/** Writes bytes to stdout and waits until they are taken, since the process may end after. */
+export function write(out: NodeJS.WriteStream, bytes: string | Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    out.write(bytes, (error) => {
+      // Whoever reads from us may stop early; that is their right.
+      if (error && (error as NodeJS.ErrnoException).code !== "EPIPE") reject(error);
+      else resolve();
+    });
+  });
+}
+
+/** One sentence of what ran. */
+export function summary(printer: Printer, { jobs, ms, request }: RunResult): string {
+  const rate = jobs.executed > 0 ? ` (${Math.round((jobs.executed / Math.max(ms, 0.001)) * 1000)} jobs/s)` : "";
+  return `${jobs.executed} jobs executed, ${jobs.memoized} remembered, ${ms.toFixed(1)} ms${rate}; request ${nameOf(printer, request)}`;
+}
+
+/** Shows jobs and jobs/s on stderr while `work` runs, if that is a terminal. */
+export async function withProgress<T>({ err }: Printer, engine: Engine, work: () => Promise<T>): Promise<T> {
+  if (!err.isTTY) return work();
+  const terminal: WriteStream = err;
+  const startedMs = performance.now();
+  const before = engine.executed;
+  let isShown = false;
+  const timer = setInterval(() => {
+    const elapsedMs = performance.now() - startedMs;
+    if (elapsedMs < progressAfterMs) return;
+    isShown = true;
+    const jobs = engine.executed - before;
+    terminal.write(`\r\u001b[K${jobs} jobs, ${Math.round((jobs / elapsedMs) * 1000)} jobs/s`);
+  }, progressEveryMs);
+  try {
+    return await work();
+  } finally {
+    clearInterval(timer);
+    if (isShown) terminal.write("\r\u001b[K");
+  }
+}

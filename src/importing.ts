@@ -1,0 +1,104 @@
+/**
+ * Brings what git names into a store: a path in a work tree with its uncommitted edits, or a path in a revision. The object's name is git's own.
+ */
+import type { Oid } from "./store/oid.ts";
+import type { Store } from "./store/store.ts";
+import type { Mode } from "./store/tree.ts";
+import { FolderInUse, UnsafeName } from "./store/git/checkout.ts";
+import { MalformedConfig } from "./store/git/config.ts";
+import type { Host } from "./store/git/conversion.ts";
+import { GitFailed } from "./store/git/git-process.ts";
+import { UnimportableObject, importObjects } from "./store/git/import-tree.ts";
+import { MalformedIndex } from "./store/git/index-file.ts";
+import { CorruptGitObject } from "./store/git/object-database.ts";
+import { MalformedPack } from "./store/git/pack-index.ts";
+import {
+  NotARepository,
+  PathNotTracked,
+  UnsupportedRepository,
+  insideWorkTree,
+  openRepository,
+  type Repository,
+} from "./store/git/repository.ts";
+import { AmbiguousRevision, MissingGitObject, UnknownRevision, resolveTree } from "./store/git/revision.ts";
+import { untrackedPaths } from "./store/git/untracked.ts";
+import { UnmergedPath, UnstorableFile, readWorkTree } from "./store/git/work-tree.ts";
+
+export { checkoutTree } from "./store/git/checkout.ts";
+export { NotARepository, PathNotTracked } from "./store/git/repository.ts";
+
+/** What was imported. A gitlink comes as the blob of its commit's 40 hex digits. */
+export interface Imported {
+  readonly kind: "blob" | "tree";
+  readonly oid: Oid;
+  /** Objects that the store did not have, and their bytes. */
+  readonly objects: number;
+  readonly bytes: number;
+}
+
+/** Imports `path`, or with `rev` (`REV` or `REV:PATH`) what that names in the repository that `path` is in. Committed when this returns. */
+export function importInto(store: Store, path: string, rev: string | undefined, host: Host): Imported {
+  return withRepository(path, (repository) => {
+    const imported =
+      rev === undefined
+        ? readWorkTree(repository, insideWorkTree(repository, path), store, host)
+        : importRevision(store, repository, rev);
+    const { objects, bytes } = imported;
+    const found = rootOf(store, imported.mode, imported.oid);
+    store.flush();
+    return { ...found, objects, bytes };
+  });
+}
+
+/** Paths at or below `path` that git does not track and does not ignore; undefined when there is no git to ask. */
+export function untrackedBelow(path: string, host: Host): readonly string[] | undefined {
+  return withRepository(path, (repository) => untrackedPaths(repository, insideWorkTree(repository, path), host));
+}
+
+function withRepository<T>(path: string, work: (repository: Repository) => T): T {
+  const repository = openRepository(path);
+  try {
+    return work(repository);
+  } finally {
+    repository.objects.close();
+  }
+}
+
+function importRevision(store: Store, repository: Repository, rev: string) {
+  const { mode, oid } = resolveTree(repository, rev);
+  if (mode === "160000") return { mode, oid, objects: 0, bytes: 0 };
+  const kind = mode === "40000" ? "tree" : "blob";
+  return { mode, oid, ...importObjects(repository.objects, [{ kind, oid, path: "" }], store) };
+}
+
+function rootOf(store: Store, mode: Mode, oid: Oid): Pick<Imported, "kind" | "oid"> {
+  if (mode === "40000") return { kind: "tree", oid };
+  return { kind: "blob", oid: mode === "160000" ? store.put("blob", Buffer.from(oid, "latin1")) : oid };
+}
+
+const usageFaults = [
+  NotARepository,
+  UnsupportedRepository,
+  PathNotTracked,
+  UnknownRevision,
+  AmbiguousRevision,
+  UnmergedPath,
+  UnstorableFile,
+  FolderInUse,
+  UnsafeName,
+  MalformedConfig,
+] as const;
+const hostFaults = [
+  CorruptGitObject,
+  MissingGitObject,
+  UnimportableObject,
+  MalformedIndex,
+  MalformedPack,
+  GitFailed,
+] as const;
+
+/** Whether an error of importing or checking out is the user's to mend ("usage") or the repository's state ("host"); undefined for any other error. */
+export function importFault(error: unknown): "usage" | "host" | undefined {
+  if (usageFaults.some((each) => error instanceof each)) return "usage";
+  return hostFaults.some((each) => error instanceof each) ? "host" : undefined;
+}

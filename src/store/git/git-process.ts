@@ -1,0 +1,53 @@
+/**
+ * Runs git where git alone knows the answer. The user's environment is kept except for the variables that would point
+ * git at another repository, and hooks and monitors are off: asking must not start what a commit would start.
+ */
+import { spawnSync } from "node:child_process";
+import { errorCode } from "./file-path.ts";
+
+/** Git ran and refused; what it said is in the message. */
+export class GitFailed extends Error {
+  override readonly name = "GitFailed";
+  readonly args: readonly string[];
+  readonly said: string;
+  constructor(args: readonly string[], said: string) {
+    super(`git ${args[0] ?? ""} failed: ${said === "" ? "it gave no reason" : said}`);
+    this.args = args;
+    this.said = said;
+  }
+}
+
+export interface GitCall {
+  readonly args: readonly string[];
+  readonly folder: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Further variables for this call alone. */
+  readonly extra: Readonly<Record<string, string>>;
+  readonly input: Buffer;
+}
+
+/** Most that git may print. */
+const outputBytesMax = 1024 * 1024 * 1024;
+
+/** What `git rev-parse --local-env-vars` lists, and what changes how paths are read. */
+const local =
+  /^GIT_(?:ALTERNATE_OBJECT_DIRECTORIES|DIR|WORK_TREE|OBJECT_DIRECTORY|COMMON_DIR|INDEX_FILE|INDEX_VERSION|PREFIX|NAMESPACE|GRAFT_FILE|NO_REPLACE_OBJECTS|REPLACE_REF_BASE|SHALLOW_FILE|INTERNAL_SUPER_PREFIX|IMPLICIT_WORK_TREE|LITERAL_PATHSPECS|GLOB_PATHSPECS|NOGLOB_PATHSPECS|ICASE_PATHSPECS|TRACE.*)$/;
+
+/** What git prints, or undefined when there is no git to run. Throws GitFailed when it exits with an error. */
+export function runGit(call: GitCall): Buffer | undefined {
+  const kept = Object.entries(call.environment).filter(([name]) => !local.test(name));
+  const quiet = ["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.splitIndex=false"];
+  const ran = spawnSync("git", [...quiet, ...call.args], {
+    cwd: call.folder,
+    env: { ...Object.fromEntries(kept), GIT_OPTIONAL_LOCKS: "0", LC_ALL: "C", ...call.extra },
+    input: call.input,
+    maxBuffer: outputBytesMax,
+    windowsHide: true,
+  });
+  if (ran.error !== undefined) {
+    if (errorCode(ran.error) === "ENOENT") return undefined;
+    throw ran.error;
+  }
+  if (ran.status !== 0) throw new GitFailed(call.args, ran.stderr.toString("utf8").trim());
+  return ran.stdout;
+}
