@@ -6,7 +6,7 @@
  * Exec bits and symlinks are kept, names keep their bytes, a gitlink becomes an empty folder. A name that git or a file
  * system could take for `.git` is refused, as git does.
  */
-import { mkdirSync, readdirSync, rmSync, rmdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { GitObject } from "../object.ts";
 import type { Oid } from "../oid.ts";
@@ -59,16 +59,22 @@ export function checkoutTree(source: ObjectSource, tree: Oid, folder: string): C
     for (const name of readdirSync(root, { encoding: "buffer" })) {
       rmSync(Buffer.concat([Buffer.from(`${root}/`), name]), { recursive: true, force: true });
     }
-    if (made) rmdirSync(root);
+    if (made !== undefined) rmSync(made, { recursive: true });
     throw error;
   }
 }
 
-/** Makes the folder; false when an empty one is there. */
-function makeRoot(root: string, folder: string): boolean {
-  if (mkdirSync(root, { recursive: true }) !== undefined) return true;
-  if (readdirSync(root).length > 0) throw new FolderInUse(folder);
-  return false;
+/** Makes the folder and returns the first one that was missing; undefined when an empty folder is there. */
+function makeRoot(root: string, folder: string): string | undefined {
+  try {
+    const made = mkdirSync(root, { recursive: true });
+    if (made === undefined && readdirSync(root).length > 0) throw new FolderInUse(folder);
+    return made;
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === "EEXIST" || code === "ENOTDIR") throw new FolderInUse(folder);
+    throw error;
+  }
 }
 
 function write(source: ObjectSource, top: readonly TreeEntry[], root: string): CheckoutCounts {

@@ -31,7 +31,7 @@ export function effectiveConfig(repository: Repository, host: Host): Config {
   const { variables } = host;
   const home = homeOf(host);
   const files: string[] = [];
-  if (variables["GIT_CONFIG_NOSYSTEM"] === undefined) {
+  if (!isOn(variables["GIT_CONFIG_NOSYSTEM"])) {
     const system = variables["GIT_CONFIG_SYSTEM"];
     files.push(...(system === undefined ? systemFolders.map((folder) => join(folder, "gitconfig")) : [system]));
   }
@@ -77,11 +77,7 @@ export function mayConvert(
   return false;
 }
 
-function folderConverts(
-  repository: Repository,
-  folder: string,
-  indexed: (path: string) => Oid | undefined,
-): boolean {
+function folderConverts(repository: Repository, folder: string, indexed: (path: string) => Oid | undefined): boolean {
   const path = folder === "" ? ".gitattributes" : `${folder}/.gitattributes`;
   const file = filePath(repository.workTree as string, path);
   if (lstatSync(file, { throwIfNoEntry: false })?.isFile() === true) {
@@ -94,7 +90,7 @@ function folderConverts(
 
 function attributeFiles(repository: Repository, config: Config, host: Host): string[] {
   const files = [join(repository.commonFolder, "info", "attributes")];
-  if (host.variables["GIT_ATTR_NOSYSTEM"] === undefined) {
+  if (!isOn(host.variables["GIT_ATTR_NOSYSTEM"])) {
     files.push(...systemFolders.map((folder) => join(folder, "gitattributes")));
   }
   const configured = configText(config, "core.attributesfile");
@@ -106,6 +102,10 @@ function attributeFiles(repository: Repository, config: Config, host: Host): str
 
 function fileConverts(file: string): boolean {
   return existsSync(file) && converting.test(readFileSync(file, "latin1"));
+}
+
+function isOn(variable: string | undefined): boolean {
+  return variable !== undefined && !/^(?:0|false|no|off|)$/i.test(variable);
 }
 
 function homeOf(host: Host): string | undefined {

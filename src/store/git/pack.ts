@@ -158,7 +158,7 @@ export class Pack {
     if (this.#scratch.length < wanted) this.#scratch = Buffer.allocUnsafe(wanted);
     const bytes = this.#scratch.subarray(0, wanted);
     this.#window = { start: 0, bytes: bytes.subarray(0, 0) }; // what it showed is about to be overwritten
-    for (let got = 0; got < wanted; ) {
+    for (let got = 0; got < wanted;) {
       const read = readSync(fd, bytes, got, wanted - got, offset + got);
       if (read === 0) throw this.#malformed("it is cut short");
       got += read;

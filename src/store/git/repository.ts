@@ -73,10 +73,10 @@ export function openRepository(path: string): Repository {
   return open(found);
 }
 
-/** Opens the repository whose work tree or own folder is exactly `folder`; undefined when there is none. */
+/** Opens the repository whose work tree is exactly `folder`, as a submodule's is; undefined when there is none. */
 export function repositoryAt(folder: string): Repository | undefined {
   const found = candidate(folder);
-  return found === undefined ? undefined : open(found);
+  return found?.workTree === undefined ? undefined : open(found);
 }
 
 /**
@@ -123,14 +123,16 @@ function find(path: string): Found | undefined {
 function candidate(folder: string): Found | undefined {
   const dotGit = join(folder, ".git");
   const stat = statSync(dotGit, { throwIfNoEntry: false });
-  if (stat?.isDirectory() === true && isRepository(dotGit)) return { gitFolder: realpathSync(dotGit), workTree: folder };
+  if (stat?.isDirectory() === true && isRepository(dotGit))
+    return { gitFolder: realpathSync(dotGit), workTree: folder };
   if (stat?.isFile() === true) return { gitFolder: followGitFile(dotGit), workTree: folder };
   return isRepository(folder) ? { gitFolder: folder, workTree: undefined } : undefined;
 }
 
 function followGitFile(file: string): string {
   const match = /^gitdir: (.+?)[\r\n]*$/s.exec(readFileSync(file, "utf8"));
-  if (match === null) throw new UnsupportedRepository(dirname(file), "its .git file does not say where the repository is");
+  if (match === null)
+    throw new UnsupportedRepository(dirname(file), "its .git file does not say where the repository is");
   const folder = resolve(dirname(file), match[1] as string);
   if (!isRepository(folder)) {
     throw new UnsupportedRepository(dirname(file), `its .git file points at ${folder}, which is no repository`);
@@ -203,11 +205,17 @@ function refuseUnsupported(config: Config, path: string): void {
     if (harmlessExtensions.has(extension)) continue;
     if (extension === "objectformat") {
       if (value === "sha1") continue;
-      throw new UnsupportedRepository(path, `its objects are named by ${value ?? "an unknown hash"}, and Coppice knows only sha1`);
+      throw new UnsupportedRepository(
+        path,
+        `its objects are named by ${value ?? "an unknown hash"}, and Coppice knows only sha1`,
+      );
     }
     if (extension === "refstorage") {
       if (value === "files") continue;
-      throw new UnsupportedRepository(path, `its refs are stored as ${value}; \`git refs migrate --ref-format=files\` changes that`);
+      throw new UnsupportedRepository(
+        path,
+        `its refs are stored as ${value}; \`git refs migrate --ref-format=files\` changes that`,
+      );
     }
     // Version 0 repositories may carry any extension, which git itself then leaves unread.
     if (version === "1") throw new UnsupportedRepository(path, `it uses git's extension ${extension}`);

@@ -21,7 +21,7 @@ export function untrackedPaths(repository: Repository, path: string, host: Host)
   });
   if (printed === undefined) return undefined;
   const paths: string[] = [];
-  for (let at = 0; at < printed.length; ) {
+  for (let at = 0; at < printed.length;) {
     const nul = printed.indexOf(0, at);
     const end = nul < 0 ? printed.length : nul;
     paths.push(decodeName(printed.subarray(at, end)));

@@ -12,7 +12,7 @@
  * and one file's bytes are in memory at a time.
  */
 import { lstatSync, readFileSync, readlinkSync, type BigIntStats } from "node:fs";
-import { emptyBlob, emptyTree, hashObject } from "../object.ts";
+import { emptyBlob, hashObject } from "../object.ts";
 import type { Oid } from "../oid.ts";
 import { encodeTree, type Mode, type TreeEntry } from "../tree.ts";
 import { cleanFiles } from "./clean.ts";
@@ -148,8 +148,8 @@ class Scan {
       const stat = entry.assumeValid || entry.skipWorkTree ? "unchanged" : this.#compare(entry);
       if (stat === "unchanged") settled.set(entry, entry);
       else if (stat === "gone") settled.set(entry, undefined);
-      else if ("oid" in stat) settled.set(entry, stat);
-      else modified.push({ entry, mode: stat.mode });
+      else if ("unread" in stat) modified.push({ entry, mode: stat.unread });
+      else settled.set(entry, stat);
     }
     this.#settleFiles(modified, settled);
     const present: Present[] = [];
@@ -179,7 +179,7 @@ class Scan {
   }
 
   /** What an entry's file is now; a regular file that has to be read is given as its mode alone. */
-  #compare(entry: IndexEntry): "unchanged" | "gone" | Present | { readonly mode: Mode } {
+  #compare(entry: IndexEntry): "unchanged" | "gone" | Present | { readonly unread: Mode } {
     const file = filePath(this.#workTree, entry.path);
     const stat = this.#isFolder(folderOf(entry.path)) ? statOf(file) : undefined;
     if (stat === undefined) return "gone";
@@ -189,7 +189,7 @@ class Scan {
     if (mode === entry.mode && !entry.intentToAdd && this.#looksUnchanged(entry, stat)) return "unchanged";
     if (!stat.isSymbolicLink()) {
       if (stat.size > objectBytesMax) throw new UnstorableFile(entry.path, "it is larger than any object may be");
-      return { mode };
+      return { unread: mode };
     }
     const text = readlinkSync(file, "buffer");
     const oid = hashObject("blob", text);
@@ -247,8 +247,7 @@ class Scan {
     for (const { entry, mode } of modified) {
       const body = readFileSync(filePath(this.#workTree, entry.path));
       const oid = hashObject("blob", body);
-      if (oid !== entry.oid) this.put(oid, "blob", body);
-      else if (!this.#repository.objects.has(oid)) this.put(oid, "blob", body);
+      this.put(oid, "blob", body);
       settled.set(entry, { path: entry.path, mode, oid });
     }
   }
@@ -311,6 +310,7 @@ function headAt(folder: string): Oid | undefined {
 }
 
 interface OpenFolder {
+  readonly above: OpenFolder | undefined;
   readonly prefix: string;
   readonly name: string;
   readonly entries: TreeEntry[];
@@ -328,27 +328,26 @@ function buildTree(
   roots: Root[],
   trees: { readonly oid: Oid; readonly body: Buffer }[],
 ): Oid {
-  const top: OpenFolder = { prefix: path === "" ? "" : `${path}/`, name: "", entries: [] };
-  const open = [top];
-  let root = emptyTree;
-  const close = (): void => {
-    const folder = open.pop() as OpenFolder;
-    const body = encodeTree(folder.entries);
-    const oid = hashObject("tree", body);
-    trees.push({ oid, body });
-    const above = open.at(-1);
-    if (above === undefined) root = oid;
-    else above.entries.push({ mode: "40000", name: folder.name, oid });
-  };
+  const top: OpenFolder = { above: undefined, prefix: path === "" ? "" : `${path}/`, name: "", entries: [] };
   const whole = spanOf(path, top.prefix, present, 0, cached);
   if (whole !== undefined && whole.entries === present.length) {
     roots.push({ kind: "tree", oid: whole.oid, path });
     return whole.oid;
   }
-  for (let at = 0; at < present.length; ) {
+  const close = (folder: OpenFolder): Oid => {
+    const body = encodeTree(folder.entries);
+    const oid = hashObject("tree", body);
+    trees.push({ oid, body });
+    folder.above?.entries.push({ mode: "40000", name: folder.name, oid });
+    return oid;
+  };
+  let folder = top;
+  for (let at = 0; at < present.length;) {
     const entry = present[at] as Present;
-    while (!entry.path.startsWith((open.at(-1) as OpenFolder).prefix)) close();
-    const folder = open.at(-1) as OpenFolder;
+    while (folder.above !== undefined && !entry.path.startsWith(folder.prefix)) {
+      close(folder);
+      folder = folder.above;
+    }
     const slash = entry.path.indexOf("/", folder.prefix.length);
     if (slash < 0) {
       folder.entries.push({ mode: entry.mode, name: entry.path.slice(folder.prefix.length), oid: entry.oid });
@@ -360,15 +359,15 @@ function buildTree(
     const name = inner.slice(folder.prefix.length);
     const span = spanOf(inner, `${inner}/`, present, at, cached);
     if (span === undefined) {
-      open.push({ prefix: `${inner}/`, name, entries: [] });
+      folder = { above: folder, prefix: `${inner}/`, name, entries: [] };
     } else {
       roots.push({ kind: "tree", oid: span.oid, path: inner });
       folder.entries.push({ mode: "40000", name, oid: span.oid });
       at += span.entries;
     }
   }
-  while (open.length > 0) close();
-  return root;
+  for (; folder.above !== undefined; folder = folder.above) close(folder);
+  return close(top);
 }
 
 /** The cached tree of a folder, if it covers exactly the entries from `start` on that are below the folder. */

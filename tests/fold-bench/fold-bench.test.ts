@@ -1,0 +1,98 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { openEngine } from "../../src/engine.ts";
+import vectors from "../vectors.json" with { type: "json" };
+import { bench } from "./bench.ts";
+import { benchFixture, deepFixture, wideFixture } from "./fixtures.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "coppice-test-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe("the spec's fixtures", () => {
+  const cases = [
+    ["wide", wideFixture, vectors.fixtures.wide, 61],
+    ["deep", deepFixture, vectors.fixtures.deep, 72],
+    ["bench", benchFixture, vectors.fixtures.bench, 200],
+  ] as const;
+  for (const [name, build, fixture, jobs] of cases) {
+    for (const nestedFramesMax of [1, 2, 64]) {
+      it(`${name} folds to the very oid in ${jobs} jobs, and in none the second time, with ${nestedFramesMax} nested frames`, async () => {
+        const store = join(folder, `${name}-${nestedFramesMax}.sqlite`);
+        const first = openEngine({ store, nestedFramesMax });
+        const tree = build(first);
+        expect(tree).toBe(fixture.tree);
+        const cold = await first.fold({ in: tree, post: "file-count" });
+        expect(cold.outcome).toEqual({ kind: "blob", oid: fixture.result });
+        expect(cold.jobs.executed).toBe(jobs);
+        const text = first.get(fixture.result as typeof tree).body;
+        expect(Number.parseInt(Buffer.from(text).toString(), 10)).toBe(fixture.file_count);
+        expect((await first.fold({ in: tree, post: "file-count" })).jobs).toEqual({
+          executed: 0,
+          frames: 0,
+          memoized: 1,
+        });
+        await first.close();
+        const second = openEngine({ store });
+        const again = await second.fold({ in: tree, post: "file-count" });
+        expect(again.outcome).toEqual(cold.outcome);
+        expect(again.jobs.executed).toBe(0);
+        await second.close();
+      });
+    }
+  }
+});
+
+it("a small run of the benchmark computes the same at each run and executes nothing when warm", async () => {
+  const rows = await bench({ small: true });
+  expect(rows.map(({ name, jobs, oid }) => ({ name, jobs, oid }))).toMatchInlineSnapshot(`
+    [
+      {
+        "jobs": 200,
+        "name": "bench fixture, file-count: cold",
+        "oid": "52bd8e43afb01d0c9747f1fedf2fc94684ee4cc4",
+      },
+      {
+        "jobs": 200,
+        "name": "bench fixture, file-count: cold, a job",
+        "oid": "52bd8e43afb01d0c9747f1fedf2fc94684ee4cc4",
+      },
+      {
+        "jobs": 0,
+        "name": "bench fixture, file-count: warm",
+        "oid": "52bd8e43afb01d0c9747f1fedf2fc94684ee4cc4",
+      },
+      {
+        "jobs": 200,
+        "name": "bench fixture, line-count: cold",
+        "oid": "52bd8e43afb01d0c9747f1fedf2fc94684ee4cc4",
+      },
+      {
+        "jobs": 200,
+        "name": "bench fixture, line-count: cold, a job",
+        "oid": "52bd8e43afb01d0c9747f1fedf2fc94684ee4cc4",
+      },
+      {
+        "jobs": 0,
+        "name": "bench fixture, line-count: warm",
+        "oid": "52bd8e43afb01d0c9747f1fedf2fc94684ee4cc4",
+      },
+      {
+        "jobs": 524,
+        "name": "500 files, line-count: cold",
+        "oid": "cb86bbe4bd9347fd40b37362be5e492200bcac07",
+      },
+      {
+        "jobs": 524,
+        "name": "500 files, line-count: cold, a job",
+        "oid": "cb86bbe4bd9347fd40b37362be5e492200bcac07",
+      },
+      {
+        "jobs": 0,
+        "name": "500 files, line-count: warm",
+        "oid": "cb86bbe4bd9347fd40b37362be5e492200bcac07",
+      },
+    ]
+  `);
+});
