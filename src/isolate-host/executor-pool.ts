@@ -6,6 +6,7 @@
  */
 import { Worker } from "node:worker_threads";
 import type { NonAnswer } from "../abi/non-answer.ts";
+import type { Oid } from "../store/oid.ts";
 import type { Dispatch, Report, Runner } from "../scheduler/runner.ts";
 import type { ExecutorStart, FromExecutor, ToExecutor } from "./message.ts";
 import { StatusBoard, type ShownFrame } from "./status-board.ts";
@@ -27,6 +28,7 @@ export interface ExecutorPoolOptions {
 }
 
 interface Running {
+  readonly request: Oid;
   readonly settle: (report: Report) => void;
   readonly reject: (error: unknown) => void;
   turns: number;
@@ -60,13 +62,23 @@ export class ExecutorPool implements Runner {
     const worker = (this.#worker ??= this.#spawn());
     worker.ref();
     return new Promise<Report>((settle, reject) => {
-      this.#running = { settle, reject, turns: this.#board.turns, sinceMs: performance.now() };
+      this.#running = {
+        request: dispatch.request,
+        settle,
+        reject,
+        turns: this.#board.turns,
+        sinceMs: performance.now(),
+      };
       this.#watch = setInterval(() => this.#look(), watchEveryMs);
       worker.postMessage({ type: "dispatch", dispatch } satisfies ToExecutor);
     });
   }
 
-  cancel(): void {
+  cancel(request: Oid): void {
+    if (this.#running?.request === request) this.#cancelRunning();
+  }
+
+  #cancelRunning(): void {
     this.#board.cancelled = true;
     this.#cancelledMs ??= performance.now();
   }
@@ -75,7 +87,7 @@ export class ExecutorPool implements Runner {
     const { promise: idle, resolve: tellIdle } = Promise.withResolvers<void>();
     if (this.#running === undefined) tellIdle();
     else {
-      this.cancel();
+      this.#cancelRunning();
       this.#onIdle = tellIdle;
     }
     await idle;

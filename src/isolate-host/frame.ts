@@ -120,7 +120,13 @@ export class Frame {
 
   /** A failed outcome of this execution: the guest's last line says why, else the fixed text. */
   fail(code: FailureCode, text: string): Failure {
-    this.endLines();
+    try {
+      this.endLines();
+    } catch (error) {
+      // The line that is ended here may be the one too many.
+      if (error instanceof GuestFailed) return error.failure;
+      throw error;
+    }
     return failure(code, this.log.at(-1) ?? text);
   }
 

@@ -84,6 +84,14 @@ export class Plan {
     }
   }
 
+  /** A running request was stopped without an answer; if somebody wants it still, it is ready again. */
+  stopped(request: Oid): void {
+    const node = this.#nodes.get(request);
+    if (node === undefined) return;
+    this.#makeReady(node);
+    this.#prune(request);
+  }
+
   /** Frames unwound, the one that was dispatched last. Returns the circle that they closed, in the order of asking, or undefined. */
   suspended(frames: readonly SuspendedFrame[]): readonly Oid[] | undefined {
     const joins: [waiter: Oid, request: Oid][] = [];
@@ -127,6 +135,12 @@ export class Plan {
     for (const name of doomed) this.#nodes.delete(name);
     for (const name of orphans) this.#prune(name);
     return asked;
+  }
+
+  /** Whether a run, or a request in flight, still wants this one. */
+  isWanted(request: Oid): boolean {
+    const node = this.#nodes.get(request);
+    return node !== undefined && (node.asked || node.waiters.size > 0);
   }
 
   /** Whether a run asked for this very request. */
@@ -174,7 +188,7 @@ export class Plan {
     return node;
   }
 
-  /** Removes requests that nobody wants any more, from this one down. One that is running stays until it is told how it went. */
+  /** Removes requests that nobody wants any more, from this one down. One that is running stays until `settled`, `stopped` or `ended` says how it went. */
   #prune(from: Oid): void {
     const queue = [from];
     for (let name = queue.pop(); name !== undefined; name = queue.pop()) {

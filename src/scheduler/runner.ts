@@ -48,8 +48,8 @@ export interface Runner {
   readonly slots: number;
   /** Runs the request, and what it nests. Rejects only for a bug. */
   start(dispatch: Dispatch): Promise<Report>;
-  /** Makes the running requests end as cancelled soon, keeping what was computed. */
-  cancel(): void;
+  /** Makes a running request end as cancelled soon, keeping what was computed. */
+  cancel(request: Oid): void;
   /** Ends all executors. */
   close(): Promise<void>;
 }

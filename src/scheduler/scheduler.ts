@@ -33,7 +33,7 @@ export class Scheduler {
   readonly #runner: Runner;
   readonly #plan = new Plan();
   readonly #callers = new Set<Caller>();
-  #busy = 0;
+  readonly #running = new Set<Oid>();
 
   constructor(runner: Runner) {
     this.#runner = runner;
@@ -61,11 +61,11 @@ export class Scheduler {
 
   /** Fills the runner's slots with what is ready. */
   #drive(): void {
-    while (this.#busy < this.#runner.slots) {
+    while (this.#running.size < this.#runner.slots) {
       const request = this.#plan.next();
       if (request === undefined) return;
       const caller = this.#callerOf(request);
-      this.#busy++;
+      this.#running.add(request);
       void this.#run(request, caller);
     }
   }
@@ -81,11 +81,11 @@ export class Scheduler {
     };
     try {
       const report = await this.#runner.start(dispatch);
-      this.#busy--;
+      this.#running.delete(request);
       this.#take(request, report, caller);
     } catch (error) {
       // A bug: everybody who waits is told, and nothing is started any more on their behalf.
-      this.#busy--;
+      this.#running.delete(request);
       for (const each of this.#callers) this.#leave(each, () => each.reject(error));
       return;
     }
@@ -112,7 +112,9 @@ export class Scheduler {
         return;
       }
       case "ended":
-        this.#end(request, report.answer);
+        // It was stopped because nobody wanted it; somebody may have asked for it since.
+        if (report.answer.kind === "cancelled" && this.#plan.isWanted(request)) this.#plan.stopped(request);
+        else this.#end(request, report.answer);
         return;
     }
   }
@@ -130,7 +132,7 @@ export class Scheduler {
     const isWanted = [...this.#callers].some((each) => each.request === caller.request);
     if (!isWanted) this.#plan.unask(caller.request);
     // What runs for nobody else is not worth finishing.
-    if (this.#callers.size === 0) this.#runner.cancel();
+    for (const request of this.#running) if (!this.#plan.isWanted(request)) this.#runner.cancel(request);
   }
 
   #leave(caller: Caller, tell: () => void): void {

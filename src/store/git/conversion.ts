@@ -5,11 +5,11 @@
  *
  * The whole of git's answer is not computed here: rules, macros and filters are git's to apply.
  */
-import { existsSync, lstatSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Oid } from "../oid.ts";
 import { configFlag, configText, expandHome, loadConfig, type Config } from "./config.ts";
-import { filePath } from "./file-path.ts";
+import { filePath, lstatOf } from "./file-path.ts";
 import type { Repository } from "./repository.ts";
 
 /** What the edge says about the machine; nothing here reads the process's environment. */
@@ -80,7 +80,7 @@ export function mayConvert(
 function folderConverts(repository: Repository, folder: string, indexed: (path: string) => Oid | undefined): boolean {
   const path = folder === "" ? ".gitattributes" : `${folder}/.gitattributes`;
   const file = filePath(repository.workTree as string, path);
-  if (lstatSync(file, { throwIfNoEntry: false })?.isFile() === true) {
+  if (lstatOf(file)?.isFile() === true) {
     return converting.test(readFileSync(file, "latin1"));
   }
   const name = indexed(path);

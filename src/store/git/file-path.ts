@@ -2,6 +2,7 @@
  * Paths of files whose names come from git. A name that is not UTF-8 keeps its bytes on the way to the file system
  * (see ../tree.ts for how such names are written as strings).
  */
+import { lstatSync, type BigIntStats } from "node:fs";
 import { encodeName } from "../tree.ts";
 
 /** A path for node:fs. */
@@ -22,4 +23,14 @@ export function isAbsent(error: unknown): boolean {
 /** The code of an error of node:fs or child_process. */
 export function errorCode(error: unknown): string | undefined {
   return error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+}
+
+/** What stands at a path, symlinks not followed; undefined when nothing does. */
+export function lstatOf(path: FilePath): BigIntStats | undefined {
+  try {
+    return lstatSync(path, { bigint: true }); // milliseconds as a number would lose the nanoseconds
+  } catch (error) {
+    if (isAbsent(error)) return undefined; // lstatSync's throwIfNoEntry lets ENOTDIR through
+    throw error;
+  }
 }

@@ -5,9 +5,10 @@
  * A folder is a repository when it has `HEAD`, `objects` and `refs` (the latter two in the folder that `commondir`
  * names, in a linked work tree). What this reader would misread is refused by name when it is opened.
  */
-import { existsSync, lstatSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { configFlag, configText, loadConfig, type Config } from "./config.ts";
+import { lstatOf } from "./file-path.ts";
 import { ObjectDatabase } from "./object-database.ts";
 
 export interface Repository {
@@ -109,7 +110,7 @@ function realPath(path: string): string {
 }
 
 function isSymlink(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true && existsSync(path);
+  return lstatOf(path)?.isSymbolicLink() === true && existsSync(path);
 }
 
 function find(path: string): Found | undefined {
@@ -142,7 +143,7 @@ function followGitFile(file: string): string {
 
 function isRepository(folder: string): boolean {
   // HEAD may be a symlink that points nowhere yet, in repositories made by a very old git.
-  if (lstatSync(join(folder, "HEAD"), { throwIfNoEntry: false }) === undefined) return false;
+  if (lstatOf(join(folder, "HEAD")) === undefined) return false;
   const common = commonFolderOf(folder);
   return isFolder(join(common, "objects")) && isFolder(join(common, "refs"));
 }

@@ -68,14 +68,14 @@ export function resolveRevision(repository: Repository, rev: string): { readonly
   let name = resolveBase(repository, base, rev);
   let rest = end < 0 ? "" : rev.slice(end);
   for (let steps = 0; rest !== ""; steps++) {
-    const step = /^(?:([~^])(\d*)|\^\{(\w*)\})/.exec(rest);
+    const step = /^(?:\^\{(\w*)\}|([~^])(\d*))/.exec(rest);
     if (step === null || steps === stepsMax) throw new UnknownRevision(rev, "it can't be read as a revision");
     rest = rest.slice(step[0].length);
-    if (step[3] === undefined) {
-      const count = step[2] === "" ? 1 : Number(step[2]);
-      name = step[1] === "~" ? ancestor(repository, name, count, rev) : parent(repository, name, count, rev);
+    if (step[1] !== undefined) {
+      name = peel(repository, name, step[1], rev);
     } else {
-      name = peel(repository, name, step[3], rev);
+      const count = step[3] === "" ? 1 : Number(step[3]);
+      name = step[2] === "~" ? ancestor(repository, name, count, rev) : parent(repository, name, count, rev);
     }
   }
   return { oid: name, kind: objectOf(repository, name).kind };

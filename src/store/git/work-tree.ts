@@ -11,14 +11,14 @@
  * Files are read one after the other: for small files in the page cache `readFileSync` is several times cheaper than a promise,
  * and one file's bytes are in memory at a time.
  */
-import { lstatSync, readFileSync, readlinkSync, type BigIntStats } from "node:fs";
+import { readFileSync, readlinkSync, type BigIntStats } from "node:fs";
 import { emptyBlob, hashObject } from "../object.ts";
 import type { Oid } from "../oid.ts";
 import { encodeTree, type Mode, type TreeEntry } from "../tree.ts";
 import { cleanFiles } from "./clean.ts";
 import { configFlag, configText, type Config } from "./config.ts";
 import { effectiveConfig, mayConvert, type Host } from "./conversion.ts";
-import { filePath, isAbsent } from "./file-path.ts";
+import { filePath, lstatOf } from "./file-path.ts";
 import { importObjects, type Root } from "./import-tree.ts";
 import { indexPath, readIndex, type CachedTree, type Index, type IndexEntry } from "./index-file.ts";
 import { objectBytesMax } from "./inflate.ts";
@@ -181,7 +181,7 @@ class Scan {
   /** What an entry's file is now; a regular file that has to be read is given as its mode alone. */
   #compare(entry: IndexEntry): "unchanged" | "gone" | Present | { readonly unread: Mode } {
     const file = filePath(this.#workTree, entry.path);
-    const stat = this.#isFolder(folderOf(entry.path)) ? statOf(file) : undefined;
+    const stat = this.#isFolder(folderOf(entry.path)) ? lstatOf(file) : undefined;
     if (stat === undefined) return "gone";
     if (stat.isDirectory()) return this.#compareFolder(entry);
     const mode = this.#modeOf(entry, stat);
@@ -270,7 +270,7 @@ class Scan {
     let is = true;
     for (let slash = folder.indexOf("/"); is; slash = folder.indexOf("/", slash + 1)) {
       const at = slash < 0 ? folder : folder.slice(0, slash);
-      is = this.#folders.get(at) ?? statOf(filePath(this.#workTree, at))?.isDirectory() === true;
+      is = this.#folders.get(at) ?? lstatOf(filePath(this.#workTree, at))?.isDirectory() === true;
       this.#folders.set(at, is);
       if (slash < 0) break;
     }
@@ -287,15 +287,6 @@ class Scan {
 }
 
 const second = 1_000_000_000n;
-
-function statOf(file: string | Buffer): BigIntStats | undefined {
-  try {
-    return lstatSync(file, { bigint: true });
-  } catch (error) {
-    if (isAbsent(error)) return undefined;
-    throw error;
-  }
-}
 
 function folderOf(path: string): string {
   return path.slice(0, Math.max(0, path.lastIndexOf("/")));

@@ -1,0 +1,96 @@
+/**
+ * The recursive fold: result = post({in, children}), where children holds each child's own fold.
+ *
+ * Arguments: `in` (what to fold), `post` (blob: an image), `pre` (optional blob: an image; the entries of
+ * pre({in}) are then the children, for a blob too). Without `pre`, the children of a tree are its entries.
+ * Only what decides the requests is read: `in` when it is a tree, the images, never a file.
+ *
+ * A failure's message is one of
+ *
+ *     ./sub/file: TEXT    a node below failed with TEXT; the path leads from `in` to it
+ *     .: TEXT             this node failed: its `post`, or (as `pre: TEXT`) its `pre`
+ *     TEXT                this fold was refused or stopped before it could say so (arguments, limits)
+ *
+ * The folding parent puts `./NAME` before it, and drops the dot that began it. It looks for that dot only in
+ * what folds said; a visitor's text is passed on as it is, whatever it looks like. Names with control
+ * characters, quotes or backslashes stand in the path as JSON strings.
+ */
+import { Entry, Kind, Request, argument, fail, job, out, putTree, run, runMany, text, tree } from "../sdk/guest";
+
+const foldImage = "/cas/std/fold-wasm";
+
+export function caos_run(): void {
+  const node = argument("in", job.arg("in"));
+  const post = argument("post", job.arg("post"));
+  const preGiven = job.find("pre");
+  const pre: Entry | null = preGiven == null ? null : argument("pre", preGiven);
+  const postImage = text(post.oid);
+
+  const unfolded = pre == null ? node : unfold(node, text(pre.oid));
+  const entries: Entry[] = unfolded.isTree ? tree(unfolded.oid) : [];
+  const noChildren = Entry.of("children", Kind.Tree, putTree([]));
+
+  const requests = new Array<Request>(entries.length);
+  for (let index = 0; index < entries.length; index++) {
+    const child = argument("in", entries[index]);
+    if (pre != null) requests[index] = new Request(foldImage, [child, post, pre]);
+    else if (child.isTree) requests[index] = new Request(foldImage, [child, post]);
+    else requests[index] = new Request(postImage, [child, noChildren]);
+  }
+  const answers = runMany(requests);
+
+  const children = new Array<Entry>(entries.length);
+  for (let index = 0; index < entries.length; index++) {
+    const answer = answers[index];
+    if (!answer.ok) {
+      const nested = pre != null || entries[index].isTree;
+      fail("./" + readable(entries[index].name) + below(answer.error, nested));
+    }
+    children[index] = answer.entry(entries[index].name);
+  }
+
+  const folded = entries.length == 0 ? noChildren : Entry.of("children", Kind.Tree, putTree(children));
+  const result = run(postImage, [node, folded]);
+  if (!result.ok) fail(".: " + result.error);
+  out(result.kind, result.oid);
+}
+
+/** What `pre` makes of a node. */
+function unfold(node: Entry, image: string): Entry {
+  const answer = run(image, [node]);
+  if (!answer.ok) fail(".: pre: " + answer.error);
+  if (answer.kind != Kind.Tree) fail(".: pre: its result is not a tree");
+  return answer.entry("in");
+}
+
+/** A failed child's message as it goes on behind the child's name. */
+function below(message: string, isFold: bool): string {
+  if (isFold && (message.startsWith("./") || message.startsWith(".: "))) return message.substring(1);
+  return ": " + message;
+}
+
+/** A name that is one piece of one line. */
+function readable(name: string): string {
+  let plain = true;
+  for (let index = 0; plain && index < name.length; index++) {
+    const unit = name.charCodeAt(index);
+    plain = unit >= 0x20 && unit != 0x7f && unit != 0x22 && unit != 0x5c;
+  }
+  if (plain) return name;
+  let quoted = '"';
+  for (let index = 0; index < name.length; index++) {
+    const unit = name.charCodeAt(index);
+    if (unit == 0x0a) quoted += "\\n";
+    else if (unit == 0x09) quoted += "\\t";
+    else if (unit < 0x20 || unit == 0x7f) quoted += "\\u00" + hex(unit >> 4) + hex(unit & 15);
+    else {
+      if (unit == 0x22 || unit == 0x5c) quoted += "\\";
+      quoted += name.charAt(index);
+    }
+  }
+  return quoted + '"';
+}
+
+function hex(digit: i32): string {
+  return "0123456789abcdef".charAt(digit);
+}
