@@ -4,6 +4,7 @@
  * Units: times in milliseconds. Errors: NonAnswerError when a run has neither result nor failed outcome; UnknownWorker, MalformedArgs and the errors of
  * importing (src/store/git) for input that can't be used; StoreFailure, MissingObject, CorruptObject from the store.
  */
+import pLimit from "p-limit";
 import { putRequest, putSurroundings, readRequest, type Request } from "./abi/request.ts";
 import { NonAnswerError } from "./abi/non-answer.ts";
 import { bindArgs, putRuntimeNode, resolveImage, wasmMarker } from "./abi/worker.ts";
@@ -48,6 +49,9 @@ export {
 export type { Mode, TreeEntry } from "./store/tree.ts";
 export type { Counts, LogLine } from "./scheduler/runner.ts";
 export type { TraceEvent } from "./scheduler/trace.ts";
+
+/** Runs of one engine that execute at a time; further ones wait their turn, first come first served, since the plan serves the newest first. */
+const concurrentRunsMax = 16;
 
 /** Milliseconds that a guest may run on its own before it is taken for a runaway. */
 export const defaultWallClockMsMax = 60_000;
@@ -142,6 +146,7 @@ export class Engine {
   readonly #store: Store;
   readonly #pool: ExecutorPool;
   readonly #scheduler: Scheduler;
+  readonly #admit = pLimit(concurrentRunsMax);
   readonly #library: Oid;
   readonly #host: Host;
 
@@ -296,7 +301,7 @@ export class Engine {
     let settled: SettledRun | undefined;
     let ending = "bug";
     try {
-      settled = await this.#scheduler.settle(request.oid, { run, rerun, signal, onLog });
+      settled = await this.#admit(() => this.#scheduler.settle(request.oid, { run, rerun, signal, onLog }));
       ending = settled.outcome.kind === "failed" ? "failed" : "result";
     } catch (error) {
       if (error instanceof NonAnswerError) ending = error.answer.kind;

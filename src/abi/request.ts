@@ -4,8 +4,6 @@
  * Bytes: `40000 args` NUL oid, `100644 image` NUL oid, `100644 salt` NUL oid, `100644 std` NUL oid, in that order and nothing else.
  */
 import { isUtf8 } from "node:buffer";
-import { MalformedTree, decodeTree } from "../store/tree.ts";
-import { emptyBlob } from "../store/object.ts";
 import { oidBytes, oidFromBytes, parseOid, type Oid } from "../store/oid.ts";
 import type { ObjectReader, Objects } from "./objects.ts";
 
@@ -101,18 +99,3 @@ export function readRequest(objects: ObjectReader, name: Oid): Request {
   if (!isUtf8(saltBytes)) throw new MalformedRequest(name, "its salt is not UTF-8");
   return { oid: name, args, image, std, stdBlob, salt: Buffer.from(saltBytes).toString("utf8"), saltBlob };
 }
-
-/** Entries of an args tree by name, as oids; undefined when the object is not a tree of plain args. */
-export function readArgs(objects: ObjectReader, args: Oid): ReadonlyMap<string, Oid> | undefined {
-  const tree = objects.get(args);
-  if (tree.kind !== "tree") return undefined;
-  try {
-    return new Map(decodeTree(tree.body).map((entry) => [entry.name, entry.oid]));
-  } catch (error) {
-    if (error instanceof MalformedTree) return undefined;
-    throw error;
-  }
-}
-
-/** Surroundings with neither library nor salt, for requests that need none; their blob must be stored by whoever stores the request. */
-export const bareSurroundings: Surroundings = { std: undefined, stdBlob: emptyBlob, salt: "", saltBlob: emptyBlob };

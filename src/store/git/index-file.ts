@@ -134,16 +134,18 @@ const noBytes = Buffer.alloc(0);
 
 function refuseRequired(extension: string, file: string): void {
   if (/^[A-Z]/.test(extension)) return;
-  if (extension === "link") {
-    throw new UnsupportedRepository(file, "its index is split; `git update-index --no-split-index` joins it");
-  }
-  if (extension === "sdir") {
-    throw new UnsupportedRepository(
-      file,
-      "its index is sparse; `git sparse-checkout reapply --no-sparse-index` makes it full",
-    );
-  }
+  if (extension === "link") throw splitIndex(file);
+  if (extension === "sdir") throw sparseIndex(file);
   throw new UnsupportedRepository(file, `its index uses the extension ${JSON.stringify(extension)}`);
+}
+
+function splitIndex(file: string): UnsupportedRepository {
+  return new UnsupportedRepository(file, "its index is split; `git update-index --no-split-index` joins it");
+}
+
+function sparseIndex(file: string): UnsupportedRepository {
+  const way = "`git sparse-checkout reapply --no-sparse-index` makes it full";
+  return new UnsupportedRepository(file, `its index is sparse; ${way}`);
 }
 
 interface ReadEntry {
@@ -169,7 +171,11 @@ function readEntry(
   const pathAt = flagsAt + (isExtended ? 4 : 2);
   const { path, next } =
     version === 4 ? readShortPath(bytes, pathAt, end, before, file) : readPath(bytes, start, pathAt, end, file);
-  const mode = indexModes.get(bytes.readUInt32BE(start + 24));
+  // The extensions that announce these two come after the entries.
+  const modeNumber = bytes.readUInt32BE(start + 24);
+  if (path.length === 0) throw splitIndex(file);
+  if (modeNumber === 0o40000) throw sparseIndex(file);
+  const mode = indexModes.get(modeNumber);
   if (mode === undefined) throw new MalformedIndex(file, "an entry has an unknown mode");
   const text = decodeName(path);
   if (unsafePath.test(text)) throw new MalformedIndex(file, `${JSON.stringify(text)} is no path of a work tree`);

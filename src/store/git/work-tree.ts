@@ -151,7 +151,8 @@ class Scan {
       else if ("unread" in stat) modified.push({ entry, mode: stat.unread });
       else settled.set(entry, stat);
     }
-    this.#settleFiles(modified, settled);
+    const gone = entries.filter((entry) => isAttributes(entry.path) && settled.has(entry) && !settled.get(entry));
+    this.#settleFiles(modified, gone, settled);
     const present: Present[] = [];
     for (const entry of entries) {
       const now = settled.get(entry);
@@ -228,18 +229,25 @@ class Scan {
     return ctime === entry.ctime && Number(stat.ctimeNs % second) === entry.ctimeNs;
   }
 
-  /** Reads regular files, or has git read them when it might convert one. */
+  /**
+   * Reads regular files, or has git read them when it might convert one. Git also has to be told which attribute files
+   * are gone, or it would go on reading them in the index.
+   */
   #settleFiles(
     modified: readonly { readonly entry: IndexEntry; readonly mode: Mode }[],
+    goneAttributes: readonly IndexEntry[],
     settled: Map<IndexEntry, Present | undefined>,
   ): void {
     const [first] = modified;
     if (first === undefined) return;
     if (this.#mayConvert(modified.map(({ entry }) => entry))) {
       const byPath = new Map(modified.map(({ entry }) => [entry.path, entry]));
-      const asked = cleanFiles(this.#repository, this.#host, [...byPath.keys()], this.#index.written, (clean) => {
+      const paths = [...goneAttributes.map(({ path }) => path), ...byPath.keys()];
+      const asked = cleanFiles(this.#repository, this.#host, paths, this.#index.written, (clean) => {
+        const entry = byPath.get(clean.path);
+        if (entry === undefined) return;
         this.put(clean.oid, "blob", clean.object.body);
-        settled.set(byPath.get(clean.path) as IndexEntry, { path: clean.path, mode: clean.mode, oid: clean.oid });
+        settled.set(entry, { path: clean.path, mode: clean.mode, oid: clean.oid });
       });
       if (asked) return;
       throw new UnstorableFile(first.entry.path, "git might convert it, and there is no git here to ask");
@@ -256,7 +264,7 @@ class Scan {
     const folders = new Set(entries.map(({ path }) => folderOf(path)));
     const attributes = new Map<string, Oid>();
     for (const { path, oid } of this.#index.entries) {
-      if (path === ".gitattributes" || path.endsWith("/.gitattributes")) attributes.set(path, oid);
+      if (isAttributes(path)) attributes.set(path, oid);
     }
     return mayConvert(this.#repository, this.#config, this.#host, folders, (path) => attributes.get(path));
   }
@@ -287,6 +295,10 @@ class Scan {
 }
 
 const second = 1_000_000_000n;
+
+function isAttributes(path: string): boolean {
+  return path === ".gitattributes" || path.endsWith("/.gitattributes");
+}
 
 function folderOf(path: string): string {
   return path.slice(0, Math.max(0, path.lastIndexOf("/")));
