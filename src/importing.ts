@@ -3,7 +3,7 @@
  */
 import type { Oid } from "./store/oid.ts";
 import type { Store } from "./store/store.ts";
-import type { Mode } from "./store/tree.ts";
+import { MalformedTree, type Mode } from "./store/tree.ts";
 import { FolderInUse, UnsafeName } from "./store/git/checkout.ts";
 import { MalformedConfig } from "./store/git/config.ts";
 import type { Host } from "./store/git/conversion.ts";
@@ -89,6 +89,7 @@ const usageFaults = [
   MalformedConfig,
 ] as const;
 const hostFaults = [
+  MalformedTree,
   CorruptGitObject,
   MissingGitObject,
   UnimportableObject,

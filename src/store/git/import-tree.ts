@@ -3,10 +3,11 @@
  * everything that it names (gitlinks excepted, which are not followed), so a crash never leaves a tree without
  * its closure; a tree that the store has is skipped unread, with all below it; depth costs no stack.
  *
- * Trees are walked depth first, and a walked tree waits with the blobs that it needs. When enough wait, the blobs are read
- * in the order in which the repository stores them, then the trees follow, children first. Measured on a repository of
- * 40,000 objects in one pack: storage order against tree order is the design note's 1.3 times faster, since deltas find their bases
- * in the cache.
+ * Trees are walked depth first, and a walked tree waits with the blobs that it needs. When enough wait, the blobs are
+ * read in the order in which the repository stores them, then the trees follow, children first. Measured with packs
+ * in the page cache: finding that order costs 2 to 4 µs an object (57,000 objects/s against 74,000 in tree order, 470 bytes each); once deltas
+ * span more than the cache of bases holds (116 MB) it is even to 9 % faster. It is kept for what could not be measured
+ * here, a pack on a cold disk, which is then read forwards.
  */
 import { decodeTree, kindOfMode, MalformedTree, type TreeEntry } from "../tree.ts";
 import type { GitObject, ObjectKind } from "../object.ts";
