@@ -27,6 +27,8 @@ interface Caller {
   readonly counts: { executed: number; frames: number; memoized: number };
   readonly resolve: (run: SettledRun) => void;
   readonly reject: (error: unknown) => void;
+  /** Stops hearing of the caller's signal. */
+  readonly unhear: AbortController;
 }
 
 export class Scheduler {
@@ -46,9 +48,11 @@ export class Scheduler {
         reject(new NonAnswerError({ kind: "cancelled" }));
         return;
       }
-      const caller: Caller = { request, options, counts: { executed: 0, frames: 0, memoized: 0 }, resolve, reject };
+      const counts = { executed: 0, frames: 0, memoized: 0 };
+      const unhear = new AbortController();
+      const caller: Caller = { request, options, counts, resolve, reject, unhear };
       this.#callers.add(caller);
-      options.signal?.addEventListener("abort", () => this.#cancel(caller), { once: true });
+      options.signal?.addEventListener("abort", () => this.#cancel(caller), { signal: unhear.signal });
       this.#plan.ask(request);
       this.#drive();
     });
@@ -137,6 +141,7 @@ export class Scheduler {
 
   #leave(caller: Caller, tell: () => void): void {
     this.#callers.delete(caller);
+    caller.unhear.abort();
     tell();
   }
 
