@@ -7,9 +7,9 @@
 import pLimit from "p-limit";
 import { putRequest, putSurroundings, readRequest, type Request } from "./abi/request.ts";
 import { NonAnswerError } from "./abi/non-answer.ts";
-import { bindArgs, putRuntimeNode, resolveImage, wasmMarker } from "./abi/worker.ts";
+import { bindArgs, putRuntimeNode, resolveImage, wasmMarker, workerName } from "./abi/worker.ts";
 import { failureDetail } from "./failure-origin.ts";
-import { foldedPath, workerName } from "./folded-path.ts";
+import { foldedPath } from "./folded-path.ts";
 import type { Imported } from "./importing.ts";
 import { ExecutorPool } from "./isolate-host/executor-pool.ts";
 import type { ShownFrame } from "./isolate-host/status-board.ts";
@@ -176,13 +176,13 @@ export class Engine {
   }
 
   /** Runs a worker, or finds what it came to. Throws NonAnswerError, UnknownWorker, MalformedArgs. */
-  run(input: RunInput): Promise<RunResult> {
+  async run(input: RunInput): Promise<RunResult> {
     const args = this.#putArgs(input.args ?? {});
     return this.#settle(this.#request(input.worker, args, input), input);
   }
 
   /** Folds an object: `post` is called at each node, after its children. Throws as `run` does. */
-  fold(input: FoldInput): Promise<RunResult> {
+  async fold(input: FoldInput): Promise<RunResult> {
     const std = input.std ?? this.#library;
     const args: Record<string, Arg> = { in: { oid: input.in }, post: this.#imageText(input.post, std) };
     if (input.pre !== undefined) args["pre"] = this.#imageText(input.pre, std);
@@ -190,7 +190,7 @@ export class Engine {
   }
 
   /** Settles a request that is in the store already. */
-  settle(request: Oid, options: RunOptions = {}): Promise<RunResult> {
+  async settle(request: Oid, options: RunOptions = {}): Promise<RunResult> {
     return this.#settle(readRequest(this.#store, request), options);
   }
 
@@ -255,7 +255,7 @@ export class Engine {
 
   /** Names of the workers in a standard library. */
   workers(std: Oid = this.#library): readonly string[] {
-    return decodeTree(this.#store.get(std).body).map((entry) => entry.name);
+    return this.list(std).map((entry) => entry.name);
   }
 
   /** Drops what is remembered of a request; false when nothing was. */

@@ -3,7 +3,6 @@
  * passes an entry of its `in` on as `in`; where that breaks off, so does the path.
  */
 import type { ShownFrame } from "./isolate-host/status-board.ts";
-import type { Oid } from "./store/oid.ts";
 import type { Store } from "./store/store.ts";
 import { MalformedTree, decodeTree, type TreeEntry } from "./store/tree.ts";
 
@@ -23,12 +22,6 @@ export function foldedPath(store: Store, frames: readonly ShownFrame[]): string 
     at = next;
   }
   return names.length === 0 ? "." : names.join("/");
-}
-
-/** The worker that a frame runs: its name in the standard library, else its oid. */
-export function workerName(store: Store, library: Oid | undefined, image: Oid): string {
-  const known = library === undefined ? [] : (entriesOf(store.get(library).body) ?? []);
-  return known.find((entry) => entry.oid === image)?.name ?? `worker ${image}`;
 }
 
 function entriesOf(tree: Uint8Array): TreeEntry[] | undefined {

@@ -94,6 +94,12 @@ export function bindArgs(objects: Objects, args: Oid, bound: ResolvedImage["boun
   return objects.put("tree", encodeTree([...merged.values()]));
 }
 
+/** What to call a worker before people: its name in the library, else its oid. A library that is not here or no tree has no names. */
+export function workerName(objects: Objects, std: Oid | undefined, image: Oid): string {
+  const library = std !== undefined && objects.kindOf(std) === "tree" ? treeEntries(objects.get(std)) : undefined;
+  return library?.find((entry) => entry.oid === image)?.name ?? `worker ${image}`;
+}
+
 function locate(objects: ObjectReader, image: string, std: Oid | undefined): Oid | Refusal {
   if (!image.startsWith(stdPrefix)) return parseOid(image) ?? { error: errorTexts.notAnImage };
   if (std === undefined) return { error: errorTexts.noSuchWorker };

@@ -101,6 +101,8 @@ export class ExecutorPool implements Runner {
   }
 
   #spawn(): Worker {
+    // A thread that was stopped has left its frames on the board.
+    this.#board.leave(0);
     const file = import.meta.url.endsWith(".ts") ? "./executor.ts" : "./executor.js";
     const start: ExecutorStart = {
       storePath: this.#options.storePath,
@@ -142,7 +144,8 @@ export class ExecutorPool implements Runner {
       return;
     }
     const turns = this.#board.turns;
-    if (turns !== running.turns) {
+    // While no frame is live the thread is starting or settling, and no guest is to blame.
+    if (turns !== running.turns || this.#board.depth === 0) {
       running.turns = turns;
       running.sinceMs = nowMs;
     } else if (nowMs - running.sinceMs > this.#options.wallClockMsMax) {

@@ -65,7 +65,10 @@ class Executor {
     this.#run = run;
     const ended = this.#settle(request, run, rerun);
     this.#store.addTrace(run, this.#trace.take());
-    const isLeaving = ended.how === "ended" || (ended.how === "settled" && commit);
+    // A join may close a circle, which ends the run: its requests are shown to a person then, and what finished is kept.
+    const isLeaving =
+      ended.how === "ended" ||
+      (ended.how === "settled" ? commit : ended.frames.some(({ misses }) => misses.some(({ join }) => join)));
     const fault = isLeaving ? asNonAnswer(() => this.#store.flush()) : undefined;
     const common = { counts: this.#settler.takeCounts(), logs: this.#logs ?? [] };
     return fault === undefined ? { ...ended, ...common } : { how: "ended", answer: fault, ...common };

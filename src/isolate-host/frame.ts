@@ -204,7 +204,7 @@ export class Frame {
     if (this.#nestedRuns > nestedRunsMax) throw new GuestFailed(failure("limit", failureTexts.tooManyRuns));
     const requests: Request[] = [];
     for (const call of calls) {
-      const request = formRequest(this.#host.objects, this.job.request, call);
+      const request = formRequest(this.#host.objects, this.job.request, call, this.reads);
       if (typeof request === "string") return request;
       requests.push(request);
     }
@@ -215,18 +215,30 @@ export class Frame {
 }
 
 /** Images already unwrapped, by std and image: what an oid says never changes. */
-const resolvedImages = new HotMap<string, ResolvedImage>(4096);
+const resolvedImages = new HotMap<string, { readonly image: ResolvedImage; readonly reads: readonly Oid[] }>(4096);
 
 /** The request that a nested call means, stored; or the text of why there is none. */
-function formRequest(objects: Objects, from: Request, call: NestedCall): Request | ErrorText {
+function formRequest(objects: Objects, from: Request, call: NestedCall, noted: Set<Oid>): Request | ErrorText {
   const key = `${from.std ?? ""} ${call.image}`;
-  let image = resolvedImages.get(key);
-  if (image === undefined) {
-    const found = resolveImage(objects, call.image, from.std);
-    if ("error" in found) return found.error;
-    resolvedImages.set(key, found);
-    image = found;
+  let known = resolvedImages.get(key);
+  if (known === undefined) {
+    const reads: Oid[] = [];
+    const get = (name: Oid) => {
+      const object = objects.get(name);
+      reads.push(name);
+      return object;
+    };
+    const found = resolveImage({ get }, call.image, from.std);
+    if ("error" in found) {
+      for (const name of reads) noted.add(name);
+      return found.error;
+    }
+    known = { image: found, reads };
+    resolvedImages.set(key, known);
   }
+  const { image, reads } = known;
+  for (const name of reads) noted.add(name);
+  if (image.bound.size > 0) noted.add(call.args);
   const kind = objects.kindOf(call.args) ?? objects.get(call.args).kind;
   if (kind !== "tree") return errorTexts.argsNotATree;
   const args = bindArgs(objects, call.args, image.bound);

@@ -68,13 +68,18 @@ export class StatusBoard {
     return Atomics.load(this.#words, words.turns);
   }
 
+  /** Frames on the stack. */
+  get depth(): number {
+    return Atomics.load(this.#words, words.depth);
+  }
+
   get executed(): number {
     return Atomics.load(this.#words, words.executed);
   }
 
   /** Frames on the stack, outermost first, as far as they are shown. */
   stack(): ShownFrame[] {
-    const depth = Math.min(Atomics.load(this.#words, words.depth), levelsMax);
+    const depth = Math.min(this.depth, levelsMax);
     return Array.from({ length: depth }, (_, level) => {
       const at = headBytes + level * levelBytes;
       const length = this.#bytes.readUInt16LE(at + argsAt - 2);

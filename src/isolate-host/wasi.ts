@@ -4,7 +4,8 @@
  *
  * Source of names, types and errno: the snapshot_preview1 witx files of WebAssembly/WASI.
  */
-import { GuestFailed, type Frame } from "./frame.ts";
+import { failure } from "../store/outcome.ts";
+import { GuestFailed, logBytesMax, type Frame } from "./frame.ts";
 import { failureTexts } from "../abi/error-texts.ts";
 import type { OfferedFunctions } from "./wasm-module.ts";
 
@@ -169,12 +170,16 @@ function write(view: DataView, frame: Frame, fd: number, vectors: number, count:
   if (count > vectorsMax) return errno.inval;
   if (!fits(view, vectors, count * 8) || !fits(view, written, 4)) return errno.fault;
   const parts: Uint8Array[] = [];
+  let total = 0;
   for (let each = 0; each < count; each++) {
     const at = view.getUint32(vectors + each * 8, true);
     const length = view.getUint32(vectors + each * 8 + 4, true);
     if (!fits(view, at, length)) return errno.fault;
     parts.push(new Uint8Array(view.buffer, at, length));
+    total += length;
   }
+  // Before anything is copied: vectors may overlap, and together name far more than there is memory.
+  if (total > logBytesMax) throw new GuestFailed(failure("limit", failureTexts.loggedTooMuch));
   const bytes = Buffer.concat(parts);
   frame.write(fd, bytes);
   return storeU32(view, written, bytes.length);

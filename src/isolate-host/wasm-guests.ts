@@ -8,12 +8,11 @@ import { parseCall } from "../abi/call.ts";
 import { errorAnswer } from "../abi/answer.ts";
 import { errorTexts, failureTexts } from "../abi/error-texts.ts";
 import { NonAnswerError } from "../abi/non-answer.ts";
-import { resolveImage, wasmMarker } from "../abi/worker.ts";
+import { resolveImage, wasmMarker, workerName } from "../abi/worker.ts";
 import type { FrameEnd, Guests, Job } from "../scheduler/settle.ts";
 import { HotMap } from "../store/hot-map.ts";
 import type { Oid } from "../store/oid.ts";
 import type { Outcome } from "../store/outcome.ts";
-import { decodeTree } from "../store/tree.ts";
 import { Frame, GuestFailed, Unwind, type FrameHost } from "./frame.ts";
 import { UnfitModule, fitModule } from "./wasm-module.ts";
 import { wasiFunctions, wasiImports, wasiModule } from "./wasi.ts";
@@ -134,11 +133,7 @@ export class WasmGuests implements Guests {
       return this.#completed(frame, frame.fail("trap", failureTexts.trapped), this.#describe(frame, error));
     }
     if (error instanceof WebAssembly.Exception) {
-      return this.#completed(
-        frame,
-        frame.fail("trap", failureTexts.threw),
-        `an exception left ${this.#workerName(frame)}`,
-      );
+      return this.#completed(frame, frame.fail("trap", failureTexts.threw), `an exception left ${this.#nameOf(frame)}`);
     }
     if (error instanceof RangeError && /call stack/.test(error.message)) return { how: "needs-empty-stack" };
     if (error instanceof RangeError && /memory/i.test(error.message)) {
@@ -154,15 +149,14 @@ export class WasmGuests implements Guests {
 
   /** For people: V8's words, the function where the name section has one, and the worker. */
   #describe(frame: Frame, error: Error): string {
-    const at = /at (?:(\S+) \()?wasm:\/\/wasm\/[^)\s]*?:wasm-function\[(\d+)\]/.exec(error.stack ?? "");
+    // The first frame of the stack that is wasm; names may have spaces and brackets.
+    const at = /^ *at (?:(.+) \()?wasm:\/\/wasm\/.*?:wasm-function\[(\d+)\]/m.exec(error.stack ?? "");
     const place = at === null ? "" : ` in ${at[1] === undefined ? `function ${at[2]}` : `function ${at[1]}`}`;
-    return `${error.message}${place} of ${this.#workerName(frame)}`;
+    return `${error.message}${place} of ${this.#nameOf(frame)}`;
   }
 
-  #workerName(frame: Frame): string {
-    const { image, std } = frame.job.request;
-    const library = std === undefined ? [] : decodeTree(this.#host.objects.get(std).body);
-    return library.find((entry) => entry.oid === image)?.name ?? `worker ${image}`;
+  #nameOf({ job }: Frame): string {
+    return workerName(this.#host.objects, job.request.std, job.request.image);
   }
 
   #prepare(job: Job): Prepared {

@@ -44,7 +44,7 @@ export function fitModule(bytes: Uint8Array, offered: OfferedFunctions, pagesMax
     if (end > bytes.length) throw new UnfitModule("notWasm", "a section is cut short");
     const body = reader.at;
     if (id === section.type) types = readTypes(reader);
-    if (id === section.import) functions.push(...checkImports(reader, types, offered));
+    if (id === section.import) for (const type of checkImports(reader, types, offered)) functions.push(type);
     if (id === section.function) for (let left = reader.count(); left > 0; left--) functions.push(types[reader.u32()]);
     if (id === section.export) readExports(reader, functions, exported);
     if (id === section.memory) {
