@@ -7,7 +7,7 @@
 import { failure } from "../store/outcome.ts";
 import { GuestFailed, logBytesMax, type Frame } from "./frame.ts";
 import { failureTexts } from "../abi/error-texts.ts";
-import type { OfferedFunctions } from "./wasm-module.ts";
+import type { OfferedFunctions } from "./wasm/module.ts";
 
 export const wasiModule = "wasi_snapshot_preview1";
 

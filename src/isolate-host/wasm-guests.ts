@@ -1,5 +1,5 @@
 /**
- * Runs wasm guests (`coppice-wasm/1`), each execution in a fresh instance, on the thread that asks. The sandbox is WebAssembly's.
+ * Runs wasm guests (`coppice-wasm/1`), each execution in an instance that is fresh or can't be told from a fresh one, on the thread that asks. The sandbox is WebAssembly's.
  *
  * Unwinding: a call that can't be answered notes why and raises a real trap in a tiny module of its own. A JavaScript exception would not do: a guest's
  * `catch_all` swallows one, but no trap. From then on the frame is poisoned, every further call traps, and what the guest returned is not looked at.
@@ -14,7 +14,9 @@ import { HotMap } from "../store/hot-map.ts";
 import type { Oid } from "../store/oid.ts";
 import type { Outcome } from "../store/outcome.ts";
 import { Frame, GuestFailed, Unwind, type FrameHost } from "./frame.ts";
-import { UnfitModule, fitModule } from "./wasm-module.ts";
+import { InstancePool } from "./instance-pool.ts";
+import { fitModule } from "./wasm/module.ts";
+import { UnfitModule } from "./wasm/reader.ts";
 import { wasiFunctions, wasiImports, wasiModule } from "./wasi.ts";
 
 /** Memory of a guest: 256 MiB. Part of what `coppice-wasm/1` means. */
@@ -70,14 +72,21 @@ interface Live {
   answer: Buffer;
   /** Why the frame is poisoned; kept for whoever started it, however the guest ends. */
   poison: { readonly cause: unknown } | undefined;
+  /** Calls to the host so far. */
+  calls: number;
 }
+const noAnswer = Buffer.alloc(0);
 
 /** A compiled module, or why it is none. */
-type Prepared = { readonly module: WebAssembly.Module } | { readonly outcome: Outcome; readonly detail: string };
+type Prepared = { readonly module: WebAssembly.Module; readonly resettable: readonly string[] | undefined } | Unfit;
+interface Unfit {
+  readonly outcome: Outcome;
+  readonly detail: string;
+}
 
 export class WasmGuests implements Guests {
   readonly #host: FrameHost;
-  readonly #modules = new HotMap<Oid, Prepared>(modulesMax);
+  readonly #modules = new HotMap<Oid, InstancePool | Unfit>(modulesMax);
   readonly #imports: Record<string, Record<string, unknown>>;
   readonly #trap: () => never;
   /** Innermost last. */
@@ -110,14 +119,17 @@ export class WasmGuests implements Guests {
 
   execute(job: Job): FrameEnd {
     const frame = new Frame(this.#host, job);
-    const prepared = this.#prepare(job);
-    if ("outcome" in prepared) return this.#completed(frame, prepared.outcome, prepared.detail);
-    const live: Live = { frame, memory: undefined, answer: Buffer.alloc(0), poison: undefined };
+    const pool = this.#prepare(job);
+    if ("outcome" in pool) return this.#completed(frame, pool.outcome, pool.detail);
+    const live: Live = { frame, memory: undefined, answer: noAnswer, poison: undefined, calls: 0 };
     this.#live.push(live);
     try {
-      runGuest(live, prepared.module, this.#imports);
-      if (live.poison === undefined) return this.#completed(frame, frame.finish(), undefined);
-      throw live.poison.cause;
+      const guest = pool.take(() => live.calls > 0);
+      live.memory = guest.memory;
+      guest.run();
+      if (live.poison !== undefined) throw live.poison.cause;
+      pool.give(guest);
+      return this.#completed(frame, frame.finish(), undefined);
     } catch (error) {
       return this.#end(live, live.poison === undefined ? error : live.poison.cause);
     } finally {
@@ -159,7 +171,7 @@ export class WasmGuests implements Guests {
     return workerName(this.#host.objects, job.request.std, job.request.image);
   }
 
-  #prepare(job: Job): Prepared {
+  #prepare(job: Job): InstancePool | Unfit {
     const image = job.request.image;
     const known = this.#modules.get(image);
     if (known !== undefined) return known;
@@ -177,14 +189,17 @@ export class WasmGuests implements Guests {
       });
     }
     const prepared = prepareModule(this.#host.objects.get(found.node.module).body);
-    this.#modules.set(image, prepared);
-    return prepared;
+    const pool =
+      "outcome" in prepared ? prepared : new InstancePool(prepared.module, this.#imports, prepared.resettable);
+    this.#modules.set(image, pool);
+    return pool;
   }
 
   /** Runs a call for the innermost frame. Whatever it throws poisons the frame and becomes a trap. */
   #enter(serve: (live: Live) => number): number {
     const live = this.#live.at(-1) as Live;
     if (live.poison !== undefined) return this.#trap();
+    live.calls++;
     try {
       return serve(live);
     } catch (cause) {
@@ -206,7 +221,8 @@ export class WasmGuests implements Guests {
 /** Checks, bounds and compiles a module: what `coppice worker add` asks before a run does. */
 export function prepareModule(bytes: Uint8Array): Prepared {
   try {
-    return { module: new WebAssembly.Module(fitModule(bytes, offered, guestPagesMax)) };
+    const fit = fitModule(bytes, offered, guestPagesMax);
+    return { module: new WebAssembly.Module(fit.bytes), resettable: fit.resettable };
   } catch (error) {
     const fault =
       error instanceof UnfitModule ? error.fault : error instanceof WebAssembly.CompileError ? "notWasm" : undefined;
@@ -216,10 +232,4 @@ export function prepareModule(bytes: Uint8Array): Prepared {
       detail: (error as Error).message,
     };
   }
-}
-
-function runGuest(live: Live, module: WebAssembly.Module, imports: Record<string, Record<string, unknown>>): void {
-  const { exports } = new WebAssembly.Instance(module, imports);
-  live.memory = exports["memory"] as WebAssembly.Memory;
-  (exports["caos_run"] as () => unknown)();
 }

@@ -11,6 +11,9 @@ declare namespace WebAssembly {
     constructor(limits: { initial: number; maximum?: number });
     readonly buffer: ArrayBuffer;
   }
+  class Global {
+    value: number | bigint;
+  }
   class RuntimeError extends Error {}
   class CompileError extends Error {}
   class LinkError extends Error {}

@@ -1,0 +1,92 @@
+/**
+ * Instances of one module. A frame borrows one and gives it back; where the module allows it (FitModule.resettable) and the execution left it whole, the instance is reset and
+ * used again, which costs a tenth of a fresh one. A reset instance can't be told from a fresh one: its memory holds the bytes that it held after instantiation, and so do its
+ * globals; nothing else can have changed.
+ *
+ * An instance is given up after a trap or an unwinding (its stack pointer may be anywhere, and that is a global like any other, but a trap in the host's call leaves V8's state to V8), and after its memory grew.
+ */
+
+/** Memory beyond which zeroing costs more than a fresh instance. */
+const resetBytesMax = 1 << 20;
+/** Idle instances that are kept, each with the address space of a memory. */
+const idleMax = 64;
+
+export interface Guest {
+  readonly memory: WebAssembly.Memory;
+  readonly run: () => void;
+}
+
+interface Resettable extends Guest {
+  /** The memory at rest. Detached, and so of length 0, once the memory grew. */
+  readonly bytes: Uint8Array;
+  readonly globals: readonly WebAssembly.Global[];
+}
+
+/** What an instance is right after instantiation. */
+interface Image {
+  /** The memory up to its last byte that is not zero. */
+  readonly bytes: Uint8Array;
+  readonly memoryBytes: number;
+  readonly globals: readonly (number | bigint)[];
+}
+
+export class InstancePool {
+  readonly #module: WebAssembly.Module;
+  readonly #imports: Record<string, Record<string, unknown>>;
+  /** Names of the globals to be reset; undefined when an instance serves once. */
+  #resettable: readonly string[] | undefined;
+  #image: Image | undefined;
+  readonly #idle: Resettable[] = [];
+
+  constructor(
+    module: WebAssembly.Module,
+    imports: Record<string, Record<string, unknown>>,
+    resettable: readonly string[] | undefined,
+  ) {
+    this.#module = module;
+    this.#imports = imports;
+    this.#resettable = resettable;
+  }
+
+  /** An instance as if fresh. `instantiated` is asked after a fresh one was made whether its start function called the host. */
+  take(didCallHost: () => boolean): Guest {
+    const idle = this.#idle.pop();
+    if (idle !== undefined) return idle;
+    const { exports } = new WebAssembly.Instance(this.#module, this.#imports);
+    const memory = exports["memory"] as WebAssembly.Memory;
+    const run = exports["caos_run"] as () => void;
+    if (didCallHost()) this.#resettable = undefined;
+    if (this.#resettable === undefined) return { memory, run };
+    const globals = this.#resettable.map((name) => exports[name] as WebAssembly.Global);
+    const guest: Resettable = { memory, run, bytes: new Uint8Array(memory.buffer), globals };
+    this.#image ??= imageOf(guest);
+    if (this.#image === undefined) this.#resettable = undefined;
+    return guest;
+  }
+
+  /** Takes back an instance whose execution returned normally. */
+  give(guest: Guest): void {
+    const image = this.#image;
+    if (this.#resettable === undefined || image === undefined || !isResettable(guest)) return;
+    if (this.#idle.length >= idleMax || guest.bytes.length !== image.memoryBytes) return;
+    guest.bytes.fill(0, image.bytes.length);
+    guest.bytes.set(image.bytes);
+    for (const [at, global] of guest.globals.entries()) global.value = image.globals[at] as number | bigint;
+    this.#idle.push(guest);
+  }
+}
+
+function isResettable(guest: Guest): guest is Resettable {
+  return "globals" in guest;
+}
+
+/** Undefined for an instance that can't be reset exactly. */
+function imageOf({ bytes, globals }: Resettable): Image | undefined {
+  if (bytes.length > resetBytesMax) return undefined;
+  const values = globals.map((global) => global.value);
+  // A NaN's bits do not survive JavaScript.
+  if (values.some((value) => Number.isNaN(value))) return undefined;
+  let end = bytes.length;
+  while (end > 0 && bytes[end - 1] === 0) end--;
+  return { bytes: bytes.slice(0, end), memoryBytes: bytes.length, globals: values };
+}

@@ -1,0 +1,181 @@
+/**
+ * Walks the instructions of a function body or an initializer, without validating types: V8 does that. It knows the immediates of every instruction of WebAssembly 2.0 (SIMD,
+ * bulk memory, reference types, sign extension, saturating conversions), of tail calls and of both encodings of exceptions. Any other is UnfitModule by its number:
+ * shared memory and threads, relaxed SIMD, garbage collection, memory switching. The list is ours, whatever V8 accepts.
+ *
+ * Source: WebAssembly Core Specification 2.0, section 5.4, and the proposals' overviews for tail calls and exceptions.
+ */
+import { UnfitModule, type Reader } from "./reader.ts";
+
+/** An instruction: its opcode (0xFC and 0xFD instructions as `prefix << 16 | number`), and where it starts and ends. */
+export interface Instruction {
+  opcode: number;
+  start: number;
+  end: number;
+}
+
+/** Opcodes that somebody asks for by name. */
+export const op = {
+  block: 0x02,
+  loop: 0x03,
+  if: 0x04,
+  end: 0x0b,
+  tableSet: 0x26,
+  memoryGrow: 0x40,
+  dataDrop: 0xfc0009,
+  tableInit: 0xfc000c,
+  elemDrop: 0xfc000d,
+  tableCopy: 0xfc000e,
+  tableGrow: 0xfc000f,
+  tableFill: 0xfc0011,
+} as const;
+
+/** Instructions in a function: a bound, so that a hostile module costs what it is long and no more. */
+const brTargetsMax = 1 << 20;
+
+/**
+ * Reads instructions until the `end` that closes the sequence, and calls `visit` with each, that `end` included. The object passed is reused: copy what is to be kept.
+ */
+export function walkInstructions(reader: Reader, visit: (instruction: Instruction) => void): void {
+  const instruction: Instruction = { opcode: 0, start: 0, end: 0 };
+  for (let depth = 1; depth > 0;) {
+    instruction.start = reader.at;
+    const opcode = readInstruction(reader);
+    instruction.opcode = opcode;
+    instruction.end = reader.at;
+    if (opcode === op.end) depth--;
+    // block, loop, if; try (legacy), try_table
+    else if ((opcode >= 0x02 && opcode <= 0x04) || opcode === 0x06 || opcode === 0x1f) depth++;
+    // delegate (legacy) closes a try
+    else if (opcode === 0x18) depth--;
+    visit(instruction);
+  }
+}
+
+function readInstruction(reader: Reader): number {
+  const first = reader.byte();
+  switch (first) {
+    case 0xfc:
+      return readPrefixed(reader, 0xfc);
+    case 0xfd:
+      return readSimd(reader);
+    default:
+      readImmediates(reader, first);
+      return first;
+  }
+}
+
+function readImmediates(reader: Reader, opcode: number): void {
+  // Comparisons, arithmetic, conversions, sign extensions: nothing follows.
+  if (opcode >= 0x45 && opcode <= 0xc4) return;
+  // Loads and stores: alignment and offset.
+  if (opcode >= 0x28 && opcode <= 0x3e) return skipMemoryArgument(reader);
+  switch (opcode) {
+    case 0x00: // unreachable
+    case 0x01: // nop
+    case 0x05: // else
+    case 0x0a: // throw_ref
+    case 0x0b: // end
+    case 0x0f: // return
+    case 0x19: // catch_all (legacy)
+    case 0x1a: // drop
+    case 0x1b: // select
+    case 0xd1: // ref.is_null
+      return;
+    case 0x02: // block
+    case 0x03: // loop
+    case 0x04: // if
+    case 0x06: // try (legacy)
+      return reader.skipSigned(33);
+    case 0x1f: // try_table
+      reader.skipSigned(33);
+      for (let left = reader.count(); left > 0; left--) {
+        const kind = reader.byte();
+        if (kind > 3) throw new UnfitModule("notWasm", "a catch clause is malformed");
+        if (kind < 2) reader.u32();
+        reader.u32();
+      }
+      return;
+    case 0x07: // catch (legacy)
+    case 0x08: // throw
+    case 0x09: // rethrow (legacy)
+    case 0x0c: // br
+    case 0x0d: // br_if
+    case 0x10: // call
+    case 0x12: // return_call
+    case 0x18: // delegate (legacy)
+    case 0x20: // local.get
+    case 0x21: // local.set
+    case 0x22: // local.tee
+    case 0x23: // global.get
+    case 0x24: // global.set
+    case 0x25: // table.get
+    case 0x26: // table.set
+    case 0xd2: // ref.func
+      reader.u32();
+      return;
+    case 0x0e: {
+      // br_table
+      const targets = reader.count();
+      if (targets > brTargetsMax) throw new UnfitModule("notWasm", "a branch table is too long");
+      for (let left = targets; left >= 0; left--) reader.u32();
+      return;
+    }
+    case 0x11: // call_indirect
+    case 0x13: // return_call_indirect
+      reader.u32();
+      reader.u32();
+      return;
+    case 0x1c: // select with types
+      for (let left = reader.count(); left > 0; left--) reader.byte();
+      return;
+    case 0x3f: // memory.size
+    case 0x40: // memory.grow
+    case 0xd0: // ref.null
+      reader.byte();
+      return;
+    case 0x41: // i32.const
+      return reader.skipSigned(32);
+    case 0x42: // i64.const
+      return reader.skipSigned(64);
+    case 0x43: // f32.const
+      return reader.skip(4);
+    case 0x44: // f64.const
+      return reader.skip(8);
+    default:
+      throw unknown(`0x${opcode.toString(16)}`);
+  }
+}
+
+/** 0xFC: saturating conversions, bulk memory and tables. */
+function readPrefixed(reader: Reader, prefix: number): number {
+  const number = reader.u32();
+  const indexes = [0, 0, 0, 0, 0, 0, 0, 0, 2, 1, 2, 1, 2, 1, 2, 1, 1, 1][number];
+  if (indexes === undefined) throw unknown(`0xfc ${number}`);
+  for (let left = indexes; left > 0; left--) reader.u32();
+  return (prefix << 16) | number;
+}
+
+/** 0xFD: fixed-width SIMD; relaxed SIMD (0x100 and up) is not ours. */
+function readSimd(reader: Reader): number {
+  const number = reader.u32();
+  if (number > 0xff) throw unknown(`0xfd ${number}`);
+  if (number <= 0x0b || number === 0x5c || number === 0x5d) skipMemoryArgument(reader);
+  else if (number === 0x0c || number === 0x0d) reader.skip(16);
+  else if (number >= 0x15 && number <= 0x22) reader.byte();
+  else if (number >= 0x54 && number <= 0x5b) {
+    skipMemoryArgument(reader);
+    reader.byte();
+  }
+  return (0xfd << 16) | number;
+}
+
+function skipMemoryArgument(reader: Reader): void {
+  // Bit 6 of the alignment would name a memory; a guest has one.
+  if (reader.u32() >= 64) throw unknown("with a memory index");
+  reader.u32();
+}
+
+function unknown(what: string): UnfitModule {
+  return new UnfitModule("notWasm", `it has an instruction that no guest can have (${what})`);
+}
