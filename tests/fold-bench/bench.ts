@@ -1,13 +1,17 @@
 /**
- * `npm run bench [-- --json] [-- --small]`: what a job costs. Each row is the median of several runs, with the fastest and the slowest, and beside it
- * the oid of what was computed, so that a wrong answer can't be fast. Stores are files, the trace is on, contents are distinct.
+ * `npm run bench [-- --json] [-- --small] [-- --huge]`: what a job costs. Each row is the median of several runs, with the fastest and the slowest, and beside it the oid of what
+ * was computed, so that a wrong answer can't be fast. Stores are files, the trace is on, contents are distinct; `direct` is the same fold as a plain function over
+ * the same store, and ratios are to it. `--huge` adds a million files.
  */
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { openEngine, type Engine, type Oid, type RunResult } from "../../src/engine.ts";
-import { benchFixture, syntheticTree } from "./fixtures.ts";
+import { openEngine } from "../../src/engine.ts";
+import { benchFixture } from "./fixtures.ts";
+import type { Measured, Timed } from "./repository.ts";
 
 export interface Row {
   readonly name: string;
@@ -18,97 +22,177 @@ export interface Row {
   readonly max: number;
   readonly runs: number;
   /** Jobs executed in one run. */
-  readonly jobs: number;
-  readonly oid: string;
+  readonly jobs?: number;
+  readonly oid?: string;
+  readonly ratioToDirect?: number;
 }
 
-interface Sample {
-  readonly ms: number;
-  readonly result: RunResult;
+export interface BenchOptions {
+  readonly small: boolean;
+  readonly huge: boolean;
 }
 
 /** Measures everything. `small` is for tests: the same rows, few runs, few files. */
-export async function bench({ small }: { readonly small: boolean }): Promise<Row[]> {
-  const runs = small ? 2 : 9;
-  const files = small ? 500 : 98_000;
+export async function bench({ small, huge }: BenchOptions): Promise<Row[]> {
+  const sizes = small ? [300] : [1_000, 10_000, 100_000, ...(huge ? [1_000_000] : [])];
+  const rows = [
+    ...(await fixtureRows("file-count", small ? 2 : 15)),
+    ...(await fixtureRows("line-count", small ? 2 : 15)),
+    ...commandRows(small ? 1 : 9),
+  ];
+  for (const files of sizes) rows.push(...repositoryRows(files, small ? 1 : files >= 1_000_000 ? 1 : 3));
+  return rows;
+}
+
+/** The bench fixture in process: an executor that has run before, nothing remembered; then everything. */
+async function fixtureRows(post: string, runs: number): Promise<Row[]> {
+  const cold: Timed[] = [];
+  const warm: Timed[] = [];
+  await withFolder(async (folder) => {
+    for (let run = 0; run < runs; run++) {
+      const engine = openEngine({ store: join(folder, `${run}.sqlite`) });
+      // Starting the thread and compiling the modules are out of the way before.
+      await engine.fold({ in: engine.putTree([]), post });
+      const tree = benchFixture(engine);
+      for (const samples of [cold, warm]) {
+        const startedMs = performance.now();
+        const { outcome, jobs } = await engine.fold({ in: tree, post });
+        const oid = outcome.kind === "failed" ? outcome.message : outcome.oid;
+        samples.push({ ms: performance.now() - startedMs, jobs: jobs.executed, oid });
+      }
+      await engine.close();
+    }
+  });
+  return [timedRow(`bench fixture, ${post}, cold`, cold), timedRow(`bench fixture, ${post}, warm`, warm)];
+}
+
+/** The command's whole process, against Node's own start. */
+function commandRows(runs: number): Row[] {
+  return withFolderSync((folder) => {
+    const store = join(folder, "store.sqlite");
+    const command = fileURLToPath(new URL("../../bin/coppice.js", import.meta.url));
+    const started = (args: readonly string[]) => {
+      const startedMs = performance.now();
+      const ran = spawnSync(process.execPath, args, {
+        encoding: "utf8",
+        cwd: fileURLToPath(new URL("../..", import.meta.url)),
+      });
+      if (ran.status !== 0) throw new Error(`${args.join(" ")} exited with ${ran.status}: ${ran.stderr}`);
+      return { ms: performance.now() - startedMs, jobs: 0, oid: ran.stdout.trim() };
+    };
+    const fold = [command, "fold", "workers", "--post", "file-count", "--store", store];
+    started(fold);
+    const warm = Array.from({ length: runs }, () => started(fold));
+    const bare = Array.from({ length: runs }, () => started(["-e", ""]));
+    // Its output is the count itself, which changes as the repository does.
+    return [timedRow("command line, fold of workers/, warm", warm, false), timedRow("node -e ''", bare, false)];
+  });
+}
+
+function repositoryRows(files: number, runs: number): Row[] {
+  const child = fileURLToPath(new URL("./repository.ts", import.meta.url));
+  const measured = Array.from({ length: runs }, (): Measured => {
+    const ran = spawnSync(process.execPath, [child, String(files)], { encoding: "utf8" });
+    if (ran.status !== 0) throw new Error(`measuring ${files} files failed: ${ran.stderr}`);
+    return JSON.parse(ran.stdout) as Measured;
+  });
+  const name = `${files} files`;
+  const cold = measured.map((each) => each.cold);
+  const direct = timedRow(
+    `${name}, direct`,
+    measured.map((each) => each.direct),
+  );
+  const jobs = cold[0]?.jobs ?? 0;
+  if (new Set([...cold, ...measured.map((each) => each.direct)].map(({ oid }) => oid)).size !== 1) {
+    throw new Error(`${name}: the engine and the plain function came to different results`);
+  }
   return [
-    ...(await foldRows("bench fixture, file-count", benchFixture, "file-count", runs)),
-    ...(await foldRows("bench fixture, line-count", benchFixture, "line-count", runs)),
-    ...(await foldRows(
-      `${files} files, line-count`,
-      (engine) => syntheticTree(engine, files),
-      "line-count",
-      small ? 1 : 3,
-    )),
+    { ...timedRow(`${name}, cold`, cold), ratioToDirect: median(cold.map(({ ms }) => ms)) / direct.value },
+    row(
+      `${name}, cold, a job`,
+      "µs",
+      cold.map(({ ms }) => (ms * 1000) / jobs),
+    ),
+    direct,
+    timedRow(
+      `${name}, warm`,
+      measured.map((each) => each.warm),
+    ),
+    timedRow(
+      `${name}, one file edited`,
+      measured.map((each) => each.edited),
+    ),
+    row(
+      `${name}, peak memory`,
+      "MB",
+      measured.map(({ peakBytes }) => peakBytes / 1e6),
+    ),
+    row(
+      `${name}, store`,
+      "MB",
+      measured.map(({ storeBytes }) => storeBytes / 1e6),
+    ),
   ];
 }
 
-/** One row cold (an executor that has run before, nothing remembered) and one warm, in one process. */
-async function foldRows(name: string, tree: (engine: Engine) => Oid, post: string, runs: number): Promise<Row[]> {
+function timedRow(name: string, samples: readonly Timed[], showsOid = true): Row {
+  const oids = new Set(samples.map(({ oid }) => oid));
+  if (oids.size !== 1) throw new Error(`${name}: runs came to different results: ${[...oids].join(", ")}`);
+  const [first] = samples;
+  if (first === undefined) throw new RangeError("a row needs a sample");
+  const figures = row(
+    name,
+    "ms",
+    samples.map(({ ms }) => ms),
+  );
+  return showsOid ? { ...figures, jobs: first.jobs, oid: first.oid } : figures;
+}
+
+function row(name: string, unit: string, values: readonly number[]): Row {
+  return { name, value: median(values), unit, min: Math.min(...values), max: Math.max(...values), runs: values.length };
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] as number;
+}
+
+async function withFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), "coppice-bench-"));
-  const cold: Sample[] = [];
-  const warm: Sample[] = [];
   try {
-    for (let run = 0; run < runs; run++) {
-      const engine = openEngine({ store: join(folder, `${run}.sqlite`) });
-      // Starting the thread and compiling the modules is a row of its own one day; here it is out of the way.
-      await engine.fold({ in: engine.putTree([]), post });
-      const root = tree(engine);
-      cold.push(await timed(() => engine.fold({ in: root, post })));
-      warm.push(await timed(() => engine.fold({ in: root, post })));
-      await engine.close();
-    }
+    return await work(folder);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-  const jobs = (cold[0] as Sample).result.jobs.executed;
-  return [
-    row(`${name}: cold`, "ms", cold, (ms) => ms),
-    row(`${name}: cold, a job`, "µs", cold, (ms) => (ms * 1000) / jobs),
-    row(`${name}: warm`, "ms", warm, (ms) => ms),
-  ];
 }
 
-async function timed(work: () => Promise<RunResult>): Promise<Sample> {
-  const startedMs = performance.now();
-  const result = await work();
-  return { ms: performance.now() - startedMs, result };
-}
-
-function row(name: string, unit: string, samples: readonly Sample[], value: (ms: number) => number): Row {
-  const values = samples.map(({ ms }) => value(ms)).toSorted((a, b) => a - b);
-  const oids = new Set(
-    samples.map(({ result: { outcome } }) => (outcome.kind === "failed" ? outcome.message : outcome.oid)),
-  );
-  if (oids.size !== 1) throw new Error(`${name}: runs came to different results: ${[...oids].join(", ")}`);
-  return {
-    name,
-    unit,
-    value: values[values.length >> 1] as number,
-    min: values[0] as number,
-    max: values.at(-1) as number,
-    runs: samples.length,
-    jobs: (samples[0] as Sample).result.jobs.executed,
-    oid: [...oids][0] as string,
-  };
+function withFolderSync<T>(work: (folder: string) => T): T {
+  const folder = mkdtempSync(join(tmpdir(), "coppice-bench-"));
+  try {
+    return work(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 function print(rows: readonly Row[]): void {
-  const width = Math.max(...rows.map(({ name }) => name.length)) + 2;
+  const width = Math.max(...rows.map(({ name }) => name.length)) + 1;
   console.log(
-    `${"".padEnd(width)}${"median".padStart(12)}${"min".padStart(12)}${"max".padStart(12)}      jobs  result`,
+    `${"".padEnd(width)}${"median".padStart(12)}${"min".padStart(12)}${"max".padStart(12)}${"runs".padStart(6)}${"to direct".padStart(11)}${"jobs".padStart(10)}  result`,
   );
-  for (const { name, value, min, max, unit, jobs, oid } of rows) {
-    const figure = (each: number) => `${each.toPrecision(3)} ${unit}`.padStart(12);
+  for (const { name, value, min, max, unit, runs, ratioToDirect, jobs, oid } of rows) {
+    const figure = (each: number) => `${each >= 100 ? each.toFixed(0) : each.toPrecision(3)} ${unit}`.padStart(12);
+    const ratio = (ratioToDirect === undefined ? "" : ratioToDirect.toFixed(1)).padStart(11);
     console.log(
-      `${name.padEnd(width)}${figure(value)}${figure(min)}${figure(max)}${String(jobs).padStart(10)}  ${oid}`,
+      `${name.padEnd(width)}${figure(value)}${figure(min)}${figure(max)}${String(runs).padStart(6)}${ratio}${String(jobs ?? "").padStart(10)}  ${oid ?? ""}`,
     );
   }
 }
 
 if (import.meta.main) {
-  const { values } = parseArgs({ options: { json: { type: "boolean" }, small: { type: "boolean" } } });
-  const rows = await bench({ small: values.small === true });
+  const { values } = parseArgs({
+    options: { json: { type: "boolean" }, small: { type: "boolean" }, huge: { type: "boolean" } },
+  });
+  const rows = await bench({ small: values.small === true, huge: values.huge === true });
   if (values.json === true) console.log(JSON.stringify({ rows }));
   else print(rows);
 }

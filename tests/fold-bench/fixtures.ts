@@ -1,10 +1,16 @@
 /** Trees that folds are tested and measured on: the spec's fixtures (section 6), and synthetic ones of any size with distinct contents. */
-import type { Engine, Oid, TreeEntry } from "../../src/engine.ts";
+import type { Oid, TreeEntry } from "../../src/engine.ts";
 
-const text = (engine: Engine, content: string): Oid => engine.putBlob(Buffer.from(content, "utf8"));
+/** Where trees are put: an engine, or a store. */
+export interface Target {
+  putBlob(bytes: Uint8Array): Oid;
+  putTree(entries: readonly TreeEntry[]): Oid;
+}
+
+const text = (target: Target, content: string): Oid => target.putBlob(Buffer.from(content, "utf8"));
 
 function folder(
-  engine: Engine,
+  target: Target,
   path: string,
   depth: number,
   files: number,
@@ -14,52 +20,52 @@ function folder(
   const entries = [...more];
   for (let each = 1; each <= files; each++) {
     const name = `f${each}.txt`;
-    entries.push({ mode: "100644", name, oid: text(engine, `${path}/${name}\n`) });
+    entries.push({ mode: "100644", name, oid: text(target, `${path}/${name}\n`) });
   }
   for (let each = 1; depth > 0 && each <= folders; each++) {
     const name = `d${each}`;
-    entries.push({ mode: "40000", name, oid: folder(engine, `${path}/${name}`, depth - 1, files, folders) });
+    entries.push({ mode: "40000", name, oid: folder(target, `${path}/${name}`, depth - 1, files, folders) });
   }
-  return engine.putTree(entries);
+  return target.putTree(entries);
 }
 
 /** Folders to depth 3, two files and two folders a level, and a symlink at the root: 31 files. */
-export function wideFixture(engine: Engine): Oid {
-  return folder(engine, "wide", 3, 2, 2, [{ mode: "120000", name: "link-to-file", oid: text(engine, "f1.txt") }]);
+export function wideFixture(target: Target): Oid {
+  return folder(target, "wide", 3, 2, 2, [{ mode: "120000", name: "link-to-file", oid: text(target, "f1.txt") }]);
 }
 
 /** A chain of 24 folders with a file each. */
-export function deepFixture(engine: Engine): Oid {
+export function deepFixture(target: Target): Oid {
   let below: Oid | undefined;
   for (let level = 24; level >= 1; level--) {
-    const entries: TreeEntry[] = [{ mode: "100644", name: "f.txt", oid: text(engine, `level ${level}\n`) }];
+    const entries: TreeEntry[] = [{ mode: "100644", name: "f.txt", oid: text(target, `level ${level}\n`) }];
     if (below !== undefined) entries.push({ mode: "40000", name: "d", oid: below });
-    below = engine.putTree(entries);
+    below = target.putTree(entries);
   }
   return below as Oid;
 }
 
 /** 40 folders and 120 files. */
-export function benchFixture(engine: Engine): Oid {
-  return folder(engine, "tree", 3, 3, 3);
+export function benchFixture(target: Target): Oid {
+  return folder(target, "tree", 3, 3, 3);
 }
 
 const filesPerFolder = 50;
 
 /** A tree of `files` files of a few lines, no two alike, fifty to a folder, a hundred folders to a folder above; so that a fold has 1.04 jobs a file and a few more. */
-export function syntheticTree(engine: Engine, files: number): Oid {
+export function syntheticTree(target: Target, files: number): Oid {
   const folders: TreeEntry[] = [];
   for (let first = 0; first < files; first += filesPerFolder) {
     const entries: TreeEntry[] = [];
     for (let file = first; file < Math.min(files, first + filesPerFolder); file++) {
       const content = `file ${file}\n${"a line\n".repeat(file % 7)}`;
-      entries.push({ mode: "100644", name: `f${file}.txt`, oid: text(engine, content) });
+      entries.push({ mode: "100644", name: `f${file}.txt`, oid: text(target, content) });
     }
-    folders.push({ mode: "40000", name: `d${first / filesPerFolder}`, oid: engine.putTree(entries) });
+    folders.push({ mode: "40000", name: `d${first / filesPerFolder}`, oid: target.putTree(entries) });
   }
   const groups: TreeEntry[] = [];
   for (let first = 0; first < folders.length; first += 100) {
-    groups.push({ mode: "40000", name: `g${first / 100}`, oid: engine.putTree(folders.slice(first, first + 100)) });
+    groups.push({ mode: "40000", name: `g${first / 100}`, oid: target.putTree(folders.slice(first, first + 100)) });
   }
-  return engine.putTree(groups);
+  return target.putTree(groups);
 }
