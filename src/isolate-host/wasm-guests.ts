@@ -197,7 +197,8 @@ export class WasmGuests implements Guests {
 
   /** Runs a call for the innermost frame. Whatever it throws poisons the frame and becomes a trap. */
   #enter(serve: (live: Live) => number): number {
-    const live = this.#live.at(-1) as Live;
+    const live = this.#live.at(-1);
+    if (live === undefined) throw new Error("a guest called while none was running");
     if (live.poison !== undefined) return this.#trap();
     live.calls++;
     try {

@@ -71,15 +71,6 @@ function commandRows(runs: number): Row[] {
   return withFolderSync((folder) => {
     const store = join(folder, "store.sqlite");
     const command = fileURLToPath(new URL("../../bin/coppice.js", import.meta.url));
-    const started = (args: readonly string[]) => {
-      const startedMs = performance.now();
-      const ran = spawnSync(process.execPath, args, {
-        encoding: "utf8",
-        cwd: fileURLToPath(new URL("../..", import.meta.url)),
-      });
-      if (ran.status !== 0) throw new Error(`${args.join(" ")} exited with ${ran.status}: ${ran.stderr}`);
-      return { ms: performance.now() - startedMs, jobs: 0, oid: ran.stdout.trim() };
-    };
     const fold = [command, "fold", "workers", "--post", "file-count", "--store", store];
     started(fold);
     const warm = Array.from({ length: runs }, () => started(fold));
@@ -87,6 +78,17 @@ function commandRows(runs: number): Row[] {
     // Its output is the count itself, which changes as the repository does.
     return [timedRow("command line, fold of workers/, warm", warm, false), timedRow("node -e ''", bare, false)];
   });
+}
+
+/** A process of this Node, from start to end; throws when it fails. */
+function started(args: readonly string[]): Timed {
+  const startedMs = performance.now();
+  const ran = spawnSync(process.execPath, args, {
+    encoding: "utf8",
+    cwd: fileURLToPath(new URL("../..", import.meta.url)),
+  });
+  if (ran.status !== 0) throw new Error(`${args.join(" ")} exited with ${ran.status}: ${ran.stderr}`);
+  return { ms: performance.now() - startedMs, jobs: 0, oid: ran.stdout.trim() };
 }
 
 function repositoryRows(files: number, runs: number): Row[] {

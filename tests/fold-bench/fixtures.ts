@@ -22,7 +22,7 @@ function folder(
     const name = `f${each}.txt`;
     entries.push({ mode: "100644", name, oid: text(target, `${path}/${name}\n`) });
   }
-  for (let each = 1; depth > 0 && each <= folders; each++) {
+  for (let each = 1; each <= (depth > 0 ? folders : 0); each++) {
     const name = `d${each}`;
     entries.push({ mode: "40000", name, oid: folder(target, `${path}/${name}`, depth - 1, files, folders) });
   }
