@@ -24,7 +24,14 @@ import type { Host } from "./store/git/conversion.ts";
 import type { GitObject } from "./store/object.ts";
 import { parseOid, type Oid } from "./store/oid.ts";
 import type { Outcome } from "./store/outcome.ts";
-import { QuarantinedMemo, openStore, type RunRecord, type Store, type StoreStats } from "./store/store.ts";
+import {
+  QuarantinedMemo,
+  StoreFailure,
+  openStore,
+  type RunRecord,
+  type Store,
+  type StoreStats,
+} from "./store/store.ts";
 import { decodeTree, encodeTree, kindOfMode, nameFault, type TreeEntry } from "./store/tree.ts";
 
 export { NonAnswerError, type NonAnswer } from "./abi/non-answer.ts";
@@ -133,6 +140,9 @@ export class UnfitWorker extends Error {
 
 /** Opens the engine on a store. Throws StoreFailure or NoStandardLibrary. */
 export function openEngine(options: EngineOptions): Engine {
+  if (options.store === "" || options.store === ":memory:") {
+    throw new StoreFailure(options.store, "unusable", "executors open it too, so it must be a file");
+  }
   const store = openStore(options.store);
   try {
     return new Engine(store, options);
@@ -146,6 +156,10 @@ export class Engine {
   readonly #store: Store;
   readonly #pool: ExecutorPool;
   readonly #scheduler: Scheduler;
+  /** Aborted by `close`. */
+  readonly #closing = new AbortController();
+  /** Runs under way, as promises that never reject. */
+  readonly #runs = new Set<Promise<void>>();
   readonly #admit = pLimit(concurrentRunsMax);
   readonly #library: Oid;
   readonly #host: Host;
@@ -275,14 +289,28 @@ export class Engine {
 
   /** Cancels what runs, keeps what was computed, and closes the store. */
   async close(): Promise<void> {
+    this.#closing.abort();
     try {
+      // Those that wait for their turn, too: each writes its end to the store.
+      await Promise.all(this.#runs);
       await this.#pool.close();
     } finally {
       this.#store.close();
     }
   }
 
-  async #settle(request: Request, options: RunOptions): Promise<RunResult> {
+  #settle(request: Request, options: RunOptions): Promise<RunResult> {
+    const running = this.#settleNow(request, options);
+    const ended = running.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#runs.add(ended);
+    void ended.then(() => this.#runs.delete(ended));
+    return running;
+  }
+
+  async #settleNow(request: Request, options: RunOptions): Promise<RunResult> {
     const startedMs = performance.now();
     const result = (outcome: Outcome, jobs: Counts): RunResult => ({
       request: request.oid,
@@ -297,7 +325,9 @@ export class Engine {
     const run = this.#store.beginRun(request.oid, Date.now());
     // Executors have handles of their own on the store.
     this.#store.flush();
-    const { rerun = false, signal, onLog } = options;
+    const { rerun = false, onLog } = options;
+    const signals = options.signal === undefined ? [] : [options.signal];
+    const signal = AbortSignal.any([this.#closing.signal, ...signals]);
     let settled: SettledRun | undefined;
     let ending = "bug";
     try {

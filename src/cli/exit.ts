@@ -29,6 +29,14 @@ export const exitStatus = {
 /** A bug of ours (EX_SOFTWARE of sysexits). */
 export const bugStatus = 70;
 
+/** Bytes can't be written to where they were to go: the disk is full, say. */
+export class OutputFailure extends Error {
+  override readonly name = "OutputFailure";
+  constructor(place: string, cause: Error) {
+    super(`can't write to ${place}: ${wordsOf(cause)}`, { cause });
+  }
+}
+
 /** Input that can't be used: said in one sentence, nothing done. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
@@ -36,6 +44,7 @@ export class UsageError extends Error {
 
 const usageErrors = [UsageError, CommanderError, UnknownWorker, MalformedArgs, MalformedRequest, UnfitWorker] as const;
 const hostErrors = [
+  OutputFailure,
   StoreFailure,
   CorruptObject,
   StaleStore,
@@ -72,6 +81,23 @@ export async function kindOfError(error: unknown): Promise<ErrorKind | undefined
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
   if (code === undefined || (error as NodeJS.ErrnoException).syscall === undefined) return undefined;
   return pathFaults.has(code) ? "usage" : "host";
+}
+
+/** What an error says to a person. */
+export function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error instanceof CommanderError) return error.message.replace(/^error: /, "");
+  if (error instanceof NonAnswerError && error.answer.kind === "cancelled") {
+    return "cancelled; what was computed is kept, and the same command goes on from there";
+  }
+  const { path, syscall } = error as NodeJS.ErrnoException;
+  if (syscall === undefined) return error.message;
+  return path === undefined ? wordsOf(error) : `${path}: ${wordsOf(error)}`;
+}
+
+/** The system's words, without its codes: "ENOENT: no such file or directory, open 'x'" holds "no such file or directory". */
+function wordsOf({ message }: Error): string {
+  return /^[A-Z0-9]+: ([^,]+), /.exec(message)?.[1] ?? message;
 }
 
 /** One line for a person: whatever a message holds, it can't break out of its line or steer a terminal. */

@@ -1,9 +1,19 @@
 /** The command line: parses, calls the engine, prints. Every command is one function below; what an exit status means stands in exit.ts. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { Command, CommanderError } from "commander";
 import { cidOf, openEngine, type Engine, type RunOptions, type RunResult } from "../engine.ts";
-import { UsageError, bugStatus, exitStatus, kindOfError, sentence, type ErrorKind } from "./exit.ts";
-import { argumentsNamed, importNamed, objectNamed, workerNamed } from "./naming.ts";
+import {
+  OutputFailure,
+  UsageError,
+  bugStatus,
+  exitStatus,
+  kindOfError,
+  messageOf,
+  sentence,
+  type ErrorKind,
+} from "./exit.ts";
+import { addWorkerFile, argumentsNamed, importNamed, objectNamed, workerAndArguments, workerNamed } from "./naming.ts";
 import { listing, nameOf, printError, printNote, summary, withProgress, write, type Printer } from "./output.ts";
 import { readSettings, type Settings } from "./settings.ts";
 
@@ -34,10 +44,9 @@ export async function main(argv: readonly string[], environment: NodeJS.ProcessE
     isColourful: settings.isColourful,
     cids: argv.includes("--cid"),
   };
-  // A reader that stops early (`| head`) is no error of ours.
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-  });
+  // `write` tells of what goes wrong on stdout; where stderr can't be written, there is nobody to tell.
+  process.stdout.on("error", () => undefined);
+  process.stderr.on("error", () => undefined);
   const session = new Session(settings, environment, printer);
   try {
     await program(session).parseAsync([...argv], { from: "user" });
@@ -57,10 +66,18 @@ async function report(error: unknown, printer: Printer, isJson: boolean): Promis
     );
     return bugStatus;
   }
-  const message = error instanceof Error ? error.message.replace(/^error: /, "") : String(error);
-  // Commander has printed its own message already.
-  if (!(error instanceof CommanderError)) printError(printer, message);
-  if (isJson) await write(printer.out, errorJson(kind, message));
+  const message = messageOf(error);
+  // Called without a command, it has printed the help in place of an error.
+  const isHelp = error instanceof CommanderError && error.code === "commander.help";
+  if (!isHelp) printError(printer, message);
+  if (isJson) {
+    try {
+      await write(printer.out, errorJson(kind, message));
+    } catch (failure) {
+      if (!(failure instanceof OutputFailure)) throw failure;
+      if (!(error instanceof OutputFailure)) printError(printer, failure.message);
+    }
+  }
   return exitStatus[kind];
 }
 
@@ -83,7 +100,8 @@ class Session {
 
   /** Opens the engine for `work`, and closes it whatever happens. */
   async withEngine<T>({ store }: CommonOptions, work: (engine: Engine) => Promise<T> | T): Promise<T> {
-    const engine = openEngine({ store: store ?? this.#settings.store, environment: this.#environment });
+    const path = store === undefined ? this.#settings.store : resolve(store);
+    const engine = openEngine({ store: path, environment: this.#environment });
     try {
       return await work(engine);
     } finally {
@@ -98,19 +116,21 @@ function program(session: Session): Command {
     .version(version())
     .exitOverride()
     .showSuggestionAfterError()
-    .configureHelp({ showGlobalOptions: true })
-    .addHelpText("after", examples);
-  const command = (usage: string, description: string) =>
-    coppice
+    // `report` prints errors, the parser's like all others.
+    .configureOutput({ outputError: () => undefined })
+    .addHelpText("after", `${examplesText(examples)}\n\nExit status: ${exitText}`);
+  const command = (usage: string, description: string, example: readonly string[], parent: Command = coppice) =>
+    parent
       .command(usage)
       .description(description)
+      .addHelpText("after", examplesText(example))
       .option(
         "--store <FILE>",
         "the store's file (else COPPICE_STORE, else coppice/store.sqlite in the user's cache folder)",
       )
       .option("--cid", "print CIDs in place of oids");
 
-  runningOptions(command("fold", "fold a tree: call a worker at each node, after its children"))
+  runningOptions(command("fold", "fold a tree: call a worker at each node, after its children", foldExamples))
     .argument(
       "<PATH|REV:PATH>",
       "a path in a git work tree (what git tracks there, with its uncommitted edits), or a path in a revision",
@@ -121,16 +141,16 @@ function program(session: Session): Command {
     )
     .option("--pre <WORKER>", "chooses each node's children")
     .action((text: string, options: FoldOptions) => fold(session, text, options));
-  runningOptions(command("run", "run a worker"))
+  runningOptions(command("run", "run a worker", runExamples))
     .argument("<WORKER>", "a standard name, a .wasm file, or an oid")
     .argument(
       "[--NAME=TEXT | --NAME:@=PATH | --NAME:hash=OID...]",
-      "the worker's arguments (--NAME:text=TEXT where NAME is an option)",
+      "the worker's arguments: a text, a path or REV:PATH, or an object of the store (--NAME:text=TEXT where --NAME is an option)",
     )
     .allowUnknownOption()
-    .action((worker: string, args: string[], options: RunningOptions) => run(session, worker, args, options));
-  command("import", "import a path or revision, and print its oid")
-    .argument("<PATH|REV>")
+    .action((first: string, rest: string[], options: RunningOptions) => run(session, [first, ...rest], options));
+  command("import", "import a path or revision, and print its oid", importExamples)
+    .argument("<PATH|REV>", "a path in a git work tree, or a revision, or REV:PATH")
     .action((text: string, options: CommonOptions) =>
       session.withEngine(options, async (engine) => {
         const imported = await importNamed(engine, text);
@@ -138,45 +158,46 @@ function program(session: Session): Command {
         if (imported.isWorkTree) await noteUntracked(session.printer, engine, text);
       }),
     );
-  command("cat", "print a blob's bytes, or a tree's listing")
-    .argument("<OID>")
+  command("cat", "print a blob's bytes, or a tree's listing", catExamples)
+    .argument("<OID>", "a blob or tree of the store, by oid or CID")
     .action((text: string, options: CommonOptions) =>
-      session.withEngine(options, (engine) => printObject(session.printer, engine, objectNamed(text))),
+      session.withEngine(options, (engine) => printObject(session.printer, engine, objectNamed(engine, text))),
     );
-  command("ls", "list a tree")
-    .argument("<OID>")
+  command("ls", "list a tree, as `git ls-tree` does", lsExamples)
+    .argument("<OID>", "a tree of the store, by oid or CID")
     .action((text: string, options: CommonOptions) =>
       session.withEngine(options, (engine) =>
-        write(session.printer.out, listing(session.printer, engine.list(objectNamed(text)))),
+        write(session.printer.out, listing(session.printer, engine.list(objectNamed(engine, text)))),
       ),
     );
-  command("checkout", "write a tree to a folder that is empty or not there yet")
-    .argument("<OID>")
-    .argument("<DIR>")
+  command("checkout", "write a tree to a folder", checkoutExamples)
+    .argument("<OID>", "a tree of the store, by oid or CID")
+    .argument("<DIR>", "a folder that is empty or not there yet")
     .action((text: string, folder: string, options: CommonOptions) =>
       session.withEngine(options, async (engine) => {
-        await engine.checkout(objectNamed(text), folder);
+        await engine.checkout(objectNamed(engine, text), folder);
       }),
     );
-  command("worker", "store a worker: `coppice worker add FILE.wasm` prints its oid")
-    .argument("<add>")
-    .argument("<FILE.wasm>")
-    .action((verb: string, file: string, options: CommonOptions) => {
-      if (verb !== "add")
-        throw new UsageError(`there is no \`coppice worker ${verb}\`; write \`coppice worker add FILE.wasm\``);
-      return session.withEngine(options, (engine) =>
-        write(session.printer.out, `${nameOf(session.printer, engine.addWorker(readFileSync(file)))}\n`),
-      );
-    });
-  command("forget", "drop what is remembered of a request, a failure included")
-    .argument("<REQUEST>")
+  const worker = coppice
+    .command("worker")
+    .description("store workers (see `coppice worker add --help`)")
+    .addHelpText("after", examplesText(workerExamples));
+  command("add", "store a WebAssembly module as a worker, and print the worker's oid", workerExamples, worker)
+    .argument("<FILE.wasm>", "a module that exports `memory` and `caos_run`")
+    .action((file: string, options: CommonOptions) =>
+      session.withEngine(options, (engine) =>
+        write(session.printer.out, `${nameOf(session.printer, addWorkerFile(engine, file))}\n`),
+      ),
+    );
+  command("forget", "drop what is remembered of a request, a failure included", forgetExamples)
+    .argument("<REQUEST>", "the request's oid or CID, as `run` and `fold` print it")
     .action((text: string, options: CommonOptions) =>
       session.withEngine(options, (engine) => {
-        const request = objectNamed(text);
+        const request = objectNamed(engine, text);
         if (!engine.forget(request)) throw new UsageError(`nothing is remembered of request ${request}`);
       }),
     );
-  command("stats", "print the store's figures")
+  command("stats", "print the store's figures", statsExamples)
     .option("--json", "as one JSON object")
     .action((options: CommonOptions & { readonly json?: true }) =>
       session.withEngine(options, (engine) => stats(session.printer, engine, options.json === true)),
@@ -208,11 +229,12 @@ async function fold(session: Session, text: string, options: FoldOptions): Promi
   });
 }
 
-async function run(session: Session, worker: string, texts: readonly string[], options: RunningOptions): Promise<void> {
+async function run(session: Session, texts: readonly string[], options: RunningOptions): Promise<void> {
+  const texted = workerAndArguments(texts);
   await session.withEngine(options, async (engine) => {
-    const named = workerNamed(engine, worker);
+    const named = workerNamed(engine, texted.worker);
     const startedMs = performance.now();
-    const args = await argumentsNamed(engine, texts);
+    const args = await argumentsNamed(engine, texted.args);
     const importMs = performance.now() - startedMs;
     const result = await running(session, engine, options, (common) => engine.run({ worker: named, args, ...common }));
     await finish(session, engine, result, importMs, options);
@@ -264,16 +286,33 @@ async function finish(
   }
   if (options.out !== undefined) {
     if (outcome.kind === "tree") await engine.checkout(outcome.oid, options.out);
-    else writeFileSync(options.out, engine.get(outcome.oid).body, { flag: "wx" });
+    else writeNewFile(options.out, engine.get(outcome.oid).body);
   }
   if (options.json) {
     const { executed, memoized } = jobs;
-    const figures = { jobs: { executed, memoized }, ms: { import: importMs, run: ms } };
+    const figures = { jobs: { executed, memoized }, ms: { import: roundedMs(importMs), run: roundedMs(ms) } };
     await write(printer.out, `${JSON.stringify({ request, kind: outcome.kind, oid: outcome.oid, cid, ...figures })}\n`);
     return;
   }
   if (options.out === undefined) await printObject(printer, engine, outcome.oid);
   printNote(printer, `${summary(printer, result)}; ${outcome.kind} ${printer.cids ? cidOf(outcome.oid) : outcome.oid}`);
+}
+
+/** To the microsecond. */
+function roundedMs(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
+}
+
+/** Writes a file that is not there yet, and leaves none that is cut short. */
+function writeNewFile(path: string, bytes: Uint8Array): void {
+  try {
+    writeFileSync(path, bytes, { flag: "wx" });
+  } catch (error) {
+    // Not before the file was made: one that was there stays.
+    if (!(error instanceof Error) || (error as NodeJS.ErrnoException).syscall !== "write") throw error;
+    rmSync(path, { force: true });
+    throw new OutputFailure(path, error);
+  }
 }
 
 async function printObject(printer: Printer, engine: Engine, name: ReturnType<typeof objectNamed>): Promise<void> {
@@ -282,9 +321,19 @@ async function printObject(printer: Printer, engine: Engine, name: ReturnType<ty
 }
 
 async function noteUntracked(printer: Printer, engine: Engine, path: string): Promise<void> {
-  const paths = await engine.untracked(path);
+  const paths = await untrackedOf(engine, path);
   if (paths === undefined) printNote(printer, "untracked files, if any, are left out");
   else if (paths.length > 0) printNote(printer, `left out, since git does not track them: ${shortList(paths)}`);
+}
+
+/** Undefined when git can't say: none is installed, or it refuses (a repository of another user). The import itself asked no git. */
+async function untrackedOf(engine: Engine, path: string): Promise<readonly string[] | undefined> {
+  try {
+    return await engine.untracked(path);
+  } catch (error) {
+    if ((await kindOfError(error)) === "host") return undefined;
+    throw error;
+  }
 }
 
 function shortList(paths: readonly string[]): string {
@@ -312,14 +361,27 @@ function version(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
-const examples = `
-Examples:
-  $ coppice fold . --post language-stats          what this repository is written in
-  $ coppice fold v1.0:src --post line-count       lines below src at a tag
-  $ coppice fold . --post file-count --pre dirs-only
-  $ coppice run line-count --in:@=README.md --children:hash=4b825dc642cb6eb9a060e54bf8d69288fbee4904
-  $ coppice import HEAD
-  $ coppice cat OID
+const exitText =
+  "0 a result, 1 a failed outcome or a cycle, 2 usage, 3 no answer (the machine, a missing object), 130 cancelled.";
 
-Exit status: 0 a result, 1 a failed outcome or a cycle, 2 usage, 3 no answer (the machine, a missing object), 130 cancelled.
-`;
+function examplesText(examples: readonly string[]): string {
+  return `\nExamples:\n${examples.map((example) => `  $ coppice ${example}`).join("\n")}`;
+}
+
+const foldExamples = [
+  "fold . --post language-stats             what this repository is written in",
+  "fold v1.0:src --post line-count          lines below src at a tag",
+  "fold . --post file-count --pre dirs-only --json",
+];
+const runExamples = [
+  "run line-count --in:@=README.md --children:hash=4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+  "run ./worker.wasm --name=Ada --source:@=HEAD:src --log",
+];
+const importExamples = ["import .", "import HEAD~1", "import v1.0:src"];
+const catExamples = ["cat 4b825dc642cb6eb9a060e54bf8d69288fbee4904", "cat OID > FILE"];
+const lsExamples = ["ls OID", "ls OID --cid"];
+const checkoutExamples = ["checkout OID DIR"];
+const workerExamples = ["worker add worker.wasm"];
+const forgetExamples = ["forget REQUEST"];
+const statsExamples = ["stats", "stats --json"];
+const examples = [...foldExamples, runExamples[0] as string, "import HEAD", "cat OID"];

@@ -1,34 +1,73 @@
 /** How the command line names things: a PATH or REV:PATH, a WORKER, an object, and the arguments of `coppice run`. */
-import { existsSync, readFileSync, statSync } from "node:fs";
-import { oidOfCid, parseOid, type Arg, type Engine, type Imported, type Oid } from "../engine.ts";
+import { lstatSync, readFileSync, statSync } from "node:fs";
+import { UnfitWorker, oidOfCid, parseOid, type Arg, type Engine, type Imported, type Oid } from "../engine.ts";
 import { UsageError } from "./exit.ts";
 
+/** The tree without entries, which every git has: naming it never needs an import. */
+const emptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
+
 /** The object that an oid or CID names. */
-export function objectNamed(text: string): Oid {
+export function objectNamed(engine: Engine, text: string): Oid {
   const name = parseOid(text) ?? oidOfCid(text);
   if (name === undefined)
     throw new UsageError(`${JSON.stringify(text)} is no oid (40 lower-case hex digits) and no CID of a git object`);
+  if (name === emptyTree) engine.putTree([]);
   return name;
 }
 
 /** Imports PATH, if there is such a path, else REV or REV:PATH of the repository that the current folder is in. */
 export async function importNamed(engine: Engine, text: string): Promise<Imported & { readonly isWorkTree: boolean }> {
   if (text === "") throw new UsageError("an empty text is neither a path nor a revision");
-  if (existsSync(text)) return { ...(await engine.importTree(text)), isWorkTree: true };
-  return { ...(await engine.importTree(".", text)), isWorkTree: false };
+  // A symlink counts as a path wherever it points.
+  if (lstatSync(text, { throwIfNoEntry: false }) !== undefined) {
+    return { ...(await engine.importTree(text)), isWorkTree: true };
+  }
+  try {
+    return { ...(await engine.importTree(".", text)), isWorkTree: false };
+  } catch (error) {
+    const { importFault } = await import("../importing.ts");
+    if (importFault(error) !== "usage") throw error;
+    const reason = (error as Error).message.replace(/^\. is/, "the current folder is");
+    throw new UsageError(`there is no path ${JSON.stringify(text)}, and as a revision: ${reason}`, { cause: error });
+  }
 }
 
 /** A worker's name for the engine: a standard name, an oid, or the oid of a file's module, which is stored. */
 export function workerNamed(engine: Engine, text: string): string {
   const name = parseOid(text) ?? oidOfCid(text);
   if (name !== undefined) return name;
-  if (engine.workers().includes(text)) return text;
-  // What is neither is for the engine to refuse: it knows the names that there are.
-  return isFile(text) ? engine.addWorker(readFileSync(text)) : text;
+  const known = engine.workers();
+  if (known.includes(text)) return text;
+  const entry = statSync(text, { throwIfNoEntry: false });
+  if (entry !== undefined) return addWorkerFile(engine, text);
+  throw new UsageError(
+    `unknown worker ${JSON.stringify(text)}: there is no such file, and the standard workers are ${known.join(", ")}`,
+  );
+}
+
+/** Stores a file's module and returns the worker's oid. */
+export function addWorkerFile(engine: Engine, path: string): Oid {
+  // Told apart before reading, which would wait at a pipe and fail in other words at a folder.
+  if (statSync(path).isDirectory())
+    throw new UsageError(`${path} can't be a worker: it is a folder, and a .wasm file is wanted`);
+  try {
+    return engine.addWorker(readFileSync(path));
+  } catch (error) {
+    if (!(error instanceof UnfitWorker)) throw error;
+    throw new UsageError(`${path} can't be a worker: ${error.message}`, { cause: error });
+  }
 }
 
 /** `--NAME=TEXT`, `--NAME:@=PATH`, `--NAME:hash=OID`; and `--NAME:text=TEXT`, for names that are options of the command. */
 const argumentShape = /^--([^=:]+)(?::(@|hash|text))?=(.*)$/s;
+
+/** The worker and the arguments of a run: the one text that is no argument names the worker. */
+export function workerAndArguments(texts: readonly string[]): { readonly worker: string; readonly args: string[] } {
+  const at = texts.findIndex((text) => !text.startsWith("-"));
+  const worker = texts[at];
+  if (worker === undefined) throw new UsageError("no worker is named: write `coppice run WORKER --NAME=TEXT`");
+  return { worker, args: texts.toSpliced(at, 1) };
+}
 
 /** The arguments of a run. */
 export async function argumentsNamed(engine: Engine, texts: readonly string[]): Promise<Record<string, Arg>> {
@@ -37,7 +76,7 @@ export async function argumentsNamed(engine: Engine, texts: readonly string[]): 
     const [, name, how, value] = argumentShape.exec(text) ?? [];
     if (name === undefined || value === undefined) {
       throw new UsageError(
-        `${JSON.stringify(text)} is no argument; write --NAME=TEXT, --NAME:@=PATH or --NAME:hash=OID`,
+        `${JSON.stringify(text)} is no option and no argument; write --NAME=TEXT, --NAME:@=PATH or --NAME:hash=OID`,
       );
     }
     if (args.has(name)) throw new UsageError(`argument ${JSON.stringify(name)} is given twice`);
@@ -47,7 +86,7 @@ export async function argumentsNamed(engine: Engine, texts: readonly string[]): 
 }
 
 async function argument(engine: Engine, how: string | undefined, value: string): Promise<Arg> {
-  if (how === "hash") return { oid: objectNamed(value) };
+  if (how === "hash") return { oid: objectNamed(engine, value) };
   if (how !== "@") return value;
   return isFile(value) ? fileNamed(engine, value) : { oid: (await importNamed(engine, value)).oid };
 }

@@ -1,7 +1,7 @@
 /** What the command prints: results on stdout, everything else on stderr; colour and a progress line only where stderr is a terminal. */
 import type { WriteStream } from "node:tty";
 import { cidOf, type Engine, type Oid, type RunResult, type TreeEntry } from "../engine.ts";
-import { sentence } from "./exit.ts";
+import { OutputFailure, sentence } from "./exit.ts";
 
 export interface Printer {
   readonly out: NodeJS.WriteStream;
@@ -46,12 +46,12 @@ function quotedName(name: string): string {
   return /[\u0000-\u001f\u007f"\\]/.test(name) || !name.isWellFormed() ? JSON.stringify(name) : name;
 }
 
-/** Writes bytes to stdout and waits until they are taken, since the process may end after. */
+/** Writes bytes to stdout and waits until they are taken, since the process may end after. Rejects with OutputFailure. */
 export function write(out: NodeJS.WriteStream, bytes: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     out.write(bytes, (error) => {
       // Whoever reads from us may stop early; that is their right.
-      if (error && (error as NodeJS.ErrnoException).code !== "EPIPE") reject(error);
+      if (error && (error as NodeJS.ErrnoException).code !== "EPIPE") reject(new OutputFailure("stdout", error));
       else resolve();
     });
   });
@@ -60,7 +60,7 @@ export function write(out: NodeJS.WriteStream, bytes: string | Uint8Array): Prom
 /** One sentence of what ran. */
 export function summary(printer: Printer, { jobs, ms, request }: RunResult): string {
   const rate = jobs.executed > 0 ? ` (${Math.round((jobs.executed / Math.max(ms, 0.001)) * 1000)} jobs/s)` : "";
-  return `${jobs.executed} jobs executed, ${jobs.memoized} remembered, ${ms.toFixed(1)} ms${rate}; request ${nameOf(printer, request)}`;
+  return `${jobs.executed} ${jobs.executed === 1 ? "job" : "jobs"} executed, ${jobs.memoized} remembered, ${ms.toFixed(1)} ms${rate}; request ${nameOf(printer, request)}`;
 }
 
 /** Shows jobs and jobs/s on stderr while `work` runs, if that is a terminal. */

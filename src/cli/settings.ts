@@ -1,9 +1,9 @@
 /** What the command line takes from its surroundings: read here and nowhere else. */
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 export interface Settings {
-  /** The store's file, when no `--store` names another. */
+  /** The store's file, as an absolute path, when no `--store` names another. */
   readonly store: string;
   readonly isColourful: boolean;
 }
@@ -12,7 +12,9 @@ export interface Settings {
 export function readSettings(environment: NodeJS.ProcessEnv, platform: NodeJS.Platform): Settings {
   const named = environment["COPPICE_STORE"];
   const store =
-    named === undefined || named === "" ? join(cacheFolder(environment, platform), "coppice", "store.sqlite") : named;
+    named === undefined || named === ""
+      ? join(cacheFolder(environment, platform), "coppice", "store.sqlite")
+      : resolve(named);
   const noColour = environment["NO_COLOR"];
   return { store, isColourful: noColour === undefined || noColour === "" };
 }

@@ -188,7 +188,7 @@ export function openStore(path: string): Store {
     try {
       mkdirSync(dirname(path), { recursive: true });
     } catch (error) {
-      throw new StoreFailure(path, "unusable", (error as NodeJS.ErrnoException).code ?? "", error);
+      throw new StoreFailure(path, "unusable", "its folder can't be made", error);
     }
   }
   return guarded(path, () => {

@@ -1,0 +1,146 @@
+import { spawnSync } from "node:child_process";
+import { beforeAll, describe, expect, it, vi } from "vitest";
+import Database from "better-sqlite3";
+import { syntheticTree } from "../fold-bench/fixtures.ts";
+import { guest } from "../guests/assemble.ts";
+import { commandFile, ended, jsonError, jsonResult, quoted, sharedRoom, smallRepository } from "./room.ts";
+
+const room = sharedRoom();
+beforeAll(() => {
+  room.makeRepository("repository", smallRepository);
+  room.write("endless.wasm", guest("(loop $again (br $again))"));
+});
+
+/** Rows of a table of a store that another process works on; 0 while there is no such store yet. */
+function rows(store: string, table: "memos" | "runs"): number {
+  try {
+    const database = new Database(store, { readonly: true, fileMustExist: true });
+    try {
+      return database.prepare(`SELECT count(*) FROM ${table}`).pluck().get() as number;
+    } finally {
+      database.close();
+    }
+  } catch (error) {
+    if (error instanceof Database.SqliteError) return 0;
+    throw error;
+  }
+}
+
+const until = (condition: () => boolean) => vi.waitUntil(condition, { timeout: 50_000, interval: 5 });
+
+describe("Ctrl-C", () => {
+  it("ends a fold as cancelled, keeps what was computed, and the next run goes on from there", async () => {
+    const files = 12_000;
+    const store = room.path("long.sqlite");
+    const root = await room.withEngine((engine) => syntheticTree(engine, files), store);
+    const command = ["run", "fold-wasm", `--in:hash=${root}`, "--post=/cas/std/line-count", "--json", "--store", store];
+    const child = room.start({}, process.execPath, commandFile, ...command);
+    const ending = ended(child);
+    await until(() => rows(store, "memos") > 0);
+    child.kill("SIGINT");
+    const said = await ending;
+    expect(said.status).toBe(130);
+    expect(jsonError(said)).toEqual({
+      error: {
+        kind: "cancelled",
+        message: "cancelled; what was computed is kept, and the same command goes on from there",
+      },
+    });
+    expect(said.err).toBe("error: cancelled; what was computed is kept, and the same command goes on from there\n");
+    const kept = rows(store, "memos");
+    expect(kept).toBeGreaterThan(0);
+    const next = jsonResult(await room.call(...command));
+    const all = rows(store, "memos");
+    expect(kept).toBeLessThan(all);
+    expect(next.jobs.executed).toBe(all - kept);
+    const count = await room.call("cat", next.oid, "--store", store);
+    expect(count.out).toMatch(/^\d+\n$/);
+  });
+
+  it("ends a guest that never returns", async () => {
+    const store = room.path("endless.sqlite");
+    const child = room.start({}, process.execPath, commandFile, "run", "../endless.wasm", "--store", store);
+    const ending = ended(child);
+    await until(() => rows(store, "runs") > 0);
+    child.kill("SIGINT");
+    expect(await ending).toEqual({
+      status: 130,
+      out: "",
+      err: "error: cancelled; what was computed is kept, and the same command goes on from there\n",
+    });
+    expect(await room.call("stats", "--store", store)).toMatchObject({ status: 0 });
+    expect(rows(store, "memos")).toBe(0);
+  });
+
+  it("pressed twice ends the process at once, and the store still opens", async () => {
+    const store = room.path("twice.sqlite");
+    const child = room.start({}, process.execPath, commandFile, "run", "../endless.wasm", "--store", store);
+    const ending = ended(child);
+    await until(() => rows(store, "runs") > 0);
+    child.kill("SIGINT");
+    child.kill("SIGINT");
+    expect((await ending).status).toBe(130);
+    expect(await room.call("stats", "--store", store)).toMatchObject({ status: 0 });
+  });
+});
+
+const { status: scriptStatus, stdout: scriptVersion } = spawnSync("script", ["--version"], { encoding: "utf8" });
+
+/** Runs a line of the shell in a terminal of its own; what is typed is sent once `prompt` was shown. */
+async function inTerminal(
+  line: string,
+  environment: Readonly<Record<string, string>> = {},
+  typed?: { readonly after: RegExp; readonly keys: string },
+): Promise<{ status: number | null; shown: string }> {
+  const command = `${quoted(process.execPath)} ${quoted(commandFile)} ${line}`;
+  const child = room.start({ environment }, "script", "--quiet", "--return", "--command", command, "/dev/null");
+  let shown = "";
+  let isTyped = false;
+  child.stdout.on("data", (chunk: Buffer) => {
+    shown += chunk.toString("utf8");
+    if (typed !== undefined && !isTyped && typed.after.test(shown)) {
+      isTyped = true;
+      child.stdin.write(typed.keys);
+    }
+  });
+  const status = await new Promise<number | null>((resolve) => child.on("close", resolve));
+  child.stdin.end();
+  // The escape character is written as it is often shown, for the sake of whoever reads the tests.
+  return { status, shown: shown.replaceAll("\u001b", "^[") };
+}
+
+// A terminal for a child process comes from util-linux's `script`.
+describe.skipIf(scriptStatus !== 0 || !scriptVersion.includes("util-linux"))("a terminal", () => {
+  it("shows a progress line on long work, takes it away, and Ctrl-C works", async () => {
+    const { status, shown } = await inTerminal(
+      `run ../endless.wasm --store ${quoted(room.path("terminal.sqlite"))}`,
+      {},
+      { after: /jobs\/s/, keys: "\u0003" },
+    );
+    expect(status).toBe(130);
+    expect(shown).toMatch(/\r\^\[\[K0 jobs, 0 jobs\/s/);
+    expect(shown).toMatch(/\r\^\[\[K\^\[\[31merror:\^\[\[0m cancelled; [^\r\n]*\r\n$/);
+  });
+
+  it("shows colour, and none with NO_COLOR", async () => {
+    const { status, shown } = await inTerminal("cat zz");
+    expect(status).toBe(2);
+    expect(shown).toBe(`^[[31merror:^[[0m "zz" is no oid (40 lower-case hex digits) and no CID of a git object\r\n`);
+    const plain = await inTerminal("cat zz", { NO_COLOR: "1" });
+    expect(plain.shown).toBe(`error: "zz" is no oid (40 lower-case hex digits) and no CID of a git object\r\n`);
+  });
+
+  it("gets the note of what ran dimmed, and no progress line for short work", async () => {
+    const { shown } = await inTerminal("fold HEAD --post line-count");
+    expect(shown).toMatch(/^5\r\n\^\[\[2m11 jobs executed, [^\r\n]*\^\[\[0m\r\n$/);
+  });
+});
+
+it("without a terminal there is no progress line and no colour, however long it takes", async () => {
+  const store = room.path("piped.sqlite");
+  const root = await room.withEngine((engine) => syntheticTree(engine, 4000), store);
+  const said = await room.call("run", "fold-wasm", `--in:hash=${root}`, "--post=/cas/std/line-count", "--store", store);
+  expect(said.status).toBe(0);
+  expect(said.err).toMatch(/^[^\n\r]+\n$/);
+  expect(said.err).not.toContain("\u001b");
+});
