@@ -68,6 +68,7 @@ export function encodeOutcome(outcome: Outcome): Buffer {
 
 /** The failure that canonical JSON spells; undefined when the bytes are not what `encodeOutcome` writes. */
 export function decodeFailure(bytes: Uint8Array): Failure | undefined {
+  if (bytes.length > failureBytesMax) return undefined;
   const text = Buffer.from(bytes).toString("utf8");
   let value: unknown;
   try {
@@ -79,7 +80,8 @@ export function decodeFailure(bytes: Uint8Array): Failure | undefined {
   const { code, message } = value as Record<string, unknown>;
   const known = failureCodes.find((each) => each === code);
   if (known === undefined || typeof message !== "string") return undefined;
-  return canonicalFailure(known, message) === text ? { kind: "failed", code: known, message } : undefined;
+  const isCanonical = Buffer.from(canonicalFailure(known, message), "utf8").equals(bytes);
+  return isCanonical ? { kind: "failed", code: known, message } : undefined;
 }
 
 /** True when two outcomes are the same bytes. */

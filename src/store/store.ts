@@ -129,7 +129,8 @@ const faultTexts = {
 } as const satisfies Record<StoreFault, string>;
 
 function faultOf(code: string): StoreFault {
-  if (code.startsWith("SQLITE_FULL")) return "full";
+  // The second is how a full disk shows when the index of the write-ahead log is made.
+  if (code.startsWith("SQLITE_FULL") || code === "SQLITE_IOERR_SHMSIZE") return "full";
   if (code.startsWith("SQLITE_CORRUPT") || code.startsWith("SQLITE_NOTADB")) return "damaged";
   if (code.startsWith("SQLITE_BUSY") || code.startsWith("SQLITE_LOCKED")) return "locked";
   return "unusable";
@@ -161,6 +162,8 @@ export interface RunTotals {
   /** How it ended: "result", "failed", or the kind of non-answer. */
   readonly ending: string;
 }
+
+const noEvents = Buffer.alloc(0);
 
 interface PendingMemo {
   readonly request: Oid;
@@ -320,8 +323,8 @@ export class Store {
       outcome: decodeOutcome(request, row.kind, row.outcome),
       detail: row.detail ?? undefined,
       fuel: row.fuel,
-      reads: unpackOids(row.reads),
-      children: unpackOids(row.children),
+      reads: unpackOids(request, row.reads),
+      children: unpackOids(request, row.children),
     };
     this.#hotOutcomes.set(request, memo.outcome);
     return memo;
@@ -381,9 +384,9 @@ export class Store {
 
   /** Points a ref at an object that is here; committed before this returns. */
   setRef(name: string, target: Oid): void {
-    if (this.kindOf(target) === undefined) throw new MissingObject(target);
     this.flush();
-    guarded(this.path, () => this.#sql.setRef.run(name, oidToBytes(target)));
+    const { changes } = guarded(this.path, () => this.#sql.setRef.run({ name, oid: oidToBytes(target) }));
+    if (changes === 0) throw new MissingObject(target);
   }
 
   /** Opens the record of a run and drops the traces of runs long past. */
@@ -470,8 +473,9 @@ export class Store {
     }
     if (divergent.length > 0) this.#sql.bumpGeneration.run();
     for (const { run, events } of this.#pendingTrace) {
-      const { seq, bytes } = this.#sql.traceEnd.get(run) as { seq: number; bytes: number };
-      if (bytes + events.length <= traceBytesMax) this.#sql.insertTrace.run(run, seq, events);
+      const { seq, bytes, isFull } = this.#sql.traceEnd.get(run) as { seq: number; bytes: number; isFull: number };
+      // The first part that does not fit ends the trace, with an empty one in its place, so that there are no holes.
+      if (isFull === 0) this.#sql.insertTrace.run(run, seq, bytes + events.length <= traceBytesMax ? events : noEvents);
     }
   }
 
@@ -575,7 +579,8 @@ function packOids(names: readonly Oid[]): Buffer {
   return bytes;
 }
 
-function unpackOids(bytes: Buffer): Oid[] {
+function unpackOids(request: Oid, bytes: Buffer): Oid[] {
+  if (bytes.length % oidBytes !== 0) throw new CorruptObject(request, "its memo's list of oids is cut short");
   const names: Oid[] = [];
   for (let at = 0; at < bytes.length; at += oidBytes) names.push(oidFromBytes(bytes, at));
   return names;
@@ -599,13 +604,18 @@ function prepareStatements(database: Database.Database) {
     deleteDivergences: sql("DELETE FROM divergences WHERE request = ?"),
     quarantine: sql("UPDATE memos SET quarantined = 1 WHERE request = ?"),
     ref: sql("SELECT oid FROM refs WHERE name = ?").pluck(),
-    setRef: sql("INSERT INTO refs (name, oid) VALUES (?, ?) ON CONFLICT DO UPDATE SET oid = excluded.oid"),
+    // Looks at the file itself: what a handle remembers may be gone by now.
+    setRef: sql(
+      "INSERT INTO refs (name, oid) SELECT $name, oid FROM objects WHERE oid = $oid ON CONFLICT DO UPDATE SET oid = excluded.oid",
+    ),
     beginRun: sql("INSERT INTO runs (request, started_ms) VALUES (?, ?)"),
     endRun: sql("UPDATE runs SET micros = ?, executed = ?, frames = ?, memoized = ?, ending = ? WHERE id = ?"),
     lastRun: sql("SELECT id, request, started_ms FROM runs ORDER BY id DESC LIMIT 1"),
     dropTrace: sql("DELETE FROM trace WHERE run <= ?"),
     trace: sql("SELECT events FROM trace WHERE run = ? ORDER BY seq").pluck(),
-    traceEnd: sql("SELECT count(*) AS seq, coalesce(sum(length(events)), 0) AS bytes FROM trace WHERE run = ?"),
+    traceEnd: sql(
+      "SELECT count(*) AS seq, coalesce(sum(length(events)), 0) AS bytes, coalesce(min(length(events)) = 0, 0) AS isFull FROM trace WHERE run = ?",
+    ),
     insertTrace: sql("INSERT INTO trace (run, seq, events) VALUES (?, ?, ?)"),
     countObjects: sql("SELECT kind, count(*) AS count FROM objects GROUP BY kind"),
     countMemos: sql(

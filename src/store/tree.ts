@@ -81,7 +81,10 @@ export function encodeName(name: string): Buffer {
     else if (code >= 0xd800 && code <= 0xdfff) throw new MalformedTree("name is not UTF-8", name);
     else parts.push(Buffer.from(point, "utf8"));
   }
-  return Buffer.concat(parts);
+  const bytes = Buffer.concat(parts);
+  // Bytes have one spelling: surrogates that together make UTF-8 would be a second one.
+  if (decodeName(bytes) !== name) throw new MalformedTree("name is not UTF-8", name);
+  return bytes;
 }
 
 /** Length of the valid UTF-8 sequence at `at`, or 0. */

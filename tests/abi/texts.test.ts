@@ -1,0 +1,71 @@
+/** Every text that a guest can see, literally. */
+import { expect, test } from "vitest";
+import { errorTexts, failureTexts } from "../../src/abi/error-texts.ts";
+import { wasmMarker } from "../../src/abi/worker.ts";
+import { failureCodes } from "../../src/store/outcome.ts";
+
+const note = "a changed text is a changed outcome: bump the runtime's marker, then change this table";
+
+test("the texts of errors belong to coppice-wasm/1: a changed text is a changed outcome and bumps the marker", () => {
+  expect(wasmMarker, note).toBe("coppice-wasm/1");
+  expect(errorTexts, note).toStrictEqual({
+    outOfMemory: "the request does not lie inside the guest's memory",
+    tooLong: "the request is too long",
+    notUtf8: "the request is not UTF-8",
+    notJson: "the request is not JSON",
+    tooDeep: "the request is nested too deep",
+    notAnObject: "the request is not a JSON object",
+    unknownOp: "unknown op",
+    badOp: "op is missing or not a string",
+    badHash: "hash is missing or not a string",
+    malformedOid: "malformed oid",
+    badBytes: "bytes_b64 is missing or not a string",
+    malformedBase64: "malformed base64",
+    badMsg: "msg is missing or not a string",
+    badKind: "kind is missing or not blob or tree",
+    badEntries: "entries is missing or not a list",
+    badEntry: "an entry is not an object",
+    badName: "name is missing or not a string",
+    badMode: "mode is not a git mode",
+    badImage: "image is missing or not a string",
+    badArgs: "args is missing or not a string",
+    badReqs: "reqs is missing or not a list",
+    badReq: "an item of reqs is not an object",
+    tooMany: "too many requests in one call",
+    notABlob: "the object is not a blob",
+    notATree: "the object is not a tree",
+    malformedTree: "the tree is malformed",
+    nameNotUtf8: "the tree has a name that is not UTF-8",
+    reservedName: "a name is empty, reserved, or has a slash or NUL",
+    duplicateName: "a name stands twice",
+    wrongKind: "the object is of another kind",
+    tooLarge: "the object is too large",
+    argsNotATree: "args is not a tree",
+    notAnImage: "the image is neither an oid nor a name in std",
+    noSuchWorker: "std has no worker of that name",
+    notAWorker: "the image is not a worker",
+    curriedTooDeep: "the worker is curried too deep",
+    outTwice: "out was called twice",
+  });
+});
+
+test("the messages of failed outcomes belong to coppice-wasm/1 as well", () => {
+  expect(failureTexts, note).toStrictEqual({
+    trapped: "the guest trapped",
+    threw: "the guest threw an exception",
+    exited: "the guest exited without a result",
+    noResult: "the guest returned without a result",
+    notWasm: "the module is not valid WebAssembly",
+    unknownImport: "the module imports what no guest can have",
+    noEntry: "the module does not export memory and caos_run",
+    memoryTooLarge: "the module asks for more memory than a guest can have",
+    tooManyRuns: "the guest asked for too many nested requests",
+    loggedTooMuch: "the guest logged too much",
+  });
+  expect(failureCodes, note).toStrictEqual(["trap", "exit", "abi", "module", "limit"]);
+});
+
+test("no text says two things: each stands for one cause", () => {
+  const texts = [...Object.values(errorTexts), ...Object.values(failureTexts)];
+  expect(new Set(texts).size).toBe(texts.length);
+});
