@@ -1,0 +1,54 @@
+/** Rules of the house that no compiler knows. Each asserts that it saw files, since a rule over none would always hold. */
+import { execFileSync } from "node:child_process";
+import { readFileSync, readdirSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { expect, test } from "vitest";
+
+const root = join(import.meta.dirname, "..");
+const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
+  .filter((file) => file.endsWith(".ts"))
+  .map((file) => file.replaceAll("\\", "/"));
+
+/** Rooms from the ground up; each may import itself and those before it. Files directly in src/ are the engine's. */
+const rooms = ["store", "abi", "scheduler", "isolate-host", "engine", "cli"];
+const roomOf = (file: string) => (file.includes("/") ? (file.split("/", 1)[0] as string) : "engine");
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(join(root, "src", file), "utf8");
+  const specifiers = [...text.matchAll(/(?:from|import)\s*\(?\s*"(\.[^"]+)"/g)].map(
+    ([, specifier]) => specifier as string,
+  );
+  return specifiers.map((specifier) =>
+    relative(join(root, "src"), join(root, "src", dirname(file), specifier)).replaceAll("\\", "/"),
+  );
+}
+
+test("imports point from a room to itself or to one below", () => {
+  const arrows = sources.flatMap((file) => importsOf(file).map((imported) => [file, imported] as const));
+  expect(arrows.length).toBeGreaterThan(100);
+  const isAllowed = (from: string, to: string) =>
+    rooms.indexOf(roomOf(to)) <= rooms.indexOf(roomOf(from)) && rooms.includes(roomOf(to));
+  // A program reads its own version where the package says it.
+  expect(arrows.filter(([from, to]) => !isAllowed(from, to))).toEqual([]);
+});
+
+test("every folder of src is a room that is known here", () => {
+  expect(new Set(sources.map(roomOf))).toEqual(new Set(rooms));
+});
+
+test("the environment is read at the edge alone", () => {
+  const readers = sources.filter((file) =>
+    /process\.env|homedir\(/.test(readFileSync(join(root, "src", file), "utf8")),
+  );
+  expect(readers.length).toBeGreaterThan(0);
+  expect(readers.filter((file) => roomOf(file) !== "cli")).toEqual([]);
+});
+
+test("nothing that is committed names a machine's folders or a package registry", () => {
+  const files = execFileSync("git", ["ls-files", "-z"], { cwd: root, encoding: "utf8" }).split("\0").filter(Boolean);
+  expect(files.length).toBeGreaterThan(100);
+  // Spelled so that this file does not find itself.
+  const machine = new RegExp(["/(?:wo", "rk|ro", "ot|ho", "me/[a-z]+)/|regis", "try\\.npm|deb", "ian\\.org"].join(""));
+  const naming = files.filter((file) => machine.test(readFileSync(join(root, file), "latin1")));
+  expect(naming).toEqual([]);
+});

@@ -1,0 +1,193 @@
+/** The scheduler over a runner that records what was started and lets the test say how it went. */
+import { describe, expect, test } from "vitest";
+import { NonAnswerError } from "../../src/abi/non-answer.ts";
+import type { Dispatch, Report, Runner } from "../../src/scheduler/runner.ts";
+import { Scheduler } from "../../src/scheduler/scheduler.ts";
+import { oid, type Oid } from "../../src/store/oid.ts";
+import type { Outcome } from "../../src/store/outcome.ts";
+
+const r = (n: number): Oid => oid(n.toString(16).padStart(40, "0"));
+const result = (n: number): Outcome => ({ kind: "blob", oid: r(n) });
+const common = { counts: { executed: 1, frames: 1, memoized: 0 }, logs: [] };
+const settledTo = (n: number): Report => ({ how: "settled", outcome: result(n), ...common });
+
+class RecordingRunner implements Runner {
+  readonly slots = 1;
+  readonly started: Dispatch[] = [];
+  readonly cancelled: Oid[] = [];
+  #end: PromiseWithResolvers<Report> | undefined;
+
+  start(dispatch: Dispatch): Promise<Report> {
+    this.started.push(dispatch);
+    this.#end = Promise.withResolvers<Report>();
+    return this.#end.promise;
+  }
+
+  /** The running request went so. */
+  async report(report: Report): Promise<void> {
+    this.#end?.resolve(report);
+    await settleDown();
+  }
+
+  async fail(error: Error): Promise<void> {
+    this.#end?.reject(error);
+    await settleDown();
+  }
+
+  cancel(request: Oid): void {
+    this.cancelled.push(request);
+  }
+
+  async close(): Promise<void> {}
+
+  get startedNames(): number[] {
+    return this.started.map(({ request }) => Number.parseInt(request, 16));
+  }
+}
+
+/** Lets all that is ready to go on do so. */
+const settleDown = () => new Promise<void>((resolve) => void setImmediate(resolve));
+
+function setUp() {
+  const runner = new RecordingRunner();
+  return { runner, scheduler: new Scheduler(runner) };
+}
+
+test("two runs of one request start it once and both are told", async () => {
+  const { runner, scheduler } = setUp();
+  const both = [scheduler.settle(r(1), { run: 1 }), scheduler.settle(r(1), { run: 2 })];
+  await runner.report(settledTo(9));
+  expect(runner.startedNames).toEqual([1]);
+  for (const each of await Promise.all(both)) expect(each.outcome).toEqual(result(9));
+});
+
+test("what a suspended request missed is started next, then the request itself, and only the request asked for is to be committed", async () => {
+  const { runner, scheduler } = setUp();
+  const run = scheduler.settle(r(1), { run: 1 });
+  await runner.report({
+    how: "suspended",
+    frames: [{ request: r(1), misses: [{ request: r(2), join: false }] }],
+    ...common,
+  });
+  await runner.report(settledTo(8));
+  await runner.report(settledTo(9));
+  expect(runner.started.map(({ request, commit }) => [request, commit])).toEqual([
+    [r(1), true],
+    [r(2), false],
+    [r(1), true],
+  ]);
+  expect((await run).counts.executed).toBe(3);
+});
+
+test("a non-answer reaches every run that needs the request, and no other", async () => {
+  const { runner, scheduler } = setUp();
+  const needing = scheduler.settle(r(1), { run: 1 });
+  const other = scheduler.settle(r(2), { run: 2 });
+  await runner.report({
+    how: "suspended",
+    frames: [{ request: r(1), misses: [{ request: r(3), join: false }] }],
+    ...common,
+  });
+  const told = expect(needing).rejects.toMatchObject({ answer: { kind: "host", message: "no disk" } });
+  await runner.report({ how: "ended", answer: { kind: "host", message: "no disk" }, ...common });
+  await told;
+  await runner.report(settledTo(9));
+  expect((await other).outcome).toEqual(result(9));
+});
+
+test("a circle through suspended requests ends the run and lists them", async () => {
+  const { runner, scheduler } = setUp();
+  const run = scheduler.settle(r(1), { run: 1 });
+  const told = expect(run).rejects.toThrow(new NonAnswerError({ kind: "cycle", requests: [r(1), r(2)] }).message);
+  await runner.report({
+    how: "suspended",
+    frames: [{ request: r(1), misses: [{ request: r(2), join: false }] }],
+    ...common,
+  });
+  await runner.report({
+    how: "suspended",
+    frames: [{ request: r(2), misses: [{ request: r(1), join: true }] }],
+    ...common,
+  });
+  await told;
+});
+
+describe("a run that is cancelled", () => {
+  test("is told at once, and what ran for it alone is stopped", async () => {
+    const { runner, scheduler } = setUp();
+    const abort = new AbortController();
+    const run = scheduler.settle(r(1), { run: 1, signal: abort.signal });
+    abort.abort();
+    await expect(run).rejects.toMatchObject({ answer: { kind: "cancelled" } });
+    expect(runner.cancelled).toEqual([r(1)]);
+  });
+
+  test("never stops what another run awaits", async () => {
+    const { runner, scheduler } = setUp();
+    const abort = new AbortController();
+    const given = scheduler.settle(r(1), { run: 1, signal: abort.signal });
+    const kept = scheduler.settle(r(1), { run: 2 });
+    abort.abort();
+    await expect(given).rejects.toMatchObject({ answer: { kind: "cancelled" } });
+    expect(runner.cancelled).toEqual([]);
+    await runner.report(settledTo(9));
+    expect((await kept).outcome).toEqual(result(9));
+  });
+
+  test("does not cancel a run that asks for the same request while it is being stopped", async () => {
+    const { runner, scheduler } = setUp();
+    const abort = new AbortController();
+    const given = scheduler.settle(r(1), { run: 1, signal: abort.signal });
+    abort.abort();
+    await expect(given).rejects.toMatchObject({ answer: { kind: "cancelled" } });
+    const again = scheduler.settle(r(1), { run: 2 });
+    await runner.report({ how: "ended", answer: { kind: "cancelled" }, ...common });
+    expect(runner.startedNames).toEqual([1, 1]);
+    await runner.report(settledTo(9));
+    expect((await again).outcome).toEqual(result(9));
+  });
+
+  test("before it started is never started", async () => {
+    const { runner, scheduler } = setUp();
+    await expect(scheduler.settle(r(1), { run: 1, signal: AbortSignal.abort() })).rejects.toMatchObject({
+      answer: { kind: "cancelled" },
+    });
+    expect(runner.started).toEqual([]);
+  });
+});
+
+test("log lines and counts go to the run on whose behalf a request ran", async () => {
+  const { runner, scheduler } = setUp();
+  const lines: string[] = [];
+  const heard = scheduler.settle(r(1), { run: 1, onLog: ({ line }) => lines.push(line) });
+  const deaf = scheduler.settle(r(2), { run: 2 });
+  expect(runner.started[0]).toMatchObject({ request: r(1), run: 1, logs: true });
+  await runner.report({ ...settledTo(8), logs: [{ request: r(1), line: "one" }] });
+  expect(runner.started[1]).toMatchObject({ request: r(2), run: 2, logs: false });
+  await runner.report({ ...settledTo(9), counts: { executed: 5, frames: 6, memoized: 7 } });
+  expect(lines).toEqual(["one"]);
+  expect((await heard).counts).toEqual({ executed: 1, frames: 1, memoized: 0 });
+  expect((await deaf).counts).toEqual({ executed: 5, frames: 6, memoized: 7 });
+});
+
+test("a rerun is asked of the very request, and not of what it missed", async () => {
+  const { runner, scheduler } = setUp();
+  const run = scheduler.settle(r(1), { run: 1, rerun: true });
+  await runner.report({
+    how: "suspended",
+    frames: [{ request: r(1), misses: [{ request: r(2), join: false }] }],
+    ...common,
+  });
+  await runner.report(settledTo(8));
+  await runner.report(settledTo(9));
+  await run;
+  expect(runner.started.map(({ rerun }) => rerun)).toEqual([true, false, true]);
+});
+
+test("a bug in the runner is told to everybody who waits", async () => {
+  const { runner, scheduler } = setUp();
+  const both = [scheduler.settle(r(1), { run: 1 }), scheduler.settle(r(2), { run: 2 })];
+  const told = Promise.all(both.map((each) => expect(each).rejects.toThrow("broken")));
+  await runner.fail(new Error("broken"));
+  await told;
+});
