@@ -93,7 +93,7 @@ describe("a circle", () => {
     expect(plan.suspended([frame(2, 4), frame(3, "4 in flight"), frame(1, 2, 3)])).toBeUndefined();
     expect(drain(plan)).toEqual([4]);
     plan.settled(r(4));
-    expect(drain(plan).toSorted()).toEqual([2, 3]);
+    expect(new Set(drain(plan))).toEqual(new Set([2, 3]));
   });
 });
 
