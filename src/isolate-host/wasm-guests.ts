@@ -234,7 +234,7 @@ export class WasmGuests implements Guests {
 
 function serveCall(live: Live, at: number, length: number): number {
   live.answer =
-    at + length > live.bytes.length
+    live.memory === undefined || at + length > live.bytes.length
       ? errorAnswer(errorTexts.outOfMemory)
       : serveJson(live.frame, parseCall(live.bytes.subarray(at, at + length)));
   return live.answer.length;

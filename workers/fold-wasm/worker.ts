@@ -35,7 +35,7 @@ export function caos_run(): void {
     const child = argument("in", entries[index]);
     if (pre != null) requests[index] = new Request(foldImage, [child, post, pre]);
     else if (child.isTree) requests[index] = new Request(foldImage, [child, post]);
-    else requests[index] = new Request(postImage, [child, noChildren]);
+    else requests[index] = new Request(postImage, [noChildren, child]);
   }
   const answers = runMany(requests);
 
@@ -50,7 +50,7 @@ export function caos_run(): void {
   }
 
   const folded = entries.length == 0 ? noChildren : Entry.of("children", Kind.Tree, putTree(children));
-  const result = run(postImage, [node, folded]);
+  const result = run(postImage, [folded, node]);
   if (!result.ok) fail(".: " + result.error);
   out(result.kind, result.oid);
 }
