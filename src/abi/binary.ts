@@ -8,6 +8,7 @@
 import { isUtf8 } from "node:buffer";
 import { oidBytes, oidFromBytes, type Oid } from "../store/oid.ts";
 import type { Outcome } from "../store/outcome.ts";
+import { answerBytesMax } from "./answer.ts";
 import { batchMax, callBytesMax } from "./call.ts";
 import { errorNumbers, type ErrorNumber } from "./error-numbers.ts";
 import type { Request } from "./request.ts";
@@ -106,23 +107,31 @@ export function readItems(memory: Buffer, at: number, count: number): NestedItem
   return items;
 }
 
-/** Writes the answers of `run_many` and returns the messages of those that failed, one behind the other. */
-export function writeOutcomes(outcomes: readonly Outcome[], memory: Buffer, to: number): Buffer {
+/** Writes the answers of `run_many` and returns the messages of those that failed, one behind the other; or writes nothing, when those are too long for any guest. */
+export function writeOutcomes(outcomes: readonly Outcome[], memory: Buffer, to: number): Buffer | ErrorNumber {
   const messages: Buffer[] = [];
   let length = 0;
+  for (const outcome of outcomes) {
+    if (outcome.kind !== "failed") continue;
+    const message = Buffer.from(outcome.message, "utf8");
+    length += message.length;
+    if (length > answerBytesMax) return errorNumbers.tooLarge;
+    messages.push(message);
+  }
+  let next = 0;
+  let messageAt = 0;
   let at = to;
   for (const outcome of outcomes) {
     memory.writeUInt32LE(kindCodes[outcome.kind], at);
     if (outcome.kind === "failed") {
-      const message = Buffer.from(outcome.message, "utf8");
-      memory.writeUInt32LE(length, at + 4);
-      memory.writeUInt32LE(message.length, at + 8);
+      const messageLength = (messages[next++] as Buffer).length;
+      memory.writeUInt32LE(messageAt, at + 4);
+      memory.writeUInt32LE(messageLength, at + 8);
       memory.fill(0, at + 12, at + answerBytes);
-      messages.push(message);
-      length += message.length;
+      messageAt += messageLength;
     } else memory.write(outcome.oid, at + 4, "hex");
     at += answerBytes;
   }
-  return messages.length === 0 ? noBytes : Buffer.concat(messages, length);
+  return length === 0 ? noBytes : Buffer.concat(messages, length);
 }
 const noBytes = Buffer.alloc(0);

@@ -54,9 +54,9 @@ export const binaryCalls: Readonly<Record<string, Call>> = {
   },
   run_many(caller, at, count, to) {
     const { frame, bytes } = caller;
+    if (!lies(bytes, to, count * answerBytes)) return errorNumbers.outOfMemory;
     const items = readItems(bytes, at, count);
     if (typeof items === "number") return items;
-    if (!lies(bytes, to, count * answerBytes)) return errorNumbers.outOfMemory;
     const calls: NestedCall[] = [];
     for (const { image, args } of items) {
       const tree = typeof args === "string" ? args : frame.putTree(Buffer.from(args));

@@ -51,6 +51,7 @@ export interface ModelHost {
   readonly calls: string[];
   /** What each execution read and asked for, each once, in order. */
   readonly traces: Map<Oid, ModelTrace>;
+  readonly memos: Map<Oid, Outcome>;
   putBlob(content: Uint8Array | string): Oid;
   putTree(entries: readonly TreeEntry[]): Oid;
   /** Stores a runtime node for a wasm module. */
@@ -438,7 +439,7 @@ export function createModelHost(surroundings: ModelSurroundings = {}): ModelHost
     return result ?? failure("abi", failureTexts.noResult);
   };
 
-  return { objects, executed, lines, calls, traces, putBlob, putTree, putWorker, request, settle };
+  return { objects, executed, lines, calls, traces, memos, putBlob, putTree, putWorker, request, settle };
 }
 
 /** What a guest is told of a mode; symlinks and gitlinks are blobs to it. */

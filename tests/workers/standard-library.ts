@@ -21,7 +21,10 @@ export async function jsonLibrary(testGuests: readonly string[]): Promise<Record
   for (const name of [...workerNames(), ...testGuests]) {
     const isTestGuest = testGuests.includes(name);
     const sources = readSources(["json-abi", isTestGuest ? "test-guests" : name]);
-    sources.set("sdk/abi.ts", 'export * from "../json-abi/abi";\n');
+    for (const file of ["abi.ts", "caos_abi_v1.ts"]) {
+      sources.set(`sdk/${file}`, sources.get(`json-abi/${file}`) as string);
+      sources.delete(`json-abi/${file}`);
+    }
     sources.delete("sdk/coppice_v1.ts");
     const entry = isTestGuest ? `test-guests/${name}.ts` : `${name}/worker.ts`;
     modules[name] = await compileWorker(name, entry, sources);
