@@ -43,12 +43,19 @@ const kindCodes = { blob: 0, tree: 1, failed: 2 } as const satisfies Record<Outc
 /** A nested request as it is handed over: an image as text, and args as the bytes of a tree or by name. */
 export interface NestedItem {
   readonly image: string;
-  readonly args: Uint8Array | Oid;
+  readonly args: Buffer | Oid;
 }
 
 /** Whether `length` bytes from `at` lie inside a memory. */
 export function lies(memory: Uint8Array, at: number, length: number): boolean {
   return at + length <= memory.length;
+}
+
+/** A copy of what lies there, for whoever keeps it. */
+export function copyOf(memory: Buffer, at: number, length: number): Buffer {
+  const copy = Buffer.allocUnsafe(length);
+  memory.copy(copy, 0, at, at + length);
+  return copy;
 }
 
 /** The kind that `out` names, or undefined. */
@@ -73,8 +80,8 @@ export function writeJob({ args, std, oid }: Request, memory: Buffer, to: number
 }
 
 /**
- * The items of a `run_many`, or what is wrong with one of them. Args that are bytes lie in the guest's memory still. Items may share bytes, but what they
- * name comes to no more than a call's length, each item counted.
+ * The items of a `run_many`, or what is wrong with one of them. Items may share bytes, but what they name comes to no more than a call's length, each item
+ * counted.
  */
 export function readItems(memory: Buffer, at: number, count: number): NestedItem[] | ErrorNumber {
   if (count > batchMax) return errorNumbers.tooMany;
@@ -101,7 +108,7 @@ export function readItems(memory: Buffer, at: number, count: number): NestedItem
       lastLength = imageLength;
     }
     // No tree is as long as an oid: an entry alone takes 28 bytes.
-    const args = argsLength === oidBytes ? oidFromBytes(memory, argsAt) : memory.subarray(argsAt, argsAt + argsLength);
+    const args = argsLength === oidBytes ? oidFromBytes(memory, argsAt) : copyOf(memory, argsAt, argsLength);
     items.push({ image, args });
   }
   return items;

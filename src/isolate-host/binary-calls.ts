@@ -2,7 +2,17 @@
  * The functions of the binary ABI (abi/binary.ts) on a frame. Every address is checked before anything is done or written, so that a call that answers with
  * an error has changed nothing: neither the guest's memory nor what is kept for `read`.
  */
-import { answerBytes, jobBytes, lies, readItems, readKind, readText, writeJob, writeOutcomes } from "../abi/binary.ts";
+import {
+  answerBytes,
+  copyOf,
+  jobBytes,
+  lies,
+  readItems,
+  readKind,
+  readText,
+  writeJob,
+  writeOutcomes,
+} from "../abi/binary.ts";
 import type { NestedCall } from "../abi/call.ts";
 import { errorNumbers, errorText, type ErrorNumber } from "../abi/error-numbers.ts";
 import { oidBytes, oidFromBytes, type Oid } from "../store/oid.ts";
@@ -46,11 +56,11 @@ export const binaryCalls: Readonly<Record<string, Call>> = {
   },
   put_blob({ frame, bytes }, at, length, to) {
     if (!lies(bytes, at, length) || !lies(bytes, to, oidBytes)) return errorNumbers.outOfMemory;
-    return name(bytes, to, frame.putBlob(Buffer.from(bytes.subarray(at, at + length))));
+    return name(bytes, to, frame.putBlob(copyOf(bytes, at, length)));
   },
   put_tree({ frame, bytes }, at, length, to) {
     if (!lies(bytes, at, length) || !lies(bytes, to, oidBytes)) return errorNumbers.outOfMemory;
-    return name(bytes, to, frame.putTree(Buffer.from(bytes.subarray(at, at + length))));
+    return name(bytes, to, frame.putTree(copyOf(bytes, at, length)));
   },
   run_many(caller, at, count, to) {
     const { frame, bytes } = caller;
@@ -59,7 +69,7 @@ export const binaryCalls: Readonly<Record<string, Call>> = {
     if (typeof items === "number") return items;
     const calls: NestedCall[] = [];
     for (const { image, args } of items) {
-      const tree = typeof args === "string" ? args : frame.putTree(Buffer.from(args));
+      const tree = typeof args === "string" ? args : frame.putTree(args);
       if (typeof tree === "number") return tree;
       calls.push({ image, args: tree });
     }

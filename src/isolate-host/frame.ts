@@ -50,21 +50,27 @@ export class GuestFailed {
 
 export class Frame {
   readonly job: Job;
-  readonly clock = new VirtualClock();
   readonly reads = new Set<Oid>();
   readonly log: string[] = [];
   readonly #host: FrameHost;
+  // Most frames need none of these three.
+  #clock: VirtualClock | undefined;
   #random: RandomStream | undefined;
+  /** Bytes written to a standard stream that no newline has ended yet. */
+  #openLines: Map<number, Buffer> | undefined;
   #result: Result | undefined;
   #calledOutTwice = false;
   #logBytes = 0;
   #nestedRuns = 0;
-  /** Bytes written to a standard stream that no newline has ended yet. */
-  readonly #openLines = new Map<number, Buffer>();
 
   constructor(host: FrameHost, job: Job) {
     this.#host = host;
     this.job = job;
+  }
+
+  get clock(): VirtualClock {
+    this.#clock ??= new VirtualClock();
+    return this.#clock;
   }
 
   get random(): RandomStream {
@@ -158,8 +164,9 @@ export class Frame {
   }
 
   addLine(line: string): void {
-    this.#logBytes += Buffer.byteLength(line) + 1;
-    if (this.#logBytes > logBytesMax || Buffer.byteLength(line) > logLineBytesMax) {
+    const bytes = Buffer.byteLength(line);
+    this.#logBytes += bytes + 1;
+    if (this.#logBytes > logBytesMax || bytes > logLineBytesMax) {
       throw new GuestFailed(failure("limit", failureTexts.loggedTooMuch));
     }
     this.log.push(line);
@@ -167,6 +174,7 @@ export class Frame {
 
   /** Text written to a stream becomes lines of the log as newlines come. */
   write(stream: number, bytes: Uint8Array): void {
+    this.#openLines ??= new Map();
     let open = Buffer.concat([this.#openLines.get(stream) ?? Buffer.alloc(0), bytes]);
     for (let end = open.indexOf(0x0a); end >= 0; end = open.indexOf(0x0a)) {
       this.addLine(open.toString("utf8", 0, end));
@@ -178,6 +186,7 @@ export class Frame {
 
   /** Lines that no newline ended, stream by stream. */
   endLines(): void {
+    if (this.#openLines === undefined) return;
     for (const [stream, open] of [...this.#openLines].toSorted(([a], [b]) => a - b)) {
       this.#openLines.delete(stream);
       if (open.length > 0) this.addLine(open.toString("utf8"));

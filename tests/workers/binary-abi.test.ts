@@ -32,6 +32,10 @@ afterAll(async () => {
 
 type Arg = string | Buffer | readonly TreeEntry[];
 
+function said(outcome: Outcome, get: (name: Oid) => Uint8Array): string {
+  return outcome.kind === "failed" ? `failed: ${outcome.message}` : Buffer.from(get(outcome.oid)).toString("utf8");
+}
+
 /** What the guest is answered to these calls; the engine and the model must agree to the byte. */
 async function answers(calls: readonly string[], args: Readonly<Record<string, Arg>> = {}): Promise<string[]> {
   const given = { ...args, do: calls.join("\n") };
@@ -40,8 +44,6 @@ async function answers(calls: readonly string[], args: Readonly<Record<string, A
       if (typeof arg === "string" || Buffer.isBuffer(arg)) return { mode: "100644", name, oid: put.putBlob(arg) };
       return { mode: "40000", name, oid: put.putTree(arg) };
     });
-  const said = (outcome: Outcome, get: (name: Oid) => Uint8Array) =>
-    outcome.kind === "failed" ? `failed: ${outcome.message}` : Buffer.from(get(outcome.oid)).toString("utf8");
 
   const asked = model.request("/cas/std/edges", model.putTree(run(model)));
   const modelled = said(model.settle(asked), (name) => model.objects.get(name)?.body ?? Buffer.alloc(0));
@@ -73,49 +75,72 @@ const outside = "-1";
 
 describe("what is kept", () => {
   test("is read in parts, from anywhere, as far as it goes", async () => {
-    const said = await answers(
+    const told = await answers(
       [
-        ...["oid text p0", "blob p0", "read p4096 0 100", "read p4096 2 2", "read p4096 5 1", "read p4096 6 9"],
-        ...[
-          "read p4096 -1 9",
-          "read p4096 0 0",
-          "read e5 0 5",
-          "read e4 0 5",
-          "read e0 5 9",
-          "read -1 0 1",
-          "read -1 5 0",
-        ],
+        "oid text p0",
+        "blob p0",
+        "read p4096 0 100",
+        "read p4096 2 2",
+        "read p4096 5 1",
+        "read p4096 6 9",
+
+        "read p4096 -1 9",
+        "read p4096 0 0",
+        "read e5 0 5",
+        "read e4 0 5",
+        "read e0 5 9",
+        "read -1 0 1",
+        "read -1 5 0",
         "read p4096 0 -1",
       ],
       { text: "hello" },
     );
-    expect(said).toEqual([
-      ...["blob 5", "read 5 68656c6c6f", "read 2 6c6c", "read 0", "read 0"],
-      ...["read 0", "read 0", "read 5", `read ${outside}`, "read 0", `read ${outside}`, `read ${outside}`],
+    expect(told).toEqual([
+      "blob 5",
+      "read 5 68656c6c6f",
+      "read 2 6c6c",
+      "read 0",
+      "read 0",
+      "read 0",
+      "read 0",
+      "read 5",
+      `read ${outside}`,
+      "read 0",
+      `read ${outside}`,
+      `read ${outside}`,
       "read 5 68656c6c6f",
     ]);
   });
 
   test("is nothing at first, and stays through calls that keep nothing or fail", async () => {
-    const said = await answers(
+    const told = await answers(
       [
-        ...[
-          "oid text p0",
-          "oid folder p20",
-          "blob p0",
-          "tree p0",
-          "blob p20",
-          "put_blob p0 1 p64",
-          "log p0 0",
-          "read p4096 0 9",
-        ],
-        ...["tree p20", "read p4096 0 9", "blob e19", "read p4096 0 9"],
+        "oid text p0",
+        "oid folder p20",
+        "blob p0",
+        "tree p0",
+        "blob p20",
+        "put_blob p0 1 p64",
+        "log p0 0",
+        "read p4096 0 9",
+        "tree p20",
+        "read p4096 0 9",
+        "blob e19",
+        "read p4096 0 9",
       ],
       { text: "hello", folder: [] },
     );
-    expect(said).toEqual([
-      ...["blob 5", "tree -25", "blob -24", "put_blob 0", "log 0", "read 5 68656c6c6f"],
-      ...["tree 0", "read 0", `blob ${outside}`, "read 0"],
+    expect(told).toEqual([
+      "blob 5",
+      "tree -25",
+      "blob -24",
+      "put_blob 0",
+      "log 0",
+      "read 5 68656c6c6f",
+      "tree 0",
+      "read 0",
+      `blob ${outside}`,
+      "read 0",
     ]);
   });
 
@@ -132,7 +157,10 @@ describe("what is kept", () => {
     ).toEqual([
       "error_text 24",
       `read 24 ${Buffer.from("the object is not a tree").toString("hex")}`,
-      ...["error_text 0", "read 0", "error_text 0", "error_text 0"],
+      "error_text 0",
+      "read 0",
+      "error_text 0",
+      "error_text 0",
     ]);
   });
 });
@@ -140,14 +168,16 @@ describe("what is kept", () => {
 describe("a job", () => {
   test("is told its args, its std and itself, and keeps the salt", async () => {
     const calls = ["job p4096", "read p4096 0 60", "job e59", "job -1", "job e60"];
-    const said = await answers(calls);
+    const told = await answers(calls);
     const args = model.putTree([{ mode: "100644", name: "do", oid: model.putBlob(calls.join("\n")) }]);
     const request = model.request("/cas/std/edges", args).oid;
-    const [, std] = /^job 6 .{40}(.{40})/.exec(said[0] ?? "") ?? [];
-    expect(said).toEqual([
+    const [, std] = /^job 6 .{40}(.{40})/.exec(told[0] ?? "") ?? [];
+    expect(told).toEqual([
       `job 6 ${args}${std}${request}`,
       `read 6 ${Buffer.from("salted").toString("hex")}`,
-      ...[`job ${outside}`, `job ${outside}`, "job 6"],
+      `job ${outside}`,
+      `job ${outside}`,
+      "job 6",
     ]);
     expect(model.objects.get(oid(std ?? ""))?.kind).toBe("tree");
   });
@@ -214,7 +244,10 @@ describe("a tree", () => {
       "put_tree -26",
       "put_tree -29",
       "put_tree -18",
-      ...[`put_tree ${outside}`, `put_tree ${outside}`, `put_tree ${outside}`, `put_tree ${outside}`],
+      `put_tree ${outside}`,
+      `put_tree ${outside}`,
+      `put_tree ${outside}`,
+      `put_tree ${outside}`,
     ]);
   });
 
@@ -225,8 +258,12 @@ describe("a tree", () => {
     expect(
       await answers(
         [
-          ...["content wrong p0", "put_tree p0 28 p4096", "content other p0", "put_tree p0 29 p4096"],
-          ...["content commit p0", "put_tree p0 29 p4096"],
+          "content wrong p0",
+          "put_tree p0 28 p4096",
+          "content other p0",
+          "put_tree p0 29 p4096",
+          "content commit p0",
+          "put_tree p0 29 p4096",
         ],
         { wrong, other, commit },
       ),
@@ -250,24 +287,22 @@ describe("a blob", () => {
       ),
     ).toEqual([
       `put_blob 0 ${hashObject("blob", Buffer.from("hello"))}`,
-      ...[`put_blob 0 ${emptyBlob}`, `put_blob 0 ${emptyBlob}`],
-      ...[`put_blob ${outside}`, `put_blob ${outside}`],
+      `put_blob 0 ${emptyBlob}`,
+      `put_blob 0 ${emptyBlob}`,
+      `put_blob ${outside}`,
+      `put_blob ${outside}`,
     ]);
   });
 });
 
 describe("run_many", () => {
   const image = "/cas/std/picky";
-  const entry = (name: string, content: string) =>
-    Buffer.concat([Buffer.from(`100644 ${name}\0`), Buffer.from(hashObject("blob", Buffer.from(content)), "hex")]);
   const children = Buffer.concat([Buffer.from("40000 children\0"), Buffer.from(emptyTree, "hex")]);
   const good = Buffer.concat([children, entry("in", "good")]);
   const bad = Buffer.concat([entry("in", "bad é"), children]);
   const args = { image, good, bad, named: oidOf(good), text: "good", other: "bad é" };
   /** Places of what the scripts below use, and the item for an image and args. */
   const setUp = ["content image p0", "content good p100", "content bad p200", "content named p300"];
-  const item = (at: number, parts: readonly (string | number)[]) =>
-    parts.map((part, index) => `u32 p${at + index * 4} ${part}`);
   const usual = ["p0", image.length] as const;
 
   test("answers each request by itself, args in any order or by name, messages kept in a row", async () => {
@@ -283,13 +318,12 @@ describe("run_many", () => {
           ...setUp,
           ...item(1000, [...usual, "p100", good.length]),
           ...item(1016, [...usual, "p200", bad.length]),
-          ...[
-            "run_many p1000 2 p4096",
-            "read p4096 0 60",
-            "run_many p1000 0 p4096",
-            "run_many p1000 1 p4096",
-            "read p4096 0 9",
-          ],
+
+          "run_many p1000 2 p4096",
+          "read p4096 0 60",
+          "run_many p1000 0 p4096",
+          "run_many p1000 1 p4096",
+          "read p4096 0 9",
           ...item(1016, [...usual, "p300", 20]),
           "run_many p1016 1 p4096",
         ],
@@ -312,7 +346,9 @@ describe("run_many", () => {
       await answers(
         [
           ...setUp,
-          ...["u32 p400 1852399949", "u32 p404 255", "oid text p500"],
+          "u32 p400 1852399949",
+          "u32 p404 255",
+          "oid text p500",
           ...item(1000, [...usual, "p200", bad.length]),
           ...second("p400", 4, "p100", good.length),
           ...second(...usual, "p100", good.length - 1),
@@ -320,13 +356,24 @@ describe("run_many", () => {
           ...second("e4", 5, "p100", good.length),
           ...second(...usual, "e0", 1),
           ...second("p404", 1, "p100", good.length),
-          ...["run_many p1000 1 e23", "run_many e15 1 p4096", "run_many p1000 1048577 p4096", "run_many -16 1 p4096"],
+          "run_many p1000 1 e23",
+          "run_many e15 1 p4096",
+          "run_many p1000 1048577 p4096",
+          "run_many -16 1 p4096",
         ],
         args,
       ),
     ).toEqual([
-      ...["run_many -33", "run_many -26", "run_many -32", `run_many ${outside}`, `run_many ${outside}`, "run_many -3"],
-      ...[`run_many ${outside}`, `run_many ${outside}`, `run_many ${outside}`, `run_many ${outside}`],
+      "run_many -33",
+      "run_many -26",
+      "run_many -32",
+      `run_many ${outside}`,
+      `run_many ${outside}`,
+      "run_many -3",
+      `run_many ${outside}`,
+      `run_many ${outside}`,
+      `run_many ${outside}`,
+      `run_many ${outside}`,
     ]);
     expect(model.executed.length).toBe(before + 1);
   });
@@ -335,7 +382,10 @@ describe("run_many", () => {
 describe("out and log", () => {
   test("out wants a kind that the object is of", async () => {
     expect(await answers(["oid text p0", "out 1 p0", "out 2 p0", "out -1 p0", "out 0 e19"], { text: "x" })).toEqual([
-      ...["out -30", "out -14", "out -14", `out ${outside}`],
+      "out -30",
+      "out -14",
+      "out -14",
+      `out ${outside}`,
     ]);
   });
 
@@ -356,4 +406,13 @@ describe("out and log", () => {
 /** The name of a tree, as its twenty bytes. */
 function oidOf(tree: Uint8Array): Buffer {
   return Buffer.from(hashObject("tree", tree), "hex");
+}
+
+function entry(name: string, content: string): Buffer {
+  return Buffer.concat([Buffer.from(`100644 ${name}\0`), Buffer.from(hashObject("blob", Buffer.from(content)), "hex")]);
+}
+
+/** Lines that store an item of run_many. */
+function item(at: number, parts: readonly (string | number)[]): string[] {
+  return parts.map((part, index) => `u32 p${at + index * 4} ${part}`);
 }

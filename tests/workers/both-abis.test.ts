@@ -80,6 +80,7 @@ function reached(store: Store, top: Oid): Map<Oid, Memo> {
   return found;
 }
 
+const imports = (module: Uint8Array, name: string) => Buffer.from(module).includes(name);
 const byName = (lines: readonly string[]) => lines.toSorted();
 
 function engineView(memos: ReadonlyMap<Oid, Memo>): string[] {
@@ -117,7 +118,6 @@ const odd = folder({
 });
 
 test("each library imports its ABI and not the other", () => {
-  const imports = (module: Uint8Array, name: string) => Buffer.from(module).includes(name);
   for (const module of Object.values(binary)) {
     expect([imports(module, "coppice_v1"), imports(module, "caos_abi_v1")]).toEqual([true, false]);
   }
