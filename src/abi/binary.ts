@@ -6,10 +6,10 @@
  * reader or writer below with a `…At` has checked that it lies inside (`lies`).
  */
 import { isUtf8 } from "node:buffer";
-import { oidBytes, oidFromBytes, type Oid } from "../store/oid.ts";
+import { oidBytes, oidFromBytes } from "../store/oid.ts";
 import type { Outcome } from "../store/outcome.ts";
 import { answerBytesMax } from "./answer.ts";
-import { batchMax, callBytesMax } from "./call.ts";
+import { batchMax, callBytesMax, type NestedCall } from "./call.ts";
 import { errorNumbers, type ErrorNumber } from "./error-numbers.ts";
 import type { Request } from "./request.ts";
 
@@ -39,12 +39,6 @@ export const answerBytes = 4 + oidBytes;
 
 const kinds = ["blob", "tree"] as const;
 const kindCodes = { blob: 0, tree: 1, failed: 2 } as const satisfies Record<Outcome["kind"], number>;
-
-/** A nested request as it is handed over: an image as text, and args as the bytes of a tree or by name. */
-export interface NestedItem {
-  readonly image: string;
-  readonly args: Buffer | Oid;
-}
 
 /** Whether `length` bytes from `at` lie inside a memory. */
 export function lies(memory: Uint8Array, at: number, length: number): boolean {
@@ -83,10 +77,10 @@ export function writeJob({ args, std, oid }: Request, memory: Buffer, to: number
  * The items of a `run_many`, or what is wrong with one of them. Items may share bytes, but what they name comes to no more than a call's length, each item
  * counted.
  */
-export function readItems(memory: Buffer, at: number, count: number): NestedItem[] | ErrorNumber {
+export function readItems(memory: Buffer, at: number, count: number): NestedCall[] | ErrorNumber {
   if (count > batchMax) return errorNumbers.tooMany;
   if (!lies(memory, at, count * itemBytes)) return errorNumbers.outOfMemory;
-  const items: NestedItem[] = [];
+  const items: NestedCall[] = [];
   let bytes = 0;
   let image = "";
   let lastAt = -1;

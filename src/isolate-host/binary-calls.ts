@@ -13,7 +13,6 @@ import {
   writeJob,
   writeOutcomes,
 } from "../abi/binary.ts";
-import type { NestedCall } from "../abi/call.ts";
 import { errorNumbers, errorText, type ErrorNumber } from "../abi/error-numbers.ts";
 import { oidBytes, oidFromBytes, type Oid } from "../store/oid.ts";
 import type { Frame } from "./frame.ts";
@@ -67,13 +66,7 @@ export const binaryCalls: Readonly<Record<string, Call>> = {
     if (!lies(bytes, to, count * answerBytes)) return errorNumbers.outOfMemory;
     const items = readItems(bytes, at, count);
     if (typeof items === "number") return items;
-    const calls: NestedCall[] = [];
-    for (const { image, args } of items) {
-      const tree = typeof args === "string" ? args : frame.putTree(args);
-      if (typeof tree === "number") return tree;
-      calls.push({ image, args: tree });
-    }
-    const outcomes = frame.run(calls);
+    const outcomes = frame.run(items);
     return typeof outcomes === "number" ? outcomes : keep(caller, writeOutcomes(outcomes, bytes, to));
   },
   out({ frame, bytes }, code, at) {

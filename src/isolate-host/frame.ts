@@ -110,23 +110,26 @@ export class Frame {
     return this.#host.objects.put("tree", bytes);
   }
 
-  /** The outcomes of nested requests, in their order; an error when one is malformed, and then none has started. */
+  /** The outcomes of nested requests, in their order; an error when one is malformed, and then none has started. Args are a name, or entries as for `putTree`. */
   run(calls: readonly NestedCall[]): readonly Outcome[] | ErrorNumber {
     this.#nestedRuns += calls.length;
     if (this.#nestedRuns > nestedRunsMax) throw new GuestFailed(failure("limit", failureTexts.tooManyRuns));
+    const { objects } = this.#host;
     const requests: Request[] = [];
     let nested: NestedImage | undefined;
-    for (const { image, args } of calls) {
+    for (const { image, args: given } of calls) {
+      const args = typeof given === "string" ? given : this.putTree(given);
+      if (typeof args === "number") return args;
       if (nested?.text !== image) {
-        const found = nestedImage(this.#host.objects, image, this.job.request, this.reads);
+        const found = nestedImage(objects, image, this.job.request, this.reads);
         if (typeof found === "number") return found;
         nested = found;
       }
       if (nested.bound.size > 0) this.reads.add(args);
-      if (this.#kindOf(args) !== "tree") return errorNumbers.argsNotATree;
-      const bound = bindArgs(this.#host.objects, args, nested.bound);
+      if (args === given && this.#kindOf(args) !== "tree") return errorNumbers.argsNotATree;
+      const bound = bindArgs(objects, args, nested.bound);
       if (typeof bound !== "string") return errorNumber(bound.error);
-      requests.push(putRequestOf(this.#host.objects, nested.form, bound));
+      requests.push(putRequestOf(objects, nested.form, bound));
     }
     const outcomes = this.#host.settleNested(this.job, requests);
     if (outcomes === undefined) throw new Unwind();
