@@ -112,6 +112,17 @@ describe("what is kept", () => {
     ]);
   });
 
+  test("is read into memory as it is after growing", async () => {
+    const calls = ["oid text p0", "blob p0", "read e5 0 5", "grow", "read p4096 0 9", "read e5 0 5", "read e4 0 5"];
+    expect(await answers(calls, { text: "hello" })).toEqual([
+      "blob 5",
+      "read 5",
+      "read 5 68656c6c6f",
+      "read 5",
+      `read ${outside}`,
+    ]);
+  });
+
   test("is nothing at first, and stays through calls that keep nothing or fail", async () => {
     const told = await answers(
       [

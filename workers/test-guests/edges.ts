@@ -1,6 +1,6 @@
 /**
  * Calls of the binary ABI as the arg `do` lists them, to the letter: what the SDK would never ask. Each is a line `FUNCTION A B C`. A number is decimal; `p` and a
- * number counts from a page that nothing else uses, `e` and a number back from the end of memory. Further lines are `u32 AT VALUE` (stores a number), `oid NAME AT` (an arg's
+ * number counts from a page that nothing else uses, `e` and a number back from the end of memory. Further lines are `grow` (by a page), `u32 AT VALUE` (stores a number), `oid NAME AT` (an arg's
  * name), `content NAME AT` (what is in the arg, a blob). The result is a line for each call: its answer, and in hex what it wrote to the sixty bytes at `p4096`.
  */
 import * as host from "../sdk/coppice_v1";
@@ -27,6 +27,7 @@ function step(words: string[]): string {
   const a = number(words, 1);
   const b = number(words, 2);
   const c = number(words, 3);
+  if (what == "grow") return memory.grow(1) < 0 ? "no memory\n" : "";
   if (what == "u32") {
     store<u32>(a, b);
     return "";
