@@ -5,6 +5,7 @@
  */
 import { isUtf8 } from "node:buffer";
 import { oidBytes, oidFromBytes, parseOid, type Oid } from "../store/oid.ts";
+import { emptyTree } from "../store/object.ts";
 import type { ObjectReader, Objects } from "./objects.ts";
 
 /** The parts of a request that pass unchanged into every nested one. */
@@ -52,24 +53,49 @@ const slots = names.map((name) => Buffer.from(`${name === "args" ? "40000" : "10
 const slotOffsets = slots.map((_, at) =>
   slots.slice(0, at + 1).reduce((sum, slot) => sum + slot.length, at * oidBytes),
 );
+const [argsAt, imageAt, saltAt, stdAt] = slotOffsets as [number, number, number, number];
 const template = Buffer.concat(slots.flatMap((slot) => [slot, Buffer.alloc(oidBytes)]));
 
 /** The bytes of a request's tree, given the oids of its four entries. */
 export function encodeRequest(args: Oid, imageBlob: Oid, saltBlob: Oid, stdBlob: Oid): Buffer {
   const bytes = Buffer.allocUnsafe(template.length);
   template.copy(bytes);
-  for (const [at, name] of [args, imageBlob, saltBlob, stdBlob].entries()) {
-    bytes.write(name, slotOffsets[at] as number, "hex");
-  }
+  bytes.write(args, argsAt, "hex");
+  bytes.write(imageBlob, imageAt, "hex");
+  bytes.write(saltBlob, saltAt, "hex");
+  bytes.write(stdBlob, stdAt, "hex");
   return bytes;
+}
+
+/** All of a request but its args: what the requests of one worker in the same surroundings have in common. */
+export interface RequestForm {
+  readonly image: Oid;
+  /** Spells `image`. */
+  readonly imageBlob: Oid;
+  readonly around: Surroundings;
+  readonly bytes: Buffer;
+}
+
+/** The form of requests for a runtime node. Stores what it names. */
+export function requestForm(objects: Objects, image: Oid, around: Surroundings): RequestForm {
+  const imageBlob = objects.put("blob", Buffer.from(image, "latin1"));
+  const { std, stdBlob, salt, saltBlob } = around;
+  const bytes = encodeRequest(emptyTree, imageBlob, saltBlob, stdBlob);
+  return { image, imageBlob, around: { std, stdBlob, salt, saltBlob }, bytes };
+}
+
+/** Stores the request of that form for an args tree. What the form names must be here. */
+export function putRequestOf(objects: Objects, { image, around, bytes }: RequestForm, args: Oid): Request {
+  const filled = Buffer.allocUnsafe(bytes.length);
+  bytes.copy(filled);
+  filled.write(args, argsAt, "hex");
+  const oid = objects.put("tree", filled);
+  return { oid, args, image, std: around.std, stdBlob: around.stdBlob, salt: around.salt, saltBlob: around.saltBlob };
 }
 
 /** Stores the request for a runtime node and an args tree, and returns it. */
 export function putRequest(objects: Objects, image: Oid, args: Oid, around: Surroundings): Request {
-  const imageBlob = objects.put("blob", Buffer.from(image, "latin1"));
-  const oid = objects.put("tree", encodeRequest(args, imageBlob, around.saltBlob, around.stdBlob));
-  const { std, stdBlob, salt, saltBlob } = around;
-  return { oid, args, image, std, stdBlob, salt, saltBlob };
+  return putRequestOf(objects, requestForm(objects, image, around), args);
 }
 
 /** Takes a request apart. Throws MalformedRequest, or MissingObject when it, or one of its three blobs, is not here. */
