@@ -4,7 +4,8 @@
  *   objects      kind 1 blob, 2 tree, 3 commit, 4 tag; digest = SHA-256 over git's header and body, so that a SHA-1
  *                collision is seen where it would be stored. rowid + UNIQUE(oid) beat WITHOUT ROWID for rows of this size.
  *   memos        request -> outcome. kind 1 blob, 2 tree (outcome = 20 bytes), 3 failed (outcome = canonical JSON);
- *                reads and children are oids end to end; quarantined 1 = never served.
+ *                reads and children are oids end to end; digest = SHA-256 over all that (see digestOfMemo): an object is checked by its name, a memo by this;
+ *                quarantined 1 = never served.
  *   divergences  an outcome that differs from the memo's: evidence, never overwritten.
  *   refs         names of oids that people or the engine gave.
  *   runs, trace  the last runs of the engine and their events (layout: src/scheduler/trace.ts).
@@ -31,6 +32,7 @@ CREATE TABLE memos (
   fuel INTEGER NOT NULL,
   reads BLOB NOT NULL,
   children BLOB NOT NULL,
+  digest BLOB NOT NULL,
   run INTEGER NOT NULL,
   quarantined INTEGER NOT NULL DEFAULT 0
 ) STRICT;

@@ -182,6 +182,7 @@ interface MemoRow {
   fuel: number;
   reads: Buffer;
   children: Buffer;
+  digest: Buffer;
   quarantined: number;
 }
 
@@ -319,6 +320,10 @@ export class Store {
     const row = guarded(this.path, () => this.#sql.memo.get(oidToBytes(request))) as MemoRow | undefined;
     if (row === undefined) return undefined;
     if (row.quarantined !== 0) throw new QuarantinedMemo(request);
+    const isWhole = [row.outcome, row.reads, row.children, row.digest].every((each) => Buffer.isBuffer(each));
+    if (!isWhole || !digestOfMemo(oidToBytes(request), row).equals(row.digest)) {
+      throw new CorruptObject(request, "its memo is not what was stored");
+    }
     const memo = {
       outcome: decodeOutcome(request, row.kind, row.outcome),
       detail: row.detail ?? undefined,
@@ -414,7 +419,10 @@ export class Store {
 
   /** A run's events, in the order in which they were added. */
   trace(run: number): Buffer {
-    return Buffer.concat(guarded(this.path, () => this.#sql.trace.all(run)) as Buffer[]);
+    const parts = guarded(this.path, () => this.#sql.trace.all(run)) as Buffer[];
+    if (!parts.every((part) => Buffer.isBuffer(part)))
+      throw new StoreFailure(this.path, "damaged", "a trace is no bytes");
+    return Buffer.concat(parts);
   }
 
   /** The newest run, or undefined. */
@@ -454,16 +462,12 @@ export class Store {
       const key = oidToBytes(request);
       const kind = outcomeCodes[memo.outcome.kind];
       const outcome = encodeOutcome(memo.outcome);
-      const { changes } = this.#sql.insertMemo.run(
-        key,
-        kind,
-        outcome,
-        memo.detail ?? null,
-        memo.fuel,
-        packOids(memo.reads),
-        packOids(memo.children),
-        run,
-      );
+      const detail = memo.detail ?? null;
+      const { fuel } = memo;
+      const reads = packOids(memo.reads);
+      const children = packOids(memo.children);
+      const digest = digestOfMemo(key, { kind, outcome, detail, fuel, reads, children });
+      const { changes } = this.#sql.insertMemo.run(key, kind, outcome, detail, fuel, reads, children, digest, run);
       if (changes > 0) continue;
       const stored = this.#sql.memo.get(key) as MemoRow;
       if (stored.kind === kind && stored.outcome.equals(outcome)) continue;
@@ -573,6 +577,17 @@ function digestOf(kind: ObjectKind, body: Uint8Array): Buffer {
   return hash("sha256", whole, "buffer");
 }
 
+/** SHA-256 over `REQUEST KIND FUEL and the lengths that follow NUL OUTCOME READS CHILDREN DETAIL`; no detail has length -1. */
+function digestOfMemo(
+  request: Buffer,
+  { kind, outcome, detail, fuel, reads, children }: Omit<MemoRow, "digest" | "quarantined">,
+): Buffer {
+  const text = Buffer.from(detail ?? "", "utf8");
+  const lengths = [kind, fuel, outcome.length, reads.length, children.length, detail === null ? -1 : text.length];
+  const head = Buffer.from(`${lengths.join(" ")}\0`, "latin1");
+  return hash("sha256", Buffer.concat([request, head, outcome, reads, children, text]), "buffer");
+}
+
 function packOids(names: readonly Oid[]): Buffer {
   const bytes = Buffer.allocUnsafe(names.length * oidBytes);
   for (let at = 0; at < names.length; at++) bytes.write(names[at] as Oid, at * oidBytes, "hex");
@@ -595,9 +610,9 @@ function prepareStatements(database: Database.Database) {
     object: sql("SELECT kind, body FROM objects WHERE oid = ?"),
     digest: sql("SELECT digest FROM objects WHERE oid = ?").pluck(),
     insertObject: sql("INSERT INTO objects (oid, kind, digest, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"),
-    memo: sql("SELECT kind, outcome, detail, fuel, reads, children, quarantined FROM memos WHERE request = ?"),
+    memo: sql("SELECT kind, outcome, detail, fuel, reads, children, digest, quarantined FROM memos WHERE request = ?"),
     insertMemo: sql(
-      "INSERT INTO memos (request, kind, outcome, detail, fuel, reads, children, run) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+      "INSERT INTO memos (request, kind, outcome, detail, fuel, reads, children, digest, run) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
     ),
     deleteMemo: sql("DELETE FROM memos WHERE request = ?"),
     insertDivergence: sql("INSERT INTO divergences (request, kind, outcome, run) VALUES (?, ?, ?, ?)"),

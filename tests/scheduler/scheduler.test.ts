@@ -191,3 +191,145 @@ test("a bug in the runner is told to everybody who waits", async () => {
   await runner.fail(new Error("broken"));
   await told;
 });
+
+function throwing(): never {
+  throw new Error("the caller's");
+}
+
+/** Whether the run has been told by now, without waiting for it. */
+async function isTold(run: Promise<unknown>): Promise<boolean> {
+  const waiting = Symbol();
+  const first = await Promise.race([run.catch(() => undefined), settleDown().then(() => waiting)]);
+  return first !== waiting;
+}
+
+const suspended = (
+  ...frames: readonly (readonly [request: number, misses: readonly number[], joins?: readonly number[]])[]
+): Report => ({
+  how: "suspended",
+  frames: frames.map(([request, misses, joins = []]) => ({
+    request: r(request),
+    misses: [
+      ...misses.map((miss) => ({ request: r(miss), join: false })),
+      ...joins.map((miss) => ({ request: r(miss), join: true })),
+    ],
+  })),
+  ...common,
+});
+
+describe("nobody waits for ever", () => {
+  test("when a circle is closed by a frame nested in a request that is not part of it: all runs that need it are told", async () => {
+    const { runner, scheduler } = setUp();
+    const one = scheduler.settle(r(1), { run: 1 });
+    await runner.report(suspended([2, [3, 4]], [1, [2]]));
+    const other = scheduler.settle(r(5), { run: 2 });
+    await runner.report(settledTo(9));
+    expect(runner.startedNames).toEqual([1, 3, 5]);
+    await runner.report(suspended([4, [], [2]], [5, [4]]));
+    expect(await isTold(other)).toBe(true);
+    expect(await isTold(one)).toBe(true);
+    for (const run of [one, other]) await expect(run).rejects.toMatchObject({ answer: { kind: "cycle" } });
+  });
+
+  test("when one report closes two circles", async () => {
+    const { runner, scheduler } = setUp();
+    const runs = [scheduler.settle(r(1), { run: 1 })];
+    await runner.report(suspended([2, [4]], [3, [5]], [1, [9, 2, 3]]));
+    runs.push(
+      scheduler.settle(r(2), { run: 2 }),
+      scheduler.settle(r(3), { run: 3 }),
+      scheduler.settle(r(6), { run: 4 }),
+    );
+    await runner.report(settledTo(9));
+    expect(runner.startedNames).toEqual([1, 9, 6]);
+    await runner.report(suspended([4, [], [2]], [5, [], [3]], [6, [4, 5]]));
+    for (const run of runs) expect(await isTold(run)).toBe(true);
+    for (const run of runs) await expect(run).rejects.toMatchObject({ answer: { kind: "cycle" } });
+  });
+
+  test("when the circle is closed on an executor that does not know what was in flight", async () => {
+    const { runner, scheduler } = setUp();
+    const run = scheduler.settle(r(1), { run: 1 });
+    await runner.report(suspended([1, [2]]));
+    await runner.report(suspended([2, [1]]));
+    expect(await isTold(run)).toBe(true);
+    await expect(run).rejects.toMatchObject({ answer: { kind: "cycle" } });
+  });
+
+  test("when a request is asked for again after the circle that it was part of", async () => {
+    const { runner, scheduler } = setUp();
+    const first = scheduler.settle(r(1), { run: 1 });
+    await runner.report(suspended([2, [3, 4]], [1, [2]]));
+    const second = scheduler.settle(r(5), { run: 2 });
+    await runner.report(settledTo(9));
+    await runner.report(suspended([4, [], [2]], [5, [4]]));
+    expect(await isTold(second)).toBe(true);
+    expect(await isTold(first)).toBe(true);
+    const before = runner.started.length;
+    const again = scheduler.settle(r(4), { run: 3 });
+    expect(runner.startedNames.slice(before)).toEqual([4]);
+    await runner.report(settledTo(8));
+    await Promise.allSettled([first, second]);
+    expect((await again).outcome).toEqual(result(8));
+  });
+
+  test("when a request is asked for again after a bug", async () => {
+    const { runner, scheduler } = setUp();
+    const told = expect(scheduler.settle(r(1), { run: 1 })).rejects.toThrow("broken");
+    await runner.fail(new Error("broken"));
+    await told;
+    const again = scheduler.settle(r(1), { run: 2 });
+    expect(runner.startedNames).toEqual([1, 1]);
+    await runner.report(settledTo(9));
+    expect((await again).outcome).toEqual(result(9));
+  });
+
+  test("when a caller's own log function throws: the request can be asked for again", async () => {
+    const { runner, scheduler } = setUp();
+    const told = expect(scheduler.settle(r(1), { run: 1, onLog: throwing })).rejects.toThrow("the caller's");
+    await runner.report({ ...settledTo(9), logs: [{ request: r(1), line: "x" }] });
+    await told;
+    const again = scheduler.settle(r(1), { run: 2 });
+    expect(runner.startedNames).toEqual([1, 1]);
+    await runner.report(settledTo(9));
+    expect((await again).outcome).toEqual(result(9));
+  });
+});
+
+describe("nothing is started for nobody", () => {
+  test("after a bug: what was ready for those who were told is forgotten", async () => {
+    const { runner, scheduler } = setUp();
+    const both = [scheduler.settle(r(1), { run: 1 }), scheduler.settle(r(2), { run: 2 })];
+    const told = Promise.all(both.map((each) => expect(each).rejects.toThrow("broken")));
+    const first = runner.startedNames;
+    await runner.fail(new Error("broken"));
+    await told;
+    const later = scheduler.settle(r(3), { run: 3 });
+    await runner.report(settledTo(9));
+    expect(runner.startedNames).toEqual([...first, 3]);
+    expect((await later).outcome).toEqual(result(9));
+  });
+
+  test("when a request that was given up suspends before it can be stopped", async () => {
+    const { runner, scheduler } = setUp();
+    const abort = new AbortController();
+    const given = scheduler.settle(r(1), { run: 1, signal: abort.signal });
+    abort.abort();
+    await expect(given).rejects.toMatchObject({ answer: { kind: "cancelled" } });
+    await runner.report(suspended([2, [3]], [1, [2, 4]]));
+    expect(runner.startedNames).toEqual([1]);
+  });
+
+  test("when it suspends, except what another run awaits", async () => {
+    const { runner, scheduler } = setUp();
+    const abort = new AbortController();
+    const given = scheduler.settle(r(1), { run: 1, signal: abort.signal });
+    const kept = scheduler.settle(r(4), { run: 2 });
+    abort.abort();
+    await expect(given).rejects.toMatchObject({ answer: { kind: "cancelled" } });
+    await runner.report(suspended([1, [2, 4, 3]]));
+    expect(runner.startedNames).toEqual([1, 4]);
+    await runner.report(settledTo(9));
+    expect((await kept).outcome).toEqual(result(9));
+  });
+});

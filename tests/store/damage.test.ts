@@ -82,7 +82,7 @@ const damages: readonly (readonly [what: string, damage: Damage])[] = [
     "a page of zeros",
     (bytes, random) => {
       const page = random.below(Math.ceil(bytes.length / 4096)) * 4096;
-      return bytes.fill(0, page, page + 4096);
+      return bytes.fill(0, page, Math.min(page + 4096, bytes.length));
     },
   ],
   [
