@@ -14,6 +14,7 @@ import {
 } from "../abi/answer.ts";
 import type { GuestCall, NestedCall } from "../abi/call.ts";
 import { errorTexts, failureTexts, type ErrorText } from "../abi/error-texts.ts";
+import { defaultGuestLimits, describePassedLimit, type GuestLimitName, type GuestLimits } from "../abi/limits.ts";
 import type { Objects } from "../abi/objects.ts";
 import { putRequest, type Request } from "../abi/request.ts";
 import { RandomStream, VirtualClock } from "../abi/virtual.ts";
@@ -25,11 +26,8 @@ import { failure, type FailureCode, type Failure, type Outcome, type Result } fr
 import { MalformedTree, decodeTree, encodeTree, kindOfMode, type TreeEntry } from "../store/tree.ts";
 import { HotMap } from "../store/hot-map.ts";
 
-/** Bytes that one execution may log, and the longest line; what is longer fails the job. */
-export const logBytesMax = 1 << 20;
+/** The longest line that an execution may log; a longer one fails the job, as more log in all than its limit does. */
 export const logLineBytesMax = 1 << 16;
-/** Nested requests that one execution may ask for, repeated ones included. */
-export const nestedRunsMax = 1 << 22;
 /** The largest object that a guest may put. */
 export const putBytesMax = 256 << 20;
 
@@ -49,8 +47,11 @@ export class Unwind {
 /** Thrown by a call that ends the guest as failed. */
 export class GuestFailed {
   readonly failure: Failure;
-  constructor(failed: Failure) {
+  /** For people. */
+  readonly detail: string | undefined;
+  constructor(failed: Failure, detail?: string) {
     this.failure = failed;
+    this.detail = detail;
   }
 }
 
@@ -60,6 +61,7 @@ export class Frame {
   readonly reads = new Set<Oid>();
   readonly log: string[] = [];
   readonly #host: FrameHost;
+  readonly #limits: GuestLimits;
   #random: RandomStream | undefined;
   #result: Result | undefined;
   #calledOutTwice = false;
@@ -68,9 +70,10 @@ export class Frame {
   /** Bytes written to a standard stream that no newline has ended yet. */
   readonly #openLines = new Map<number, Buffer>();
 
-  constructor(host: FrameHost, job: Job) {
+  constructor(host: FrameHost, job: Job, limits: GuestLimits) {
     this.#host = host;
     this.job = job;
+    this.#limits = limits;
   }
 
   get random(): RandomStream {
@@ -132,10 +135,20 @@ export class Frame {
 
   addLine(line: string): void {
     this.#logBytes += Buffer.byteLength(line) + 1;
-    if (this.#logBytes > logBytesMax || Buffer.byteLength(line) > logLineBytesMax) {
-      throw new GuestFailed(failure("limit", failureTexts.loggedTooMuch));
-    }
+    this.checkLineBytes(Buffer.byteLength(line));
+    this.checkLogBytes(this.#logBytes);
     this.log.push(line);
+  }
+
+  /** Throws GuestFailed when so many bytes of log are too many. */
+  checkLogBytes(bytes: number): void {
+    if (bytes > this.#limits.logBytes) throw this.#passed("logBytes", failureTexts.loggedTooMuch);
+  }
+
+  checkLineBytes(bytes: number): void {
+    if (bytes <= logLineBytesMax) return;
+    const detail = `it logged a line of more than ${logLineBytesMax} bytes; shorter lines are the way`;
+    throw new GuestFailed(failure("limit", failureTexts.loggedTooMuch), detail);
   }
 
   /** Text written to a stream becomes lines of the log as newlines come. */
@@ -145,7 +158,7 @@ export class Frame {
       this.addLine(open.toString("utf8", 0, end));
       open = open.subarray(end + 1);
     }
-    if (open.length > logLineBytesMax) throw new GuestFailed(failure("limit", failureTexts.loggedTooMuch));
+    this.checkLineBytes(open.length);
     this.#openLines.set(stream, open);
   }
 
@@ -190,8 +203,22 @@ export class Frame {
       this.#calledOutTwice = true;
       return errorAnswer(errorTexts.outTwice);
     }
+    this.#checkResultBytes(result.oid);
     this.#result = result;
     return emptyAnswer;
+  }
+
+  #checkResultBytes(name: Oid): void {
+    const { resultBytes } = this.#limits;
+    // No object is larger than the default, so the object is only looked at for workers that want less.
+    if (resultBytes === defaultGuestLimits.resultBytes) return;
+    if (this.#host.objects.get(name).body.length > resultBytes) {
+      throw this.#passed("resultBytes", failureTexts.resultTooLarge);
+    }
+  }
+
+  #passed(name: GuestLimitName, text: string): GuestFailed {
+    return new GuestFailed(failure("limit", text), describePassedLimit(name, this.#limits));
   }
 
   /** An object's kind; one that is not here throws, as reading it would. */
@@ -201,7 +228,7 @@ export class Frame {
 
   #run(calls: readonly NestedCall[]): readonly Outcome[] | ErrorText {
     this.#nestedRuns += calls.length;
-    if (this.#nestedRuns > nestedRunsMax) throw new GuestFailed(failure("limit", failureTexts.tooManyRuns));
+    if (this.#nestedRuns > this.#limits.nestedRuns) throw this.#passed("nestedRuns", failureTexts.tooManyRuns);
     const requests: Request[] = [];
     for (const call of calls) {
       const request = formRequest(this.#host.objects, this.job.request, call, this.reads);
