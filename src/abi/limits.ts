@@ -22,7 +22,7 @@ export type GuestLimits = Readonly<Record<GuestLimitName, number>>;
 
 export const defaultGuestLimits: GuestLimits = {
   depth: 1 << 20,
-  fuel: 2 ** 36,
+  fuel: 2 ** 38,
   logBytes: 1 << 20,
   memoryPages: 4096,
   nestedRuns: 1 << 22,

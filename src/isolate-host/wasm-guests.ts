@@ -97,11 +97,14 @@ export class WasmGuests implements Guests {
   readonly #modules = new HotMap<Oid, Runnable | Unfit>(modulesMax);
   readonly #imports: Record<string, Record<string, unknown>>;
   readonly #trap: () => never;
+  readonly #reusesInstances: boolean;
   /** Innermost last. */
   readonly #live: Live[] = [];
 
-  constructor(host: FrameHost) {
+  /** With `reusesInstances` false every execution has a fresh instance: slower, and no guest can tell (a test compares). */
+  constructor(host: FrameHost, reusesInstances: boolean = true) {
     this.#host = host;
+    this.#reusesInstances = reusesInstances;
     this.#trap = new WebAssembly.Instance(new WebAssembly.Module(trapModule), {}).exports["trap"] as () => never;
     this.#imports = {
       [abiModule]: {
@@ -211,7 +214,14 @@ export class WasmGuests implements Guests {
     const runnable =
       "outcome" in prepared
         ? prepared
-        : { pool: new InstancePool(prepared.module, this.#imports, prepared.resettable), limits };
+        : {
+            pool: new InstancePool(
+              prepared.module,
+              this.#imports,
+              this.#reusesInstances ? prepared.resettable : undefined,
+            ),
+            limits,
+          };
     this.#modules.set(image, runnable);
     return runnable;
   }

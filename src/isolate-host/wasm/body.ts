@@ -55,9 +55,9 @@ export interface BodyFacts {
 }
 
 /** A region that costs no more is charged with the one before it... */
-const smallRegionFuel = 24;
+const smallRegionFuel = 12;
 /** ...which takes in so much at most. */
-const absorbedFuelMax = 96;
+const absorbedFuelMax = 32;
 /** Slots that a frame needs whatever its function is: return address, frame pointer, instance, and what a compiler saves. */
 const frameSlotsMin = 10;
 /** An optimizing compiler may keep more values than a function has locals and operands, and more the longer the function is: a slot for so many instructions. */

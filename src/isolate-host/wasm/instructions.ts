@@ -57,6 +57,7 @@ export const op = {
   i32Sub: 0x6b,
   i64Sub: 0x7d,
   i64Or: 0x84,
+  i64Shl: 0x86,
   i64ShrU: 0x88,
   i64ExtendI32U: 0xad,
   refFunc: 0xd2,

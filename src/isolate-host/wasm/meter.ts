@@ -11,7 +11,7 @@
  * (module.ts). With the added parameter all locals behind the parameters move up by one.
  */
 import { readBody, slotsOf, type BodyFacts, type Charge, type FunctionType, type Surroundings } from "./body.ts";
-import { bulkBytesShift, bulkCharge } from "./instruction-facts.ts";
+import { bulkBytesShift, bulkCharge, bulkElementsShift } from "./instruction-facts.ts";
 import { op, walkInstructions, type Instruction } from "./instructions.ts";
 import { Reader, UnfitModule } from "./reader.ts";
 import { Writer } from "./writer.ts";
@@ -346,11 +346,10 @@ function writeBulkCharge(writing: Writing, opcode: number): void {
   into.byte(op.localGet);
   into.u32(scratchLocal);
   into.byte(op.i64ExtendI32U);
-  if (bulkCharge(opcode) === "bytes") {
-    into.byte(op.i64Const);
-    into.signed(bulkBytesShift);
-    into.byte(op.i64ShrU);
-  }
+  const isBytes = bulkCharge(opcode) === "bytes";
+  into.byte(op.i64Const);
+  into.signed(isBytes ? bulkBytesShift : bulkElementsShift);
+  into.byte(isBytes ? op.i64ShrU : op.i64Shl);
   into.byte(op.i64Sub);
   writeFuelSet(writing, true);
   into.byte(op.localGet);
