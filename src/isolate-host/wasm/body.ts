@@ -44,8 +44,7 @@ export interface BodyFacts {
   readonly frameSlots: number;
   /** Calls of functions of the module; the host's don't count. */
   readonly calls: boolean;
-  /** It has a loop in which nothing is called, so the fuel is better held in a local. */
-  readonly hasLeafLoop: boolean;
+  readonly hasLoop: boolean;
   readonly hasBulk: boolean;
   readonly hasIndirect: boolean;
   /** It has handlers of exceptions. */
@@ -94,8 +93,6 @@ interface Block {
   /** Outermost level that something inside leaves for. */
   leavesTo: number;
   hasElse: boolean;
-  hasCall: boolean;
-  hasLoop: boolean;
 }
 
 interface Arity {
@@ -140,7 +137,6 @@ class BodyWalk {
   #instructions = 0;
   #calls = false;
   #hasLoop = false;
-  #hasLeafLoop = false;
   #hasBulk = false;
   #hasIndirect = false;
   #catches = false;
@@ -174,7 +170,7 @@ class BodyWalk {
       charges,
       frameSlots: frameSlotsMin + variableSlots + operandSlots + compilerSlots,
       calls: this.#calls,
-      hasLeafLoop: this.#hasLeafLoop,
+      hasLoop: this.#hasLoop,
       hasBulk: this.#hasBulk,
       hasIndirect: this.#hasIndirect,
       catches: this.#catches,
@@ -253,7 +249,6 @@ class BodyWalk {
 
   #call(type: FunctionType, index: 0 | 1, isHostCall: boolean, isTail: boolean): void {
     if (!isHostCall) this.#calls = true;
-    this.#top().hasCall = true;
     this.#change(type.results.length - type.params.length - index);
     if (!isTail) return;
     this.#branch(0);
@@ -286,8 +281,6 @@ class BodyWalk {
       isTarget: false,
       leavesTo: this.#blocks.length,
       hasElse: false,
-      hasCall: false,
-      hasLoop: false,
     });
   }
 
@@ -306,13 +299,8 @@ class BodyWalk {
     const level = this.#blocks.length;
     const outer = this.#blocks.at(-1);
     const isLoop = block.kind === op.loop;
-    if (isLoop) {
-      this.#loops.pop();
-      if (!block.hasCall && !block.hasLoop) this.#hasLeafLoop = true;
-    }
+    if (isLoop) this.#loops.pop();
     if (outer === undefined) return;
-    outer.hasCall ||= block.hasCall;
-    outer.hasLoop ||= block.hasLoop || isLoop;
     const isReached =
       this.#region !== undefined ||
       block.isTarget ||

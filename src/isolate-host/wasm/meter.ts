@@ -2,7 +2,7 @@
  * Writes function bodies anew so that they count fuel and depth (what is counted: body.ts).
  *
  * **Fuel** is a mutable global of type i64 that starts at the limit and falls; below zero it is spent. Checked charges trap then, by `unreachable`: no guest can catch a trap. The other charges only
- * subtract, so whoever runs the guest looks at the global in the end, too. A function with a loop that calls nothing, and without handlers of exceptions, keeps the fuel in a local, written back wherever
+ * subtract, so whoever runs the guest looks at the global in the end, too. A function with a loop, and without handlers of exceptions, keeps the fuel in a local, written back wherever
  * the module's other functions or the host could see it; a trap of the guest's own inside such a function leaves the last written value, which is as deterministic.
  *
  * **Depth** is one more parameter of every function of the module, the last: the slots that are left below the caller. So nothing has to be restored, whichever way a function is left
@@ -60,7 +60,7 @@ export function meterBody(
   const facts = readBody(bytes, locals.end, end, type, locals.slots, context);
   const params = type.params.length;
   const added = metering.depth ? 1 : 0;
-  const holdsFuel = metering.fuel && facts.hasLeafLoop && !facts.catches;
+  const holdsFuel = metering.fuel && facts.hasLoop && !facts.catches;
   const hasFuelLocal = metering.fuel && (holdsFuel || facts.hasBulk || facts.charges.some((each) => each.isChecked));
   const hasScratch = (metering.depth && facts.hasIndirect) || (metering.fuel && facts.hasBulk);
   const groups = locals.groups + (hasFuelLocal ? 1 : 0) + (hasScratch ? 1 : 0);
