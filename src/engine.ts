@@ -36,7 +36,7 @@ import {
 import { decodeTree, encodeTree, kindOfMode, nameFault, type TreeEntry } from "./store/tree.ts";
 
 export { NonAnswerError, type NonAnswer } from "./abi/non-answer.ts";
-export type { GuestLimitName, GuestLimits } from "./abi/limits.ts";
+export { guestLimitNames, type GuestLimitName, type GuestLimits } from "./abi/limits.ts";
 export { MalformedRequest } from "./abi/request.ts";
 export type { Imported } from "./importing.ts";
 export { NoStandardLibrary } from "./standard-library.ts";

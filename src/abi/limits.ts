@@ -66,7 +66,7 @@ export function parseGuestLimits(bytes: Uint8Array): GuestLimits | undefined {
 
 /** The text of a `limits` blob. */
 export function formatGuestLimits(limits: Partial<GuestLimits>): string {
-  return JSON.stringify(Object.fromEntries(guestLimitNames.flatMap((name) => given(limits, name))));
+  return JSON.stringify(Object.fromEntries(guestLimitNames.flatMap((name) => entryOf(limits, name))));
 }
 
 /** Why these limits can't be a worker's, in a sentence for a person; undefined when they can. */
@@ -95,7 +95,7 @@ function isAllowed(name: GuestLimitName, limit: number): boolean {
   return Number.isSafeInteger(limit) && limit >= 1 && limit <= maximalGuestLimits[name];
 }
 
-function given(limits: Partial<GuestLimits>, name: GuestLimitName): [string, number][] {
+function entryOf(limits: Partial<GuestLimits>, name: GuestLimitName): [string, number][] {
   const limit = limits[name];
   return limit === undefined ? [] : [[name, limit]];
 }

@@ -37,6 +37,8 @@ async function spent(module: Uint8Array, limits: Partial<GuestLimits> = {}): Pro
   return event.fuel;
 }
 
+const filling = (bytes: number) => guest(`(memory.fill (i32.const 0) (i32.const 1) (i32.const ${bytes}))`);
+
 describe("fuel", () => {
   test("that is spent ends the guest, and what it caught makes no difference", async () => {
     for (const body of [
@@ -62,7 +64,6 @@ describe("fuel", () => {
   });
 
   test("is charged by the length of what fills or copies memory", async () => {
-    const filling = (bytes: number) => guest(`(memory.fill (i32.const 0) (i32.const 1) (i32.const ${bytes}))`);
     expect((await spent(filling(65_536))) - (await spent(filling(0)))).toBe(65_536 / 8);
   });
 

@@ -80,5 +80,9 @@ function runAll(): Record<string, object> {
 }
 
 // An executor's thread has this stack (executor-pool.ts).
-if (isMainThread) new Worker(new URL(import.meta.url), { resourceLimits: { stackSizeMb: 32 } });
-else process.stdout.write(JSON.stringify(runAll()));
+if (isMainThread) {
+  const worker = new Worker(new URL(import.meta.url), { resourceLimits: { stackSizeMb: 32 } });
+  worker.on("error", (error) => {
+    throw error;
+  });
+} else process.stdout.write(JSON.stringify(runAll()));

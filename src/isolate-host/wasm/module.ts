@@ -244,16 +244,16 @@ class Rewriting {
   /** The items of a section that is a list; none when there is no such section. */
   #list<T>(id: number, read: (reader: Reader) => T): T[] {
     const reader = this.#reader(id);
-    if (reader === undefined) return [];
     const items: T[] = [];
     for (let left = reader.count(); left > 0; left--) items.push(read(reader));
     if (!reader.isDone) throw new UnfitModule("notWasm", "a section is longer than what it holds");
     return items;
   }
 
-  #reader(id: number): Reader | undefined {
+  /** A section that is not there reads as an empty list. */
+  #reader(id: number): Reader {
     const place = this.#places.get(id);
-    return place === undefined ? undefined : new Reader(this.#bytes, place.start, place.end);
+    return place === undefined ? new Reader(Uint8Array.of(0)) : new Reader(this.#bytes, place.start, place.end);
   }
 
   #typeAt(index: number): TypeOfFunction {
@@ -346,10 +346,10 @@ class Rewriting {
   #writeTables(): Writer {
     const out = new Writer();
     const reader = this.#reader(section.table);
-    const count = reader?.count() ?? 0;
+    const count = reader.count();
     if (count > tablesMax) throw new UnfitModule("notWasm", `it has more than ${tablesMax} tables`);
     out.u32(count);
-    for (let left = count; left > 0 && reader !== undefined; left--) this.#writeTable(reader, out);
+    for (let left = count; left > 0; left--) this.#writeTable(reader, out);
     return out;
   }
 
@@ -380,9 +380,9 @@ class Rewriting {
     const pagesMax = this.#limits.memoryPages;
     const out = new Writer();
     const reader = this.#reader(section.memory);
-    const count = reader?.count() ?? 0;
+    const count = reader.count();
     out.u32(count);
-    if (count === 0 || reader === undefined) return out;
+    if (count === 0) return out;
     if (count > 1) throw new UnfitModule("notWasm", "it has more than one memory");
     const flags = reader.byte();
     if (flags > 1) throw new UnfitModule("notWasm", "its memory is shared or 64-bit");
@@ -402,9 +402,9 @@ class Rewriting {
     const reader = this.#reader(section.global);
     const { fuel, depth } = this.#metering;
     const added = fuel || depth ? 1 : 0;
-    const count = reader?.count() ?? 0;
+    const count = reader.count();
     out.u32(count + added);
-    for (let left = count; left > 0 && reader !== undefined; left--) {
+    for (let left = count; left > 0; left--) {
       out.byte(reader.byte());
       out.byte(reader.byte());
       this.#writeConstant(reader, out);
@@ -445,13 +445,13 @@ class Rewriting {
   #writeElements(entries: readonly number[]): Writer {
     const out = new Writer();
     const reader = this.#reader(section.element);
-    const count = reader?.count() ?? 0;
+    const count = reader.count();
     // A function that was declared as a value by being exported isn't exported any more: its entry is.
     const declared = this.#hasFunctionReferences
       ? [...entries, ...Array.from({ length: this.#standIns() }, (_, func) => this.#asValue(func))]
       : [];
     out.u32(count + (declared.length > 0 ? 1 : 0));
-    for (let left = count; left > 0 && reader !== undefined; left--) this.#writeElement(reader, out);
+    for (let left = count; left > 0; left--) this.#writeElement(reader, out);
     if (declared.length > 0) {
       out.byte(3);
       out.byte(0);
@@ -490,13 +490,13 @@ class Rewriting {
   #writeCode(context: MeterContext, entries: readonly number[]): Writer {
     const out = new Writer(this.#bytes.length * 2);
     const reader = this.#reader(section.code);
-    const count = reader?.count() ?? 0;
+    const count = reader.count();
     if (count !== this.#functions.length - this.#importedCount) {
       throw new UnfitModule("notWasm", "it has functions without bodies, or bodies without functions");
     }
     out.u32(count + this.#standIns() + entries.length);
     const body = new Writer();
-    for (let func = this.#importedCount; reader !== undefined && func < this.#functions.length; func++) {
+    for (let func = this.#importedCount; func < this.#functions.length; func++) {
       const length = reader.u32();
       const start = reader.at;
       reader.skip(length);
