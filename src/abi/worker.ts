@@ -124,7 +124,9 @@ function readNode(
   if (marker === undefined || module === undefined || module.mode === "40000" || module.mode === "160000") {
     return { error: errorTexts.notAWorker };
   }
-  const limits = named(limitsEntry) === undefined ? defaultGuestLimits : readLimits(objects, named(limitsEntry));
+  // What an entry of that name means to another runtime is not ours to say.
+  const isOurs = marker.trim() === wasmMarker && named(limitsEntry) !== undefined;
+  const limits = isOurs ? readLimits(objects, named(limitsEntry)) : defaultGuestLimits;
   if (limits === undefined) return { error: errorTexts.notAWorker };
   return { node: { oid: found, marker: marker.trim(), module: module.oid, limits }, bound };
 }
