@@ -4,6 +4,7 @@
  * Units: times in milliseconds. Errors: NonAnswerError when a run has neither result nor failed outcome; UnknownWorker, MalformedArgs and the errors of
  * importing (src/store/git) for input that can't be used; StoreFailure, MissingObject, CorruptObject from the store.
  */
+import { availableParallelism } from "node:os";
 import pLimit from "p-limit";
 import { defaultGuestLimits, guestLimitsFault, type GuestLimits } from "./abi/limits.ts";
 import { putRequest, putSurroundings, readRequest, type Request } from "./abi/request.ts";
@@ -16,6 +17,7 @@ import { ExecutorPool } from "./isolate-host/executor-pool.ts";
 import type { ShownFrame } from "./isolate-host/status-board.ts";
 import { prepareModule } from "./isolate-host/wasm-guests.ts";
 import type { Counts, LogLine } from "./scheduler/runner.ts";
+import { executorsMax } from "./scheduler/claims.ts";
 import { Scheduler, type SettledRun } from "./scheduler/scheduler.ts";
 import { nestedFramesMax } from "./scheduler/settle.ts";
 import { decodeTrace, type TraceEvent } from "./scheduler/trace.ts";
@@ -74,6 +76,8 @@ export interface EngineOptions {
   readonly wallClockMsMax?: number;
   /** Frames that may be live at once on an executor, from 1; deeper ones suspend and replay. Results don't depend on it. Default: 64. */
   readonly nestedFramesMax?: number;
+  /** Threads that run guests, from 1. Results don't depend on it. Default: as many as the machine has cores for this process. */
+  readonly executors?: number;
 }
 
 /** An argument: text and bytes become blobs, an oid names an object that is in the store. */
@@ -176,9 +180,10 @@ export class Engine {
       storePath: store.path,
       wallClockMsMax: options.wallClockMsMax ?? defaultWallClockMsMax,
       nestedFramesMax: options.nestedFramesMax ?? nestedFramesMax,
+      executors: options.executors ?? Math.min(availableParallelism(), executorsMax),
       describeStack: (stack) => this.#describeStack(stack),
     });
-    this.#scheduler = new Scheduler(this.#pool);
+    this.#scheduler = new Scheduler(this.#pool, { outcome: (request) => this.#committed(request) });
   }
 
   /** The tree of the standard library: names and workers. */
@@ -345,6 +350,16 @@ export class Engine {
       this.#store.endRun(run, { micros: (performance.now() - startedMs) * 1000, executed, frames, memoized, ending });
     }
     return result(settled.outcome, settled.counts);
+  }
+
+  /** An outcome that executors committed; undefined when there is none, or two. */
+  #committed(request: Oid): Outcome | undefined {
+    try {
+      return this.#store.outcome(request);
+    } catch (error) {
+      if (error instanceof QuarantinedMemo) return undefined;
+      throw error;
+    }
   }
 
   #remembered(request: Oid): Outcome | undefined {

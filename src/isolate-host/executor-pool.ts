@@ -1,179 +1,99 @@
 /**
- * Executors as the scheduler sees them: threads that are started when first needed, told what to run, watched, and replaced when they die.
- *
- * A guest that runs longer than the wall clock allows, without any frame starting or ending, takes its thread with it: a non-answer. What the
- * executor had not committed by then is lost, and computed again when it is asked for.
+ * Executors as the scheduler sees them: seats for as many threads as may run at a time, the claims that they share, and the hunger by which those that are busy learn that others are not.
+ * A run that is over soon never pays for a second thread.
  */
-import { Worker } from "node:worker_threads";
-import type { NonAnswer } from "../abi/non-answer.ts";
-import type { Oid } from "../store/oid.ts";
-import type { Dispatch, Report, Runner } from "../scheduler/runner.ts";
-import type { ExecutorStart, FromExecutor, ToExecutor } from "./message.ts";
-import { StatusBoard, type ShownFrame } from "./status-board.ts";
+import type { Dispatch, Report, Runner, RunnerNews } from "../scheduler/runner.ts";
+import { Claims, claimTable } from "../scheduler/claims.ts";
+import { ExecutorSeat, type SeatOptions } from "./executor-seat.ts";
 
-/** How often a running executor is looked at. */
-const watchEveryMs = 100;
-/** How long a cancelled executor may take to stop by itself, before its thread is ended. */
-const cancelGraceMs = 500;
-/** Stack of an executor's thread: 64 nested frames of guests that use little; one that needs more is run alone. */
-const stackMb = 32;
+/** How long somebody must have been busy before those who are idle ask for work: a thread takes longer than that to start. */
+const hungryAfterMs = 20;
+/** How often the claims of a dead executor are asked for, when another one died with the lock. */
+const buryEveryMs = 10;
 
-export interface ExecutorPoolOptions {
-  readonly storePath: string;
-  /** A guest that runs longer than this on its own ends as a non-answer. */
-  readonly wallClockMsMax: number;
-  readonly nestedFramesMax: number;
-  /** Says where a guest was when it was stopped, in a sentence for a person. */
-  readonly describeStack: (stack: readonly ShownFrame[]) => string;
-}
-
-interface Running {
-  readonly request: Oid;
-  readonly settle: (report: Report) => void;
-  readonly reject: (error: unknown) => void;
-  turns: number;
-  sinceMs: number;
+export interface ExecutorPoolOptions extends Pick<
+  SeatOptions,
+  "storePath" | "wallClockMsMax" | "nestedFramesMax" | "describeStack"
+> {
+  /** Threads that may run at a time. */
+  readonly executors: number;
 }
 
 export class ExecutorPool implements Runner {
-  readonly slots = 1;
-  readonly #options: ExecutorPoolOptions;
-  readonly #board = new StatusBoard();
-  #worker: Worker | undefined;
-  #running: Running | undefined;
-  #watch: NodeJS.Timeout | undefined;
-  #cancelledMs: number | undefined;
-  /** Told when the running request has ended, by `close`. */
-  #onIdle: (() => void) | undefined;
+  readonly slots: number;
+  news: RunnerNews | undefined;
+  readonly #seats: readonly ExecutorSeat[];
+  /** Undefined where there is nobody to share with. */
+  readonly #claims: Claims | undefined;
+  #busySinceMs: number | undefined;
+  #hunger: NodeJS.Timeout | undefined;
 
-  constructor(options: ExecutorPoolOptions) {
-    this.#options = options;
+  constructor({ executors, ...options }: ExecutorPoolOptions) {
+    this.slots = executors;
+    const table = executors > 1 ? claimTable(executors) : undefined;
+    // The engine's thread comes after all executors.
+    this.#claims = table === undefined ? undefined : new Claims(table, executors);
+    this.#seats = Array.from({ length: executors }, (_, owner) => {
+      const claims = table === undefined ? undefined : { table, owner };
+      return new ExecutorSeat({
+        ...options,
+        claims,
+        bury: () => this.#bury(owner),
+        onNews: (dispatch, news) => {
+          if (news.type === "offer") this.news?.offered(dispatch, news.requests);
+          else this.news?.released();
+        },
+      });
+    });
+  }
+
+  get epoch(): number {
+    return this.#claims?.epoch ?? 0;
   }
 
   /** Jobs executed since the pool was made, as far as executors have told. */
   get executed(): number {
-    return this.#board.executed;
+    return this.#seats.reduce((sum, seat) => sum + seat.executed, 0);
   }
 
-  start(dispatch: Dispatch): Promise<Report> {
-    if (this.#running !== undefined) throw new Error("an executor runs one request at a time");
-    this.#board.cancelled = false;
-    this.#cancelledMs = undefined;
-    const worker = (this.#worker ??= this.#spawn());
-    worker.ref();
-    return new Promise<Report>((settle, reject) => {
-      this.#running = {
-        request: dispatch.request,
-        settle,
-        reject,
-        turns: this.#board.turns,
-        sinceMs: performance.now(),
-      };
-      this.#watch = setInterval(() => this.#look(), watchEveryMs);
-      worker.postMessage({ type: "dispatch", dispatch } satisfies ToExecutor);
-    });
+  async start(dispatch: Dispatch): Promise<Report> {
+    const idle = this.#seats.filter((seat) => !seat.isBusy);
+    const seat = idle.find((each) => each.hasThread) ?? idle[0];
+    if (seat === undefined) throw new Error("all executors are busy");
+    const report = seat.start(dispatch);
+    this.#feel();
+    try {
+      return await report;
+    } finally {
+      this.#feel();
+    }
   }
 
-  cancel(request: Oid): void {
-    if (this.#running?.request === request) this.#cancelRunning();
-  }
-
-  #cancelRunning(): void {
-    this.#board.cancelled = true;
-    this.#cancelledMs ??= performance.now();
+  cancel(dispatch: Dispatch): void {
+    for (const seat of this.#seats) seat.cancel(dispatch);
   }
 
   async close(): Promise<void> {
-    const { promise: idle, resolve: tellIdle } = Promise.withResolvers<void>();
-    if (this.#running === undefined) tellIdle();
-    else {
-      this.#cancelRunning();
-      this.#onIdle = tellIdle;
+    await Promise.all(this.#seats.map((seat) => seat.close()));
+  }
+
+  /** Tells busy executors how many are idle, once they have been busy for a while. */
+  #feel(): void {
+    if (this.#claims === undefined) return;
+    clearTimeout(this.#hunger);
+    const claims = this.#claims;
+    const busy = this.#seats.filter((seat) => seat.isBusy).length;
+    const idle = busy === 0 ? 0 : this.slots - busy;
+    this.#busySinceMs = busy === 0 ? undefined : (this.#busySinceMs ?? performance.now());
+    const afterMs = (this.#busySinceMs ?? 0) + hungryAfterMs - performance.now();
+    if (idle === 0 || afterMs <= 0) claims.hunger = idle;
+    else this.#hunger = setTimeout(() => (claims.hunger = idle), afterMs).unref();
+  }
+
+  async #bury(owner: number): Promise<void> {
+    while (this.#claims?.drop(owner) === false) {
+      await new Promise((resolve) => void setTimeout(resolve, buryEveryMs));
     }
-    await idle;
-    const worker = this.#worker;
-    if (worker === undefined) return;
-    this.#worker = undefined;
-    const ended = new Promise((resolve) => worker.once("exit", resolve));
-    worker.ref();
-    worker.postMessage({ type: "close" } satisfies ToExecutor);
-    await ended;
+    this.news?.released();
   }
-
-  #spawn(): Worker {
-    // A thread that was stopped has left its frames on the board.
-    this.#board.leave(0);
-    const file = import.meta.url.endsWith(".ts") ? "./executor.ts" : "./executor.js";
-    const start: ExecutorStart = {
-      storePath: this.#options.storePath,
-      status: this.#board.shared,
-      nestedFramesMax: this.#options.nestedFramesMax,
-    };
-    const worker = new Worker(new URL(file, import.meta.url), {
-      workerData: start,
-      resourceLimits: { stackSizeMb: stackMb },
-      // Guests see nothing of the host; the host's own code needs nothing of the environment here.
-      env: {},
-    });
-    worker.on("message", (message: FromExecutor) => {
-      if (message.type === "report") this.#finish((running) => running.settle(message.report));
-    });
-    worker.on("error", (error: Error & { code?: string }) => {
-      if (this.#worker !== worker) return;
-      this.#worker = undefined;
-      if (error.code === "ERR_WORKER_OUT_OF_MEMORY") {
-        this.#finish((running) => running.settle(endedBy({ kind: "host", message: "an executor ran out of memory" })));
-      } else this.#finish((running) => running.reject(error));
-    });
-    worker.on("exit", (code) => {
-      if (this.#worker !== worker) return;
-      this.#worker = undefined;
-      this.#finish((running) =>
-        running.settle(endedBy({ kind: "host", message: `an executor ended with code ${code}` })),
-      );
-    });
-    return worker;
-  }
-
-  #look(): void {
-    const running = this.#running;
-    if (running === undefined) return;
-    const nowMs = performance.now();
-    if (this.#cancelledMs !== undefined && nowMs - this.#cancelledMs > cancelGraceMs) {
-      this.#stop({ kind: "cancelled" });
-      return;
-    }
-    const turns = this.#board.turns;
-    // While no frame is live the thread is starting or settling, and no guest is to blame.
-    if (turns !== running.turns || this.#board.depth === 0) {
-      running.turns = turns;
-      running.sinceMs = nowMs;
-    } else if (nowMs - running.sinceMs > this.#options.wallClockMsMax) {
-      const where = this.#options.describeStack(this.#board.stack());
-      const seconds = this.#options.wallClockMsMax / 1000;
-      this.#stop({ kind: "host", message: `${where} ran for more than ${seconds} s and was stopped` });
-    }
-  }
-
-  /** Ends the thread, whatever it does. */
-  #stop(answer: NonAnswer): void {
-    const worker = this.#worker;
-    this.#worker = undefined;
-    const ended = worker?.terminate() ?? Promise.resolve(0);
-    void ended.then(() => this.#finish((running) => running.settle(endedBy(answer))));
-    clearInterval(this.#watch);
-  }
-
-  #finish(tell: (running: Running) => void): void {
-    const running = this.#running;
-    clearInterval(this.#watch);
-    this.#running = undefined;
-    this.#worker?.unref();
-    if (running !== undefined) tell(running);
-    this.#onIdle?.();
-  }
-}
-
-function endedBy(answer: NonAnswer): Report {
-  return { how: "ended", answer, counts: { executed: 0, frames: 0, memoized: 0 }, logs: [] };
 }

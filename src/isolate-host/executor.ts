@@ -6,7 +6,9 @@ import { parentPort, workerData, type MessagePort } from "node:worker_threads";
 import { MalformedRequest, readRequest } from "../abi/request.ts";
 import { NonAnswerError, type NonAnswer } from "../abi/non-answer.ts";
 import type { Dispatch, LogLine, Report } from "../scheduler/runner.ts";
-import { Settler, type Job } from "../scheduler/settle.ts";
+import { settleDispatch, type Dispatched, type Place } from "../scheduler/settle-dispatch.ts";
+import { Settler, type Job, type Neighbours } from "../scheduler/settle.ts";
+import { Claims } from "../scheduler/claims.ts";
 import { TraceBuffer } from "../scheduler/trace.ts";
 import {
   CorruptObject,
@@ -26,16 +28,23 @@ import { WasmGuests } from "./wasm-guests.ts";
 const reportedLinesMax = 100_000;
 /** Events that are collected before they go to the store's buffer. */
 const traceEventsMax = 16_384;
+/** How often hungry neighbours are offered work: what one offer brings takes longer than the commit that it costs. */
+const offerEveryMs = 2;
 
 class Executor {
   readonly #store: Store;
   readonly #settler: Settler;
+  readonly #place: Place;
+  readonly #claims: Claims | undefined;
+  readonly #send: (message: FromExecutor) => void;
   readonly #trace = new TraceBuffer();
   #logs: LogLine[] | undefined;
   #run = 0;
+  #offersFromMs = 0;
 
-  constructor(start: ExecutorStart) {
+  constructor(start: ExecutorStart, send: (message: FromExecutor) => void) {
     this.#store = openStore(start.storePath);
+    this.#send = send;
     const store = this.#store;
     const board = new StatusBoard(start.status);
     const guests = new WasmGuests({
@@ -43,12 +52,15 @@ class Executor {
       settleNested: (job, requests) => this.#settler.settleNested(job, requests),
       onLog: (job, lines) => this.#addLines(job, lines),
     });
+    this.#claims = start.claims === undefined ? undefined : new Claims(start.claims.table, start.claims.owner);
+    const neighbours = this.#claims === undefined ? undefined : this.#neighbours(this.#claims);
     this.#settler = new Settler({
       memos: store,
       guests,
       trace: this.#trace,
       framesMax: start.nestedFramesMax,
       isCancelled: () => board.cancelled,
+      neighbours,
       watch: {
         enter: (job) => board.enter(job.depth, job.request, store.get(job.request.args).body),
         leave: (job) => {
@@ -58,30 +70,52 @@ class Executor {
         executed: () => board.countExecuted(),
       },
     });
+    this.#place = { settler: this.#settler, neighbours, read: (request) => readRequest(store, request) };
   }
 
-  dispatch({ request, run, rerun, logs, commit }: Dispatch): Report {
-    this.#logs = logs ? [] : undefined;
-    this.#run = run;
-    const ended = this.#settle(request, run, rerun);
-    this.#store.addTrace(run, this.#trace.take());
-    // A join may close a circle, which ends the run: its requests are shown to a person then, and what finished is kept.
-    const isLeaving =
-      ended.how === "ended" ||
-      (ended.how === "settled" ? commit : ended.frames.some(({ misses }) => misses.some(({ join }) => join)));
-    const fault = isLeaving ? asNonAnswer(() => this.#store.flush()) : undefined;
-    const common = { counts: this.#settler.takeCounts(), logs: this.#logs ?? [] };
-    return fault === undefined ? { ...ended, ...common } : { how: "ended", answer: fault, ...common };
-  }
-
-  #settle(request: Dispatch["request"], run: number, rerun: boolean) {
-    let settled: ReturnType<Settler["settle"]> | undefined;
+  dispatch(dispatch: Dispatch, alone: boolean): Report {
+    this.#logs = dispatch.logs ? [] : undefined;
+    this.#run = dispatch.run;
+    let dispatched: Dispatched | undefined;
     const answer = asNonAnswer(() => {
       this.#store.refresh();
-      settled = this.#settler.settle(readRequest(this.#store, request), run, rerun);
+      dispatched = settleDispatch(this.#place, dispatch, alone);
     });
-    if (answer !== undefined) return { how: "ended", answer } as const;
-    return settled as NonNullable<typeof settled>;
+    this.#store.addTrace(dispatch.run, this.#trace.take());
+    const fault = asNonAnswer(() => this.#store.flush());
+    // Also when nothing could be committed: whoever waits is to find out for himself.
+    if (this.#claims?.giveBackDone() === true) this.#send({ type: "released" });
+    const common = { counts: this.#settler.takeCounts(), logs: this.#logs ?? [] };
+    const ending = answer ?? fault;
+    if (ending !== undefined) return { how: "ended", answer: ending, ...common };
+    return { ...(dispatched as NonNullable<typeof dispatched>), ...common };
+  }
+
+  #neighbours(claims: Claims): Neighbours {
+    const commit = () => {
+      this.#store.flush();
+      if (claims.giveBackDone()) this.#send({ type: "released" });
+    };
+    return {
+      claims,
+      commit,
+      tell: () => this.#send({ type: "released" }),
+      areHungry: () => {
+        if (claims.hunger === 0) return false;
+        const nowMs = performance.now();
+        if (nowMs < this.#offersFromMs) return false;
+        this.#offersFromMs = nowMs + offerEveryMs;
+        return true;
+      },
+      offer: (requests) => {
+        const [first, ...others] = requests;
+        if (first === undefined || !claims.takeHunger()) return false;
+        // Others see what is committed.
+        commit();
+        this.#send({ type: "offer", requests: [first, ...others] });
+        return true;
+      },
+    };
   }
 
   #addLines({ request }: Job, lines: readonly string[]): void {
@@ -115,12 +149,12 @@ function asNonAnswer(work: () => void): NonAnswer | undefined {
 }
 
 function serve(port: MessagePort): void {
-  const executor = new Executor(workerData as ExecutorStart);
   const send = (message: FromExecutor) => port.postMessage(message);
+  const executor = new Executor(workerData as ExecutorStart, send);
   port.on("message", (message: ToExecutor) => {
     switch (message.type) {
       case "dispatch":
-        send({ type: "report", report: executor.dispatch(message.dispatch) });
+        send({ type: "report", report: executor.dispatch(message.dispatch, message.alone) });
         return;
       case "close":
         executor.close();
@@ -128,7 +162,6 @@ function serve(port: MessagePort): void {
         return;
     }
   });
-  send({ type: "ready" });
 }
 
 // A thread started by executor-pool.ts has a port; whoever imports this file for its types has not.

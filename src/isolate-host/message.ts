@@ -1,5 +1,6 @@
 /** What crosses between the engine's thread and an executor's, and the memory that both see. Plain values. */
 import type { Dispatch, Report } from "../scheduler/runner.ts";
+import type { Oid } from "../store/oid.ts";
 
 /** Given to an executor when it starts. */
 export interface ExecutorStart {
@@ -7,8 +8,16 @@ export interface ExecutorStart {
   /** Bytes of a StatusBoard. */
   readonly status: SharedArrayBuffer;
   readonly nestedFramesMax: number;
+  /** The claims that all executors share, and which of them this one is; undefined for an executor that is alone. */
+  readonly claims: { readonly table: SharedArrayBuffer; readonly owner: number } | undefined;
 }
 
-export type ToExecutor = { readonly type: "dispatch"; readonly dispatch: Dispatch } | { readonly type: "close" };
+export type ToExecutor =
+  /** With `alone` nothing is nested in anything: an executor died of this dispatch before. */
+  | { readonly type: "dispatch"; readonly dispatch: Dispatch; readonly alone: boolean }
+  | { readonly type: "close" };
 
-export type FromExecutor = { readonly type: "ready" } | { readonly type: "report"; readonly report: Report };
+export type FromExecutor =
+  | { readonly type: "offer"; readonly requests: readonly [Oid, ...Oid[]] }
+  | { readonly type: "released" }
+  | { readonly type: "report"; readonly report: Report };

@@ -1,8 +1,8 @@
 /**
  * The plan: which requests are wanted, ready, running or waiting, and for what. Pure bookkeeping over names; it starts nothing and knows no thread.
  *
- * It sees only what left an executor: the requests that somebody asked the engine for, and those at which a frame unwound. Each request is in
- * it at most once (single flight). `next` gives the newest ready request first, which is the deepest: what a suspended frame misses
+ * There is one in the scheduler, which sees only what left an executor: the requests that somebody asked the engine for, and those that a dispatched request could not go on
+ * without; and one in an executor for each dispatch, which sees the frames that unwound. Each request is in a plan at most once (single flight). `next` gives the newest ready request first, which is the deepest: what a suspended frame misses
  * is run before anything that was ready earlier, so few frames are suspended at a time.
  *
  * A circle can close only at a join, a wait for a request that was in flight already; so only joins are searched, after all waits of a report are in.
@@ -19,9 +19,11 @@ export interface Miss {
   readonly request: Oid;
   /** True when the request was in flight before this frame asked for it. */
   readonly join: boolean;
+  /** Set when another executor has it: the claims' epoch when that was seen. */
+  readonly elsewhere?: number;
 }
 
-type State = "ready" | "running" | "waiting";
+type State = "ready" | "running" | "waiting" | "elsewhere";
 
 interface Node {
   readonly request: Oid;
@@ -30,6 +32,8 @@ interface Node {
   asked: boolean;
   /** The request that a run asked for and because of which this one came into the plan. */
   readonly cause: Oid;
+  /** When it is elsewhere: the claims' epoch when that was seen last. */
+  epoch: number;
   readonly waitsFor: Set<Oid>;
   readonly waiters: Set<Oid>;
 }
@@ -38,6 +42,7 @@ export class Plan {
   readonly #nodes = new Map<Oid, Node>();
   /** Newest last; a request that has left the plan or is no longer ready is skipped when it is reached. */
   readonly #ready: Oid[] = [];
+  readonly #elsewhere = new Set<Node>();
 
   /** Requests in flight. */
   get size(): number {
@@ -76,7 +81,7 @@ export class Plan {
   settled(request: Oid): void {
     const node = this.#nodes.get(request);
     if (node === undefined) return;
-    this.#nodes.delete(request);
+    this.#delete(node);
     for (const name of node.waiters) {
       const waiter = this.#node(name);
       waiter.waitsFor.delete(request);
@@ -109,6 +114,7 @@ export class Plan {
       node.state = "waiting";
       for (const miss of misses.toReversed()) {
         const missed = this.#want(miss.request, cause);
+        if (miss.elsewhere !== undefined && missed.state === "ready") this.#putElsewhere(missed, miss.elsewhere);
         missed.waiters.add(request);
         node.waitsFor.add(miss.request);
       }
@@ -118,6 +124,39 @@ export class Plan {
       if (node.waitsFor.size === 0 && node.state === "waiting") this.#makeReady(node);
     }
     return joins.map(([waiter, request]) => this.#path(request, waiter)).filter((circle) => circle !== undefined);
+  }
+
+  /** A request that was to run is run by another executor, at that epoch of the claims. */
+  elsewhere(request: Oid, epoch: number): void {
+    const node = this.#nodes.get(request);
+    if (node !== undefined) this.#putElsewhere(node, epoch);
+    this.#prune(request);
+  }
+
+  /** Requests that another executor had at an epoch before this one, and may have given back since. */
+  elsewhereBefore(epoch: number): readonly Oid[] {
+    return [...this.#elsewhere].filter((node) => node.epoch !== epoch).map(({ request }) => request);
+  }
+
+  /** What others have of what is wanted here. */
+  get misses(): readonly Miss[] {
+    return Array.from(this.#elsewhere, ({ request, epoch }) => ({ request, join: true, elsewhere: epoch }));
+  }
+
+  /** A request that was elsewhere is to be run here, unless it turns out to be still there. */
+  takeBack(request: Oid): void {
+    const node = this.#nodes.get(request);
+    if (node?.state === "elsewhere") this.#makeReady(node);
+  }
+
+  /** Whether the request's frame unwound and what it missed is not settled yet. */
+  isWaiting(request: Oid): boolean {
+    return this.#nodes.get(request)?.state === "waiting";
+  }
+
+  /** Requests that are ready, those first that `next` gives last: the largest pieces. */
+  get ready(): readonly Oid[] {
+    return this.#ready.filter((request) => this.#nodes.get(request)?.state === "ready");
   }
 
   /** The request came to a non-answer. It and all that wait for it leave the plan; returns those of them that a run asked for. */
@@ -133,7 +172,7 @@ export class Plan {
         if (!doomed.has(missed)) orphans.add(missed);
       }
     }
-    for (const name of doomed) this.#nodes.delete(name);
+    for (const name of doomed) this.#delete(this.#node(name));
     for (const name of orphans) this.#prune(name);
     return asked;
   }
@@ -171,13 +210,33 @@ export class Plan {
   #want(request: Oid, cause: Oid): Node {
     const known = this.#nodes.get(request);
     if (known !== undefined) return known;
-    const node: Node = { request, state: "ready", asked: false, cause, waitsFor: new Set(), waiters: new Set() };
+    const node: Node = {
+      request,
+      state: "ready",
+      asked: false,
+      cause,
+      epoch: 0,
+      waitsFor: new Set(),
+      waiters: new Set(),
+    };
     this.#nodes.set(request, node);
     this.#ready.push(request);
     return node;
   }
 
+  #delete(node: Node): void {
+    this.#nodes.delete(node.request);
+    this.#elsewhere.delete(node);
+  }
+
+  #putElsewhere(node: Node, epoch: number): void {
+    node.state = "elsewhere";
+    node.epoch = epoch;
+    this.#elsewhere.add(node);
+  }
+
   #makeReady(node: Node): void {
+    this.#elsewhere.delete(node);
     node.state = "ready";
     this.#ready.push(node.request);
   }
@@ -195,7 +254,7 @@ export class Plan {
     for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
       const node = this.#nodes.get(name);
       if (node === undefined || node.asked || node.waiters.size > 0 || node.state === "running") continue;
-      this.#nodes.delete(name);
+      this.#delete(node);
       for (const missed of node.waitsFor) {
         this.#node(missed).waiters.delete(name);
         queue.push(missed);

@@ -4,7 +4,7 @@
 import type { NonAnswer } from "../abi/non-answer.ts";
 import type { Oid } from "../store/oid.ts";
 import type { Outcome } from "../store/outcome.ts";
-import type { SuspendedFrame } from "./plan.ts";
+import type { Miss } from "./plan.ts";
 
 /** *executed*: distinct requests settled by running; *frames*: executions started, replays included; *memoized*: lookups that a memo answered. */
 export interface Counts {
@@ -19,37 +19,53 @@ export interface LogLine {
   readonly line: string;
 }
 
-/** What is to be run. */
+/** What is to be run: a request that somebody waits for, or requests that an executor offers to others. */
 export interface Dispatch {
-  readonly request: Oid;
+  /** One, or several that were offered: they are settled in this order until one is met that another executor has. */
+  readonly requests: readonly [Oid, ...Oid[]];
+  readonly isOffer: boolean;
   /** Number of the run that it belongs to in the trace. */
   readonly run: number;
   /** Execute even if there is a memo; what comes of it is compared with the memo. */
   readonly rerun: boolean;
-  /** Whether somebody outside is told of the outcome, so that it must be committed first. */
-  readonly commit: boolean;
   /** Whether the log lines of completed executions are wanted in the report. */
   readonly logs: boolean;
 }
 
-/** How a dispatched request went. An outcome is committed where the dispatch asked for it. */
+/** How a dispatch went. What completed is committed. */
 export type Report = {
   readonly counts: Counts;
   readonly logs: readonly LogLine[];
 } & (
   | { readonly how: "settled"; readonly outcome: Outcome }
-  /** The frames that unwound, innermost first, the dispatched request's last. */
-  | { readonly how: "suspended"; readonly frames: readonly SuspendedFrame[] }
+  /** It can't go on without requests that other executors have; no frame of it is live. */
+  | { readonly how: "waiting"; readonly misses: readonly Miss[] }
+  /** Another executor has the request itself, at that epoch of the claims. */
+  | { readonly how: "elsewhere"; readonly epoch: number }
+  /** What was offered has been served, as far as it was not met elsewhere or had to wait. */
+  | { readonly how: "served" }
   | { readonly how: "ended"; readonly answer: NonAnswer }
 );
 
+/** What a runner tells while requests run. */
+export interface RunnerNews {
+  /** The executor of that dispatch offers requests to others. It runs them itself unless somebody is faster. */
+  offered(by: Dispatch, requests: readonly [Oid, ...Oid[]]): void;
+  /** Claims that somebody waited for were given back: the epoch is another one. */
+  released(): void;
+}
+
 export interface Runner {
-  /** How many requests may run at a time. */
+  /** How many dispatches may run at a time. */
   readonly slots: number;
+  /** Changes whenever an executor gave back claims. */
+  readonly epoch: number;
+  /** Who is told; set once, before the first start. */
+  news: RunnerNews | undefined;
   /** Runs the request, and what it nests. Rejects only for a bug. */
   start(dispatch: Dispatch): Promise<Report>;
-  /** Makes a running request end as cancelled soon, keeping what was computed. */
-  cancel(request: Oid): void;
+  /** Makes a running dispatch end as cancelled soon, keeping what was computed. */
+  cancel(dispatch: Dispatch): void;
   /** Ends all executors. */
   close(): Promise<void>;
 }

@@ -6,7 +6,7 @@ import { NonAnswerError, type NonAnswer } from "../abi/non-answer.ts";
 import type { Oid } from "../store/oid.ts";
 import type { Outcome } from "../store/outcome.ts";
 import { Plan } from "./plan.ts";
-import type { Counts, LogLine, Report, Runner } from "./runner.ts";
+import type { Counts, Dispatch, LogLine, Report, Runner } from "./runner.ts";
 
 export interface SettleOptions {
   /** Number of the run in the trace. */
@@ -31,14 +31,41 @@ interface Caller {
   readonly unhear: AbortController;
 }
 
+/** What the scheduler asks of the store: outcomes that executors have committed. A quarantined memo is none: whoever runs its request finds out. */
+export interface CommittedMemos {
+  outcome(request: Oid): Outcome | undefined;
+}
+
+/** A part of what an executor has before it. */
+interface Offer {
+  /** The dispatch that will get there. */
+  readonly by: Dispatch;
+  readonly requests: readonly [Oid, ...Oid[]];
+}
+
+/** What a slot is busy with. */
+interface Flight {
+  readonly dispatch: Dispatch;
+  /** The request that needs it: the dispatched one, or that of the dispatch which offered it. */
+  readonly neededBy: Oid;
+  readonly caller: Caller | undefined;
+}
+
 export class Scheduler {
   readonly #runner: Runner;
+  readonly #memos: CommittedMemos;
   readonly #plan = new Plan();
   readonly #callers = new Set<Caller>();
-  readonly #running = new Set<Oid>();
+  readonly #flights = new Map<Dispatch, Flight>();
+  #offers: Offer[] = [];
 
-  constructor(runner: Runner) {
+  constructor(runner: Runner, memos: CommittedMemos) {
     this.#runner = runner;
+    this.#memos = memos;
+    runner.news = {
+      offered: (by, requests) => this.#take(by, requests),
+      released: () => this.#goOn(),
+    };
   }
 
   /** Settles a request that has no memo (the caller looked), or with `rerun` one that has. Rejects with NonAnswerError. */
@@ -63,65 +90,93 @@ export class Scheduler {
     return this.#plan.lineage(request);
   }
 
-  /** Fills the runner's slots with what is ready. */
+  /** Fills the runner's slots: with what is ready, then with what executors offer. */
   #drive(): void {
-    while (this.#running.size < this.#runner.slots) {
+    while (this.#flights.size < this.#runner.slots) {
       const request = this.#plan.next();
-      if (request === undefined) return;
-      const caller = this.#callerOf(request);
-      this.#running.add(request);
-      void this.#run(request, caller);
+      const offer = request === undefined ? this.#offers.shift() : undefined;
+      if (request !== undefined) this.#start([request], request, this.#callerOf(request));
+      else if (offer !== undefined) this.#startOffer(offer);
+      else return;
     }
   }
 
-  async #run(request: Oid, caller: Caller | undefined): Promise<void> {
+  #startOffer({ by, requests }: Offer): void {
+    const from = this.#flights.get(by);
+    if (from !== undefined) this.#start(requests, from.neededBy, from.caller, true);
+  }
+
+  #start(requests: readonly [Oid, ...Oid[]], neededBy: Oid, caller: Caller | undefined, isOffer = false): void {
     const { run = 0, rerun = false, onLog } = caller?.options ?? {};
-    const dispatch = {
-      request,
-      run,
-      rerun: rerun && caller?.request === request,
-      logs: onLog !== undefined,
-      commit: this.#plan.isAsked(request),
-    };
+    const isTop = !isOffer && caller?.request === requests[0];
+    const dispatch: Dispatch = { requests, isOffer, run, rerun: rerun && isTop, logs: onLog !== undefined };
+    const flight = { dispatch, neededBy, caller };
+    this.#flights.set(dispatch, flight);
+    void this.#fly(flight);
+  }
+
+  async #fly(flight: Flight): Promise<void> {
+    const { dispatch, neededBy, caller } = flight;
     try {
       const report = await this.#runner.start(dispatch);
-      this.#running.delete(request);
-      this.#take(request, report, caller);
-    } catch (error) {
-      // A bug: everybody who waits is told, and nothing is started any more on their behalf.
-      this.#running.delete(request);
-      for (const each of this.#callers) {
-        this.#plan.unask(each.request);
-        this.#leave(each, () => each.reject(error));
+      this.#land(flight);
+      if (caller !== undefined) {
+        for (const key of ["executed", "frames", "memoized"] as const) caller.counts[key] += report.counts[key];
+        for (const line of report.logs) caller.options.onLog?.(line);
       }
-      this.#plan.stopped(request);
+      if (dispatch.isOffer) this.#takeServed(neededBy, report);
+      else this.#takeReport(neededBy, report);
+    } catch (error) {
+      this.#land(flight);
+      this.#fail(error);
+      this.#plan.stopped(neededBy);
       return;
     }
-    this.#drive();
+    // Its claims are given back.
+    this.#goOn();
   }
 
-  #take(request: Oid, report: Report, caller: Caller | undefined): void {
-    if (caller !== undefined) {
-      for (const key of ["executed", "frames", "memoized"] as const) caller.counts[key] += report.counts[key];
-      for (const line of report.logs) caller.options.onLog?.(line);
+  #goOn(): void {
+    try {
+      this.#takeBack();
+      this.#drive();
+      if (this.#flights.size === 0 && this.#plan.size > 0) throw new Error("requests are wanted and none can run");
+    } catch (error) {
+      this.#fail(error);
     }
+  }
+
+  /** A bug, or a store that can't be read: everybody who waits is told, and nothing is started any more on their behalf. */
+  #fail(error: unknown): void {
+    for (const each of this.#callers) {
+      this.#plan.unask(each.request);
+      this.#leave(each, () => each.reject(error));
+    }
+  }
+
+  #land({ dispatch }: Flight): void {
+    this.#flights.delete(dispatch);
+    this.#offers = this.#offers.filter(({ by }) => by !== dispatch);
+  }
+
+  #takeReport(request: Oid, report: Report): void {
     switch (report.how) {
-      case "settled": {
-        const { outcome } = report;
-        this.#plan.settled(request);
-        for (const each of this.#callers) {
-          if (each.request === request) this.#leave(each, () => each.resolve({ outcome, counts: each.counts }));
-        }
+      case "settled":
+        this.#settled(request, report.outcome);
         return;
-      }
-      case "suspended":
-        for (const circle of this.#plan.suspended(report.frames)) {
+      case "waiting":
+        for (const circle of this.#plan.suspended([{ request, misses: report.misses }])) {
           // Whoever waits for one of the circle waits for all of it.
           if (circle[0] !== undefined) this.#end(circle[0], { kind: "cycle", requests: circle });
         }
         // It may have been given up while it ran.
         if (!this.#plan.isWanted(request)) this.#plan.unask(request);
         return;
+      case "elsewhere":
+        this.#plan.elsewhere(request, report.epoch);
+        return;
+      case "served":
+        throw new Error("a request that somebody waits for was served as an offer is");
       case "ended":
         // It was stopped because nobody wanted it; somebody may have asked for it since.
         if (report.answer.kind === "cancelled" && this.#plan.isWanted(request)) this.#plan.stopped(request);
@@ -130,11 +185,46 @@ export class Scheduler {
     }
   }
 
+  /** An offered piece is done. What came to no answer is needed by the request whose executor offered it, and so is the rest. */
+  #takeServed(neededBy: Oid, report: Report): void {
+    if (report.how === "ended" && report.answer.kind !== "cancelled") this.#end(neededBy, report.answer);
+  }
+
+  #settled(request: Oid, outcome: Outcome): void {
+    this.#plan.settled(request);
+    for (const each of this.#callers) {
+      if (each.request === request) this.#leave(each, () => each.resolve({ outcome, counts: each.counts }));
+    }
+  }
+
+  /** An executor offers what it has before it: to each slot that has nothing to do a piece, to be worked through from its end. */
+  #take(by: Dispatch, requests: readonly [Oid, ...Oid[]]): void {
+    if (!this.#flights.has(by)) return;
+    const idle = Math.max(1, this.#runner.slots - this.#flights.size);
+    const length = Math.ceil(requests.length / idle);
+    for (let at = 0; at < requests.length; at += length) {
+      const [first, ...others] = requests.slice(at, at + length).toReversed();
+      if (first !== undefined) this.#offers.push({ by, requests: [first, ...others] });
+    }
+    this.#drive();
+  }
+
+  /** Looks again for what other executors had: it has an outcome, or is to be run. */
+  #takeBack(): void {
+    for (const request of this.#plan.elsewhereBefore(this.#runner.epoch)) {
+      const isRerun = [...this.#callers].some((each) => each.request === request && each.options.rerun === true);
+      const outcome = isRerun ? undefined : this.#memos.outcome(request);
+      if (outcome === undefined) this.#plan.takeBack(request);
+      else this.#settled(request, outcome);
+    }
+  }
+
   #end(request: Oid, answer: NonAnswer): void {
     const asked = new Set(this.#plan.ended(request));
     for (const each of this.#callers) {
       if (asked.has(each.request)) this.#leave(each, () => each.reject(new NonAnswerError(answer)));
     }
+    this.#cancelUnwanted();
   }
 
   #cancel(caller: Caller): void {
@@ -142,8 +232,14 @@ export class Scheduler {
     this.#leave(caller, () => caller.reject(new NonAnswerError({ kind: "cancelled" })));
     const isWanted = [...this.#callers].some((each) => each.request === caller.request);
     if (!isWanted) this.#plan.unask(caller.request);
-    // What runs for nobody else is not worth finishing.
-    for (const request of this.#running) if (!this.#plan.isWanted(request)) this.#runner.cancel(request);
+    this.#cancelUnwanted();
+  }
+
+  /** What runs for nobody is not worth finishing. */
+  #cancelUnwanted(): void {
+    for (const { dispatch, neededBy } of this.#flights.values()) {
+      if (!this.#plan.isWanted(neededBy)) this.#runner.cancel(dispatch);
+    }
   }
 
   #leave(caller: Caller, tell: () => void): void {

@@ -9,6 +9,7 @@ import { NonAnswerError } from "../abi/non-answer.ts";
 import type { Request } from "../abi/request.ts";
 import type { Oid } from "../store/oid.ts";
 import type { Memo, Outcome } from "../store/outcome.ts";
+import { claimsMax, type Claim, type Claims } from "./claims.ts";
 import type { Miss, SuspendedFrame } from "./plan.ts";
 import type { Counts } from "./runner.ts";
 import type { How, TraceBuffer } from "./trace.ts";
@@ -17,6 +18,9 @@ import type { How, TraceBuffer } from "./trace.ts";
 export const nestedFramesMax = 64;
 /** Bytes of guest memory beyond which no further frame is nested. */
 export const nestedMemoryBytesMax = 1 << 30;
+
+/** Completed requests whose claims are kept before they are committed. */
+const doneClaimsMax = claimsMax / 2;
 
 /** One live run of a request. */
 export interface Job {
@@ -28,6 +32,9 @@ export interface Job {
   readonly children: Set<Oid>;
   /** Children that could not be answered; when there is one, the frame unwinds. */
   readonly misses: Miss[];
+  /** The requests that it asks for at the moment, and how many of them were begun or offered to others. */
+  batch: readonly Request[];
+  begun: number;
 }
 
 /** How an execution ended: with what is to be remembered; unwound by its own misses; or unwound because it can't run nested at all. */
@@ -50,6 +57,19 @@ export interface Memos {
   remember(request: Oid, memo: Memo, run: number): void;
 }
 
+/** The other executors of an engine, as one of them deals with them. */
+export interface Neighbours {
+  readonly claims: Claims;
+  /** Commits what completed here and gives its claims back. */
+  commit(): void;
+  /** Tells whoever waits that a claim was given back without an outcome. */
+  tell(): void;
+  /** Whether somebody idle should be offered work now. */
+  areHungry(): boolean;
+  /** Offers requests that will be settled here unless another executor starts them first. False when somebody else was faster to offer. */
+  offer(requests: readonly Oid[]): boolean;
+}
+
 export interface SettlerOptions {
   readonly memos: Memos;
   readonly guests: Guests;
@@ -59,6 +79,8 @@ export interface SettlerOptions {
   /** Told of each frame as it starts and ends, and of each outcome that running brought. */
   readonly watch?: FrameWatch;
   readonly framesMax?: number;
+  /** Undefined for an executor that is alone. */
+  readonly neighbours?: Neighbours | undefined;
 }
 
 /** Whoever shows what is going on. */
@@ -68,19 +90,31 @@ export interface FrameWatch {
   executed(job: Job): void;
 }
 
-/** How the dispatched request ended here, if it ended at all. */
+/** How a request went that was settled on an empty stack. */
 export type Settled =
   | { readonly how: "settled"; readonly outcome: Outcome }
-  | { readonly how: "suspended"; readonly frames: readonly SuspendedFrame[] };
+  /** Frames unwound, innermost first. */
+  | { readonly how: "suspended"; readonly frames: readonly SuspendedFrame[] }
+  /** Another executor has it; the epoch is that of the claims when this was seen. */
+  | { readonly how: "elsewhere"; readonly epoch: number };
+
+export interface SettleHow {
+  /** Number of the run in the trace. */
+  readonly run: number;
+  /** Don't look up the request's own memo. */
+  readonly rerun: boolean;
+  /** Nothing is nested: each frame is alone on its stack. */
+  readonly alone: boolean;
+  /** Whether a request that is in flight here, suspended, is joined and not executed. */
+  readonly isSuspended: (request: Oid) => boolean;
+}
 
 export class Settler {
   readonly #options: SettlerOptions;
   readonly #framesMax: number;
   readonly #running = new Map<Oid, Job>();
-  /** Requests whose frame unwound and which the plan will dispatch again. */
-  readonly #suspended = new Set<Oid>();
+  #how: SettleHow = { run: 0, rerun: false, alone: false, isSuspended: () => false };
   #report: SuspendedFrame[] = [];
-  #run = 0;
   #executed = 0;
   #frames = 0;
   #memoized = 0;
@@ -97,14 +131,15 @@ export class Settler {
     return counts;
   }
 
-  /** Settles a dispatched request on an empty stack. With `rerun` its own memo is not looked up. Throws NonAnswerError. */
-  settle(request: Request, run: number, rerun: boolean): Settled {
-    this.#run = run;
+  /** Settles a request on an empty stack. Throws NonAnswerError. */
+  settle(request: Request, how: SettleHow): Settled {
+    this.#how = how;
     this.#report = [];
-    this.#suspended.delete(request.oid);
     try {
-      const outcome = (rerun ? undefined : this.#lookup(request, undefined)) ?? this.#execute(request, undefined);
-      return outcome === undefined ? { how: "suspended", frames: this.#report } : { how: "settled", outcome };
+      const epoch = this.#epoch;
+      const outcome = (how.rerun ? undefined : this.#lookup(request, undefined)) ?? this.#run(request, undefined, epoch);
+      if (outcome === "elsewhere") return { how: "elsewhere", epoch };
+      return outcome === "unwound" ? { how: "suspended", frames: this.#report } : { how: "settled", outcome };
     } finally {
       this.#running.clear();
     }
@@ -115,8 +150,13 @@ export class Settler {
    * The rest of the batch has run by then. Throws NonAnswerError.
    */
   settleNested(job: Job, requests: readonly Request[]): readonly Outcome[] | undefined {
+    const { neighbours } = this.#options;
     const outcomes: Outcome[] = [];
-    for (const request of requests) {
+    job.batch = requests;
+    job.begun = 0;
+    for (const [at, request] of requests.entries()) {
+      job.begun = Math.max(job.begun, at + 1);
+      if (neighbours?.areHungry() === true) this.#offer(neighbours);
       job.children.add(request.oid);
       const outcome = this.#settleChild(job, request);
       if (outcome !== undefined) outcomes.push(outcome);
@@ -126,18 +166,21 @@ export class Settler {
 
   #settleChild(job: Job, request: Request): Outcome | undefined {
     if (this.#options.isCancelled()) throw new NonAnswerError({ kind: "cancelled" });
+    const epoch = this.#epoch;
     const remembered = this.#lookup(request, job);
     if (remembered !== undefined) return remembered;
     if (this.#running.has(request.oid))
       throw new NonAnswerError({ kind: "cycle", requests: this.#circle(request.oid) });
-    if (this.#suspended.has(request.oid)) {
-      job.misses.push({ request: request.oid, join: true });
-      return undefined;
-    }
-    const canNest = job.depth + 1 < this.#framesMax && this.#options.guests.memoryBytes() < nestedMemoryBytesMax;
-    const outcome = canNest ? this.#execute(request, job) : undefined;
-    if (outcome === undefined) job.misses.push({ request: request.oid, join: false });
-    return outcome;
+    const isNesting =
+      !this.#how.alone &&
+      job.depth + 1 < this.#framesMax &&
+      this.#options.guests.memoryBytes() < nestedMemoryBytesMax;
+    const join = this.#how.isSuspended(request.oid);
+    const outcome = isNesting && !join ? this.#run(request, job, epoch) : "unwound";
+    if (outcome === "elsewhere") job.misses.push({ request: request.oid, join: true, elsewhere: epoch });
+    else if (outcome === "unwound") job.misses.push({ request: request.oid, join });
+    else return outcome;
+    return undefined;
   }
 
   #lookup(request: Request, parent: Job | undefined): Outcome | undefined {
@@ -148,11 +191,52 @@ export class Settler {
     return outcome;
   }
 
+  get #epoch(): number {
+    return this.#options.neighbours?.claims.epoch ?? 0;
+  }
+
+  /** Executes a request that had no memo at that epoch, unless another executor has it. */
+  #run(request: Request, parent: Job | undefined, epoch: number): Outcome | "unwound" | "elsewhere" {
+    const { neighbours } = this.#options;
+    if (neighbours === undefined) return this.#execute(request, parent) ?? "unwound";
+    const { claims } = neighbours;
+    const claim = claims.claim(request.oid);
+    if (claim === undefined) return "elsewhere";
+    let isCompleted = false;
+    try {
+      // Who had it may have committed and given it back between the look and the claim.
+      const committed = claims.epoch === epoch || (this.#how.rerun && parent === undefined) ? undefined : this.#lookup(request, parent);
+      if (committed !== undefined) return committed;
+      const outcome = this.#execute(request, parent);
+      isCompleted = outcome !== undefined;
+      return outcome ?? "unwound";
+    } finally {
+      if (isCompleted) this.#completed(neighbours, claim);
+      else if (claims.giveBack(claim)) neighbours.tell();
+    }
+  }
+
+  #completed(neighbours: Neighbours, claim: Claim): void {
+    const { claims } = neighbours;
+    const isWanted = claims.complete(claim);
+    if (isWanted || claims.takeWanted() || claims.doneCount >= doneClaimsMax) neighbours.commit();
+  }
+
+  /** Offers what the outermost frame that has anything left has left: the largest pieces. */
+  #offer(neighbours: Neighbours): void {
+    for (const job of this.#running.values()) {
+      const rest = job.batch.slice(job.begun);
+      if (rest.length === 0) continue;
+      if (neighbours.offer(rest.map(({ oid }) => oid))) job.begun = job.batch.length;
+      return;
+    }
+  }
+
   /** Runs a frame. Undefined when it unwound; it is suspended then, and in the report. */
   #execute(request: Request, parent: Job | undefined): Outcome | undefined {
     const { guests, memos, trace, watch } = this.#options;
     const depth = parent === undefined ? 0 : parent.depth + 1;
-    const job: Job = { request, parent, depth, children: new Set(), misses: [] };
+    const job: Job = { request, parent, depth, children: new Set(), misses: [], batch: [], begun: 0 };
     const startedMs = performance.now();
     const traced = (how: How, fuel: number) =>
       trace.add(request.oid, parent?.request.oid, how, (performance.now() - startedMs) * 1000, fuel);
@@ -164,7 +248,7 @@ export class Settler {
     try {
       const end = guests.execute(job);
       if (end.how === "completed") {
-        memos.remember(request.oid, { ...end.memo, children: [...job.children] }, this.#run);
+        memos.remember(request.oid, { ...end.memo, children: [...job.children] }, this.#how.run);
         this.#executed++;
         watch?.executed(job);
         how = "run";
@@ -175,7 +259,6 @@ export class Settler {
         throw new NonAnswerError({ kind: "host", message: `request ${request.oid} overflowed the native stack` });
       }
       how = "suspended";
-      this.#suspended.add(request.oid);
       this.#report.push({ request: request.oid, misses: end.how === "missed" ? job.misses : [] });
       return undefined;
     } finally {

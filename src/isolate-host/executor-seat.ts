@@ -1,0 +1,200 @@
+/**
+ * A seat for an executor: a thread that is started when first needed, told what to run, watched, and replaced when it dies.
+ *
+ * A guest that runs longer than the wall clock allows, without any frame starting or ending, takes its thread with it: a non-answer. A thread that dies by itself has its dispatch
+ * run once more by a new one, with nothing nested, so that a second death names the guest. What an executor had not committed is lost with it, and computed again when it is asked for.
+ */
+import { Worker } from "node:worker_threads";
+import type { NonAnswer } from "../abi/non-answer.ts";
+import type { Dispatch, Report } from "../scheduler/runner.ts";
+import type { ExecutorStart, FromExecutor, ToExecutor } from "./message.ts";
+import { StatusBoard, type ShownFrame } from "./status-board.ts";
+
+/** How often a running executor is looked at. */
+const watchEveryMs = 100;
+/** How long a cancelled executor may take to stop by itself, before its thread is ended. */
+const cancelGraceMs = 500;
+/** Stack of an executor's thread: 64 nested frames of guests that use little; one that needs more is run alone. */
+const stackMb = 32;
+
+export interface SeatOptions {
+  readonly storePath: string;
+  /** A guest that runs longer than this on its own ends as a non-answer. */
+  readonly wallClockMsMax: number;
+  readonly nestedFramesMax: number;
+  /** Says where a guest was when it was stopped, in a sentence for a person. */
+  readonly describeStack: (stack: readonly ShownFrame[]) => string;
+  readonly claims: ExecutorStart["claims"];
+  /** Told of what an executor says before its report. */
+  readonly onNews: (dispatch: Dispatch, news: Exclude<FromExecutor, { type: "report" }>) => void;
+  /** Does what is to be done once a thread has ended: nobody may wait for its claims. */
+  readonly bury: () => Promise<void>;
+}
+
+interface Running {
+  readonly dispatch: Dispatch;
+  readonly alone: boolean;
+  readonly settle: (report: Report) => void;
+  readonly reject: (error: unknown) => void;
+  turns: number;
+  sinceMs: number;
+}
+
+export class ExecutorSeat {
+  readonly #options: SeatOptions;
+  readonly #board = new StatusBoard();
+  #worker: Worker | undefined;
+  #running: Running | undefined;
+  #watch: NodeJS.Timeout | undefined;
+  #cancelledMs: number | undefined;
+  /** Told when the running dispatch has ended, by `close`. */
+  #onIdle: (() => void) | undefined;
+
+  constructor(options: SeatOptions) {
+    this.#options = options;
+  }
+
+  get isBusy(): boolean {
+    return this.#running !== undefined;
+  }
+
+  get hasThread(): boolean {
+    return this.#worker !== undefined;
+  }
+
+  /** Jobs executed here, as far as executors have told. */
+  get executed(): number {
+    return this.#board.executed;
+  }
+
+  start(dispatch: Dispatch): Promise<Report> {
+    if (this.#running !== undefined) throw new Error("an executor runs one dispatch at a time");
+    this.#board.cancelled = false;
+    this.#cancelledMs = undefined;
+    return new Promise((settle, reject) => this.#send({ dispatch, alone: false, settle, reject }));
+  }
+
+  cancel(dispatch: Dispatch): void {
+    if (this.#running?.dispatch === dispatch) this.#cancelRunning();
+  }
+
+  #cancelRunning(): void {
+    this.#board.cancelled = true;
+    this.#cancelledMs ??= performance.now();
+  }
+
+  async close(): Promise<void> {
+    const { promise: idle, resolve: tellIdle } = Promise.withResolvers<void>();
+    if (this.#running === undefined) tellIdle();
+    else {
+      this.#cancelRunning();
+      this.#onIdle = tellIdle;
+    }
+    await idle;
+    const worker = this.#worker;
+    if (worker === undefined) return;
+    this.#worker = undefined;
+    const ended = new Promise((resolve) => worker.once("exit", resolve));
+    worker.ref();
+    worker.postMessage({ type: "close" } satisfies ToExecutor);
+    await ended;
+  }
+
+  #send(task: Pick<Running, "dispatch" | "alone" | "settle" | "reject">): void {
+    const worker = (this.#worker ??= this.#spawn());
+    worker.ref();
+    this.#running = { ...task, turns: this.#board.turns, sinceMs: performance.now() };
+    this.#watch = setInterval(() => this.#look(), watchEveryMs);
+    worker.postMessage({ type: "dispatch", dispatch: task.dispatch, alone: task.alone } satisfies ToExecutor);
+  }
+
+  #spawn(): Worker {
+    // A thread that was stopped has left its frames on the board.
+    this.#board.leave(0);
+    const file = import.meta.url.endsWith(".ts") ? "./executor.ts" : "./executor.js";
+    const { storePath, nestedFramesMax, claims } = this.#options;
+    const start: ExecutorStart = { storePath, status: this.#board.shared, nestedFramesMax, claims };
+    const worker = new Worker(new URL(file, import.meta.url), {
+      workerData: start,
+      resourceLimits: { stackSizeMb: stackMb },
+      // Guests see nothing of the host; the host's own code needs nothing of the environment here.
+      env: {},
+    });
+    worker.on("message", (message: FromExecutor) => {
+      if (message.type === "report") this.#finish((running) => running.settle(message.report));
+      else if (this.#running !== undefined) this.#options.onNews(this.#running.dispatch, message);
+    });
+    worker.on("error", (error: Error & { code?: string }) => {
+      if (this.#worker !== worker) return;
+      this.#worker = undefined;
+      if (error.code === "ERR_WORKER_OUT_OF_MEMORY") void this.#died("an executor ran out of memory");
+      else void this.#options.bury().then(() => this.#finish((running) => running.reject(error)));
+    });
+    worker.on("exit", (code) => {
+      if (this.#worker !== worker) return;
+      this.#worker = undefined;
+      void this.#died(`an executor ended with code ${code}`);
+    });
+    return worker;
+  }
+
+  #look(): void {
+    const running = this.#running;
+    if (running === undefined) return;
+    const nowMs = performance.now();
+    if (this.#cancelledMs !== undefined && nowMs - this.#cancelledMs > cancelGraceMs) {
+      this.#stop({ kind: "cancelled" });
+      return;
+    }
+    const turns = this.#board.turns;
+    // While no frame is live the thread is starting or settling, and no guest is to blame.
+    if (turns !== running.turns || this.#board.depth === 0) {
+      running.turns = turns;
+      running.sinceMs = nowMs;
+    } else if (nowMs - running.sinceMs > this.#options.wallClockMsMax) {
+      const where = this.#options.describeStack(this.#board.stack());
+      const seconds = this.#options.wallClockMsMax / 1000;
+      this.#stop({ kind: "host", message: `${where} ran for more than ${seconds} s and was stopped` });
+    }
+  }
+
+  /** Ends the thread, whatever it does. */
+  #stop(answer: NonAnswer): void {
+    const worker = this.#worker;
+    this.#worker = undefined;
+    clearInterval(this.#watch);
+    const ended = worker?.terminate() ?? Promise.resolve(0);
+    void ended.then(() => this.#options.bury()).then(() => this.#finish((running) => running.settle(endedBy(answer))));
+  }
+
+  /** The thread is gone by itself. */
+  async #died(how: string): Promise<void> {
+    const running = this.#running;
+    const stack = this.#board.stack();
+    clearInterval(this.#watch);
+    await this.#options.bury();
+    if (running === undefined) return;
+    if (!running.alone && this.#cancelledMs === undefined) {
+      this.#send({ ...running, alone: true });
+      return;
+    }
+    const answer: NonAnswer =
+      this.#cancelledMs === undefined
+        ? { kind: "host", message: `${how}, twice, while ${this.#options.describeStack(stack)} ran` }
+        : { kind: "cancelled" };
+    this.#finish(({ settle }) => settle(endedBy(answer)));
+  }
+
+  #finish(tell: (running: Running) => void): void {
+    const running = this.#running;
+    clearInterval(this.#watch);
+    this.#running = undefined;
+    this.#worker?.unref();
+    if (running !== undefined) tell(running);
+    this.#onIdle?.();
+  }
+}
+
+function endedBy(answer: NonAnswer): Report {
+  return { how: "ended", answer, counts: { executed: 0, frames: 0, memoized: 0 }, logs: [] };
+}
