@@ -14,8 +14,7 @@ export interface ExecutorStart {
 
 export type ToExecutor =
   /** With `alone` nothing is nested in anything: an executor died of this dispatch before. */
-  | { readonly type: "dispatch"; readonly dispatch: Dispatch; readonly alone: boolean }
-  | { readonly type: "close" };
+  { readonly type: "dispatch"; readonly dispatch: Dispatch; readonly alone: boolean } | { readonly type: "close" };
 
 export type FromExecutor =
   | { readonly type: "offer"; readonly requests: readonly [Oid, ...Oid[]] }

@@ -114,7 +114,8 @@ export class Settler {
   readonly #framesMax: number;
   readonly #running = new Map<Oid, Job>();
   #how: SettleHow = { run: 0, rerun: false, alone: false, isSuspended: () => false };
-  #report: SuspendedFrame[] = [];
+  /** Frames that unwound since the stack was empty, innermost first. */
+  readonly #unwound = new Map<Oid, SuspendedFrame>();
   #executed = 0;
   #frames = 0;
   #memoized = 0;
@@ -134,12 +135,15 @@ export class Settler {
   /** Settles a request on an empty stack. Throws NonAnswerError. */
   settle(request: Request, how: SettleHow): Settled {
     this.#how = how;
-    this.#report = [];
+    this.#unwound.clear();
     try {
       const epoch = this.#epoch;
-      const outcome = (how.rerun ? undefined : this.#lookup(request, undefined)) ?? this.#run(request, undefined, epoch);
+      const outcome =
+        (how.rerun ? undefined : this.#lookup(request, undefined)) ?? this.#run(request, undefined, epoch);
       if (outcome === "elsewhere") return { how: "elsewhere", epoch };
-      return outcome === "unwound" ? { how: "suspended", frames: this.#report } : { how: "settled", outcome };
+      return outcome === "unwound"
+        ? { how: "suspended", frames: [...this.#unwound.values()] }
+        : { how: "settled", outcome };
     } finally {
       this.#running.clear();
     }
@@ -172,10 +176,8 @@ export class Settler {
     if (this.#running.has(request.oid))
       throw new NonAnswerError({ kind: "cycle", requests: this.#circle(request.oid) });
     const isNesting =
-      !this.#how.alone &&
-      job.depth + 1 < this.#framesMax &&
-      this.#options.guests.memoryBytes() < nestedMemoryBytesMax;
-    const join = this.#how.isSuspended(request.oid);
+      !this.#how.alone && job.depth + 1 < this.#framesMax && this.#options.guests.memoryBytes() < nestedMemoryBytesMax;
+    const join = this.#unwound.has(request.oid) || this.#how.isSuspended(request.oid);
     const outcome = isNesting && !join ? this.#run(request, job, epoch) : "unwound";
     if (outcome === "elsewhere") job.misses.push({ request: request.oid, join: true, elsewhere: epoch });
     else if (outcome === "unwound") job.misses.push({ request: request.oid, join });
@@ -205,7 +207,8 @@ export class Settler {
     let isCompleted = false;
     try {
       // Who had it may have committed and given it back between the look and the claim.
-      const committed = claims.epoch === epoch || (this.#how.rerun && parent === undefined) ? undefined : this.#lookup(request, parent);
+      const committed =
+        claims.epoch === epoch || (this.#how.rerun && parent === undefined) ? undefined : this.#lookup(request, parent);
       if (committed !== undefined) return committed;
       const outcome = this.#execute(request, parent);
       isCompleted = outcome !== undefined;
@@ -259,7 +262,7 @@ export class Settler {
         throw new NonAnswerError({ kind: "host", message: `request ${request.oid} overflowed the native stack` });
       }
       how = "suspended";
-      this.#report.push({ request: request.oid, misses: end.how === "missed" ? job.misses : [] });
+      this.#unwound.set(request.oid, { request: request.oid, misses: end.how === "missed" ? job.misses : [] });
       return undefined;
     } finally {
       traced(how, fuel);

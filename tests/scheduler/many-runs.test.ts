@@ -1,105 +1,15 @@
 /**
- * Many runs at once over one random graph, by the real settler, plan and scheduler: asked at random times, some given up, while executors die between dispatches and
- * are replaced by ones that know nothing of what is in flight. Whatever the order, each run that is not given up is told what the recursive model says, and
+ * Many runs at once over one random graph, by the real settler, plans, claims and scheduler: asked at random times, some given up, on executors that take turns in each other's midst,
+ * share work and die. Whatever the order, each run that is not given up is told what the recursive model says, and
  * nobody waits for ever. A failure names its seed.
  */
 import { describe, expect, test } from "vitest";
 import { NonAnswerError } from "../../src/abi/non-answer.ts";
-import type { Dispatch, Report, Runner } from "../../src/scheduler/runner.ts";
 import { Scheduler } from "../../src/scheduler/scheduler.ts";
-import { Settler, type FrameEnd, type Job } from "../../src/scheduler/settle.ts";
-import { TraceBuffer } from "../../src/scheduler/trace.ts";
-import type { Oid } from "../../src/store/oid.ts";
 import type { Outcome } from "../../src/store/outcome.ts";
-import { combine, model, name, nodeOf, randomGraph, requestOf, type Graph, type Node } from "./model.ts";
-import { dice, type Dice } from "./seeded.ts";
-
-/** One executor that answers a dispatch when the simulator says so. */
-class SteppedRunner implements Runner {
-  readonly slots = 1;
-  readonly memos = new Map<Oid, Outcome>();
-  readonly #graph: Graph;
-  readonly #framesMax: number;
-  #settler: Settler;
-  #pending: { dispatch: Dispatch; isCancelled: boolean; resolve: (report: Report) => void } | undefined;
-
-  constructor(graph: Graph, framesMax: number) {
-    this.#graph = graph;
-    this.#framesMax = framesMax;
-    this.#settler = this.#freshSettler();
-  }
-
-  start(dispatch: Dispatch): Promise<Report> {
-    expect(this.#pending, "one request runs at a time").toBeUndefined();
-    return new Promise((resolve) => {
-      this.#pending = { dispatch, isCancelled: false, resolve };
-    });
-  }
-
-  cancel(request: Oid): void {
-    if (this.#pending?.dispatch.request === request) this.#pending.isCancelled = true;
-  }
-
-  async close(): Promise<void> {}
-
-  get isRunning(): boolean {
-    return this.#pending !== undefined;
-  }
-
-  /** The executor's thread is replaced: what it knew of suspended frames is gone. */
-  replaceExecutor(): void {
-    this.#settler = this.#freshSettler();
-  }
-
-  /** The running request goes on to its report. */
-  step(random: Dice): void {
-    const pending = this.#pending;
-    if (pending === undefined) return;
-    this.#pending = undefined;
-    const { dispatch, isCancelled, resolve } = pending;
-    const common = { counts: { executed: 0, frames: 0, memoized: 0 }, logs: [] };
-    // A request that is being stopped may still be quicker.
-    if (isCancelled && random.below(2) === 0) resolve({ how: "ended", answer: { kind: "cancelled" }, ...common });
-    else {
-      try {
-        resolve({ ...this.#settler.settle(requestOf(nodeOf(dispatch.request)), dispatch.run, false), ...common });
-      } catch (error) {
-        if (!(error instanceof NonAnswerError)) throw error;
-        resolve({ how: "ended", answer: error.answer, ...common });
-      }
-    }
-  }
-
-  #freshSettler(): Settler {
-    return new Settler({
-      memos: {
-        outcome: (request) => this.memos.get(request),
-        remember: (request, { outcome }) => {
-          expect(this.memos.has(request), "a request is completed once").toBe(false);
-          this.memos.set(request, outcome);
-        },
-      },
-      guests: { memoryBytes: () => 0, execute: (job) => this.#execute(job) },
-      trace: new TraceBuffer(),
-      isCancelled: () => false,
-      framesMax: this.#framesMax,
-    });
-  }
-
-  #execute(job: Job): FrameEnd {
-    const node = nodeOf(job.request.oid);
-    const { batches, ends } = this.#graph[node] as Node;
-    const children: Outcome[] = [];
-    for (const batch of batches) {
-      const outcomes = this.#settler.settleNested(job, batch.map(requestOf));
-      if (outcomes === undefined) return { how: "missed" };
-      children.push(...outcomes);
-    }
-    if (ends === "non-answer") throw new NonAnswerError({ kind: "host", message: `node ${node}` });
-    const outcome = combine(node, ends, children);
-    return { how: "completed", memo: { outcome, detail: undefined, fuel: 0, reads: [] } };
-  }
-}
+import { ModelExecutors } from "./model-executors.ts";
+import { model, name, nodeOf, randomGraph } from "./model.ts";
+import { dice } from "./seeded.ts";
 
 interface Asked {
   readonly node: number;
@@ -112,11 +22,11 @@ interface Asked {
 const settleDown = () => new Promise<void>((resolve) => void setImmediate(resolve));
 
 /** Asks, gives up, kills executors and steps, in an order that the seed fixes. */
-async function simulate(seed: number, framesMax: number, dies: boolean): Promise<void> {
+async function simulate(seed: number, framesMax: number, executors: number, dies: boolean): Promise<ModelExecutors> {
   const random = dice(seed);
   const graph = randomGraph(seed, seed % 2 === 0, seed % 3 === 0);
-  const runner = new SteppedRunner(graph, framesMax);
-  const scheduler = new Scheduler(runner);
+  const runner = new ModelExecutors(graph, { executors, framesMax, random, dies });
+  const scheduler = new Scheduler(runner, { outcome: (request) => runner.memos.get(request) });
   const runs: Asked[] = [];
   const ask = (node: number) => {
     const asked: Asked = { node, abort: new AbortController(), isGivenUp: false, told: undefined };
@@ -139,7 +49,7 @@ async function simulate(seed: number, framesMax: number, dies: boolean): Promise
     // Each node takes few dispatches; a bound, so that a scheduler that starts one thing for ever fails instead of hanging.
     for (let steps = 0; runner.isRunning; steps++) {
       expect(steps, `seed ${seed} goes on for ever`).toBeLessThan(10_000);
-      runner.step(random);
+      runner.step();
       await settleDown();
     }
   };
@@ -152,8 +62,7 @@ async function simulate(seed: number, framesMax: number, dies: boolean): Promise
         given.isGivenUp = true;
         given.abort.abort();
       }
-    } else if (verb === 3 && dies) runner.replaceExecutor();
-    else runner.step(random);
+    } else runner.step();
     await settleDown();
   }
   await finish();
@@ -166,15 +75,30 @@ async function simulate(seed: number, framesMax: number, dies: boolean): Promise
     await finish();
     check(asked);
   }
-  for (const [request, outcome] of runner.memos) expect(model(graph, nodeOf(request)).outcome).toEqual(outcome);
+  for (const [request, outcome] of runner.memos) {
+    expect(model(graph, nodeOf(request)).outcome, `seed ${seed}`).toEqual(outcome);
+    expect(runner.executions.get(nodeOf(request)), `seed ${seed}`).toBe(1);
+  }
+  return runner;
 }
 
-describe.each([1, 2, 3, 4, 6])("with %i nested frames", (framesMax) => {
-  test("every run is told what the model says, and none waits for ever", async () => {
-    for (let seed = 0; seed < 150; seed++) await simulate(seed, framesMax, false);
-  });
+describe.each([1, 2, 3, 4])("with %i executors", (executors) => {
+  describe.each([1, 2, 3, 4, 6])("and %i nested frames", (framesMax) => {
+    test("every run is told what the model says, and none waits for ever", async () => {
+      for (let seed = 0; seed < 150; seed++) await simulate(seed, framesMax, executors, false);
+    });
 
-  test("also when executors die between dispatches", async () => {
-    for (let seed = 1000; seed < 1150; seed++) await simulate(seed, framesMax, true);
+    test("also when executors die", async () => {
+      for (let seed = 1000; seed < 1150; seed++) await simulate(seed, framesMax, executors, true);
+    });
   });
+});
+
+test("what the simulator is for does happen", async () => {
+  const seen = { offers: 0, shared: 0, kills: 0, elsewhere: 0 };
+  for (let seed = 1000; seed < 1100; seed++) {
+    const runner = await simulate(seed, 4, 3, true);
+    for (const key of Object.keys(seen) as (keyof typeof seen)[]) seen[key] += runner.seen[key];
+  }
+  for (const [key, times] of Object.entries(seen)) expect(times, key).toBeGreaterThan(20);
 });

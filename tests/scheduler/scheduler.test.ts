@@ -1,7 +1,7 @@
 /** The scheduler over a runner that records what was started and lets the test say how it went. */
 import { describe, expect, test } from "vitest";
 import { NonAnswerError } from "../../src/abi/non-answer.ts";
-import type { Dispatch, Report, Runner } from "../../src/scheduler/runner.ts";
+import type { Dispatch, Report, Runner, RunnerNews } from "../../src/scheduler/runner.ts";
 import { Scheduler, type SettledRun } from "../../src/scheduler/scheduler.ts";
 import { oid, type Oid } from "../../src/store/oid.ts";
 import type { Outcome } from "../../src/store/outcome.ts";
@@ -13,6 +13,8 @@ const settledTo = (n: number): Report => ({ how: "settled", outcome: result(n), 
 
 class RecordingRunner implements Runner {
   readonly slots = 1;
+  readonly epoch = 0;
+  news: RunnerNews | undefined;
   readonly started: Dispatch[] = [];
   readonly cancelled: Oid[] = [];
   #end: PromiseWithResolvers<Report> | undefined;
@@ -34,14 +36,14 @@ class RecordingRunner implements Runner {
     await settleDown();
   }
 
-  cancel(request: Oid): void {
-    this.cancelled.push(request);
+  cancel(dispatch: Dispatch): void {
+    this.cancelled.push(dispatch.requests[0]);
   }
 
   async close(): Promise<void> {}
 
   get startedNames(): number[] {
-    return this.started.map(({ request }) => Number.parseInt(request, 16));
+    return this.started.map(({ requests }) => Number.parseInt(requests[0], 16));
   }
 }
 
@@ -50,7 +52,7 @@ const settleDown = () => new Promise<void>((resolve) => void setImmediate(resolv
 
 function setUp() {
   const runner = new RecordingRunner();
-  return { runner, scheduler: new Scheduler(runner) };
+  return { runner, scheduler: new Scheduler(runner, { outcome: () => undefined }) };
 }
 
 test("two runs of one request start it once and both are told", async () => {
@@ -61,21 +63,17 @@ test("two runs of one request start it once and both are told", async () => {
   for (const each of await Promise.all(both)) expect(each.outcome).toEqual(result(9));
 });
 
-test("what a suspended request missed is started next, then the request itself, and only the request asked for is to be committed", async () => {
+test("what a suspended request missed is started next, then the request itself", async () => {
   const { runner, scheduler } = setUp();
   const run = scheduler.settle(r(1), { run: 1 });
   await runner.report({
-    how: "suspended",
-    frames: [{ request: r(1), misses: [{ request: r(2), join: false }] }],
+    how: "waiting",
+    misses: [{ request: r(2), join: false }],
     ...common,
   });
   await runner.report(settledTo(8));
   await runner.report(settledTo(9));
-  expect(runner.started.map(({ request, commit }) => [request, commit])).toEqual([
-    [r(1), true],
-    [r(2), false],
-    [r(1), true],
-  ]);
+  expect(runner.startedNames).toEqual([1, 2, 1]);
   expect((await run).counts.executed).toBe(3);
 });
 
@@ -84,8 +82,8 @@ test("a non-answer reaches every run that needs the request, and no other", asyn
   const needing = scheduler.settle(r(1), { run: 1 });
   const other = scheduler.settle(r(2), { run: 2 });
   await runner.report({
-    how: "suspended",
-    frames: [{ request: r(1), misses: [{ request: r(3), join: false }] }],
+    how: "waiting",
+    misses: [{ request: r(3), join: false }],
     ...common,
   });
   const told = expect(needing).rejects.toMatchObject({ answer: { kind: "host", message: "no disk" } });
@@ -100,13 +98,13 @@ test("a circle through suspended requests ends the run and lists them", async ()
   const run = scheduler.settle(r(1), { run: 1 });
   const told = expect(run).rejects.toThrow(new NonAnswerError({ kind: "cycle", requests: [r(1), r(2)] }).message);
   await runner.report({
-    how: "suspended",
-    frames: [{ request: r(1), misses: [{ request: r(2), join: false }] }],
+    how: "waiting",
+    misses: [{ request: r(2), join: false }],
     ...common,
   });
   await runner.report({
-    how: "suspended",
-    frames: [{ request: r(2), misses: [{ request: r(1), join: true }] }],
+    how: "waiting",
+    misses: [{ request: r(1), join: true }],
     ...common,
   });
   await told;
@@ -161,9 +159,9 @@ test("log lines and counts go to the run on whose behalf a request ran", async (
   const lines: string[] = [];
   const heard = scheduler.settle(r(1), { run: 1, onLog: ({ line }) => lines.push(line) });
   const deaf = scheduler.settle(r(2), { run: 2 });
-  expect(runner.started[0]).toMatchObject({ request: r(1), run: 1, logs: true });
+  expect(runner.started[0]).toMatchObject({ requests: [r(1)], run: 1, logs: true });
   await runner.report({ ...settledTo(8), logs: [{ request: r(1), line: "one" }] });
-  expect(runner.started[1]).toMatchObject({ request: r(2), run: 2, logs: false });
+  expect(runner.started[1]).toMatchObject({ requests: [r(2)], run: 2, logs: false });
   await runner.report({ ...settledTo(9), counts: { executed: 5, frames: 6, memoized: 7 } });
   expect(lines).toEqual(["one"]);
   expect((await heard).counts).toEqual({ executed: 1, frames: 1, memoized: 0 });
@@ -174,8 +172,8 @@ test("a rerun is asked of the very request, and not of what it missed", async ()
   const { runner, scheduler } = setUp();
   const run = scheduler.settle(r(1), { run: 1, rerun: true });
   await runner.report({
-    how: "suspended",
-    frames: [{ request: r(1), misses: [{ request: r(2), join: false }] }],
+    how: "waiting",
+    misses: [{ request: r(2), join: false }],
     ...common,
   });
   await runner.report(settledTo(8));
@@ -210,53 +208,39 @@ function follow(run: Promise<SettledRun>): Followed {
   return followed;
 }
 
-const suspended = (
-  ...frames: readonly (readonly [request: number, misses: readonly number[], joins?: readonly number[]])[]
-): Report => ({
-  how: "suspended",
-  frames: frames.map(([request, misses, joins = []]) => ({
-    request: r(request),
-    misses: [
-      ...misses.map((miss) => ({ request: r(miss), join: false })),
-      ...joins.map((miss) => ({ request: r(miss), join: true })),
-    ],
-  })),
+/** A dispatch that can't go on without these requests, and without those that were in flight before. */
+const waiting = (misses: readonly number[], joins: readonly number[] = []): Report => ({
+  how: "waiting",
+  misses: [
+    ...misses.map((miss) => ({ request: r(miss), join: false })),
+    ...joins.map((miss) => ({ request: r(miss), join: true })),
+  ],
   ...common,
 });
 
 describe("nobody waits for ever", () => {
-  test("when a circle is closed by a frame nested in a request that is not part of it: all runs that need it are told", async () => {
+  test("when one report closes two circles", async () => {
     const { runner, scheduler } = setUp();
     const one = follow(scheduler.settle(r(1), { run: 1 }));
-    await runner.report(suspended([2, [3, 4]], [1, [2]]));
+    await runner.report(waiting([3, 4]));
     const other = follow(scheduler.settle(r(5), { run: 2 }));
     await runner.report(settledTo(9));
     expect(runner.startedNames).toEqual([1, 3, 5]);
-    await runner.report(suspended([4, [], [2]], [5, [4]]));
+    await runner.report(waiting([], [4]));
+    await runner.report(waiting([], [1, 5]));
     expect([one.told, other.told]).toEqual(["cycle", "cycle"]);
-    // What was part of the circle is gone: asked for again, it is started again.
+    // What was part of the circles is gone: asked for again, it is started again.
     const again = follow(scheduler.settle(r(4), { run: 3 }));
     await runner.report(settledTo(8));
     expect(again.told).toEqual(result(8));
-    expect(runner.startedNames).toEqual([1, 3, 5, 4]);
-  });
-
-  test("when one report closes two circles", async () => {
-    const { runner, scheduler } = setUp();
-    const runs = [follow(scheduler.settle(r(1), { run: 1 }))];
-    await runner.report(suspended([2, [4]], [3, [5]], [1, [9, 2, 3]]));
-    for (const each of [2, 3, 6]) runs.push(follow(scheduler.settle(r(each), { run: each })));
-    await runner.report(settledTo(9));
-    expect(runner.startedNames).toEqual([1, 9, 6]);
-    await runner.report(suspended([4, [], [2]], [5, [], [3]], [6, [4, 5]]));
-    expect(runs.map(({ told }) => told)).toEqual(["cycle", "cycle", "cycle", "cycle"]);
+    expect(runner.startedNames).toEqual([1, 3, 5, 4, 4]);
   });
 
   test("when the circle is closed on an executor that does not know what was in flight", async () => {
     const { runner, scheduler } = setUp();
     const run = follow(scheduler.settle(r(1), { run: 1 }));
-    await runner.report(suspended([1, [2]]));
-    await runner.report(suspended([2, [1]]));
+    await runner.report(waiting([2]));
+    await runner.report(waiting([1]));
     expect(run.told).toBe("cycle");
   });
 
@@ -300,7 +284,7 @@ describe("nothing is started for nobody", () => {
     const abort = new AbortController();
     const given = follow(scheduler.settle(r(1), { run: 1, signal: abort.signal }));
     abort.abort();
-    await runner.report(suspended([2, [3]], [1, [2, 4]]));
+    await runner.report(waiting([3, 4]));
     expect(given.told).toBe("cancelled");
     expect(runner.startedNames).toEqual([1]);
   });
@@ -311,7 +295,7 @@ describe("nothing is started for nobody", () => {
     const given = follow(scheduler.settle(r(1), { run: 1, signal: abort.signal }));
     const kept = follow(scheduler.settle(r(4), { run: 2 }));
     abort.abort();
-    await runner.report(suspended([1, [2, 4, 3]]));
+    await runner.report(waiting([2, 4, 3]));
     await runner.report(settledTo(9));
     expect([given.told, kept.told]).toEqual(["cancelled", result(9)]);
     expect(runner.startedNames).toEqual([1, 4]);

@@ -4,91 +4,48 @@
  */
 import { describe, expect, test } from "vitest";
 import { NonAnswerError } from "../../src/abi/non-answer.ts";
-import type { Dispatch, Report, Runner } from "../../src/scheduler/runner.ts";
-import { Scheduler } from "../../src/scheduler/scheduler.ts";
-import { Settler, type FrameEnd, type Job } from "../../src/scheduler/settle.ts";
-import { TraceBuffer, decodeTrace } from "../../src/scheduler/trace.ts";
-import type { Oid } from "../../src/store/oid.ts";
-import type { Memo, Outcome } from "../../src/store/outcome.ts";
-import { combine, model, name, nodeOf, randomGraph, requestOf, type Graph, type Node } from "./model.ts";
+import { Scheduler, type SettledRun } from "../../src/scheduler/scheduler.ts";
+import { decodeTrace } from "../../src/scheduler/trace.ts";
+import { ModelExecutors } from "./model-executors.ts";
+import { model, name, nodeOf, randomGraph, type Graph } from "./model.ts";
+import { dice } from "./seeded.ts";
 
-/** One executor without a thread: it answers a dispatch on the next turn of the event loop. */
-class ModelRunner implements Runner {
-  readonly slots = 1;
-  readonly memos = new Map<Oid, Outcome>();
-  readonly executions = new Map<number, number>();
-  readonly trace = new TraceBuffer();
-  readonly #settler: Settler;
-
-  constructor(graph: Graph, framesMax: number) {
-    this.#settler = new Settler({
-      memos: {
-        outcome: (request) => this.memos.get(request),
-        remember: (request, memo: Memo) => {
-          expect(this.memos.has(request), "a request is completed once").toBe(false);
-          this.memos.set(request, memo.outcome);
-          this.executions.set(nodeOf(request), (this.executions.get(nodeOf(request)) ?? 0) + 1);
-        },
-      },
-      guests: { memoryBytes: () => 0, execute: (job) => this.#execute(graph, job) },
-      trace: this.trace,
-      isCancelled: () => false,
-      framesMax,
-    });
-  }
-
-  #execute(graph: Graph, job: Job): FrameEnd {
-    const node = nodeOf(job.request.oid);
-    const { batches, ends } = graph[node] as Node;
-    const children: Outcome[] = [];
-    for (const batch of batches) {
-      const outcomes = this.#settler.settleNested(job, batch.map(requestOf));
-      if (outcomes === undefined) return { how: "missed" };
-      children.push(...outcomes);
-    }
-    if (ends === "non-answer") throw new NonAnswerError({ kind: "host", message: `node ${node}` });
-    return {
-      how: "completed",
-      memo: { outcome: combine(node, ends, children), detail: undefined, fuel: 0, reads: [] },
-    };
-  }
-
-  async start({ request, run, rerun }: Dispatch): Promise<Report> {
-    await Promise.resolve();
-    try {
-      const settled = this.#settler.settle(requestOf(nodeOf(request)), run, rerun);
-      return { ...settled, counts: this.#settler.takeCounts(), logs: [] };
-    } catch (error) {
-      if (!(error instanceof NonAnswerError)) throw error;
-      return { how: "ended", answer: error.answer, counts: this.#settler.takeCounts(), logs: [] };
-    }
-  }
-
-  cancel(): void {}
-
-  async close(): Promise<void> {}
-}
-
-async function settleTop(graph: Graph, framesMax: number) {
-  const runner = new ModelRunner(graph, framesMax);
-  const scheduler = new Scheduler(runner);
-  const outcome = await scheduler.settle(name(0), { run: 1 }).then(
-    (settled) => settled,
+async function settleTop(graph: Graph, framesMax: number, executors: number, seed: number) {
+  const runner = new ModelExecutors(graph, { executors, framesMax, random: dice(seed), dies: false });
+  const scheduler = new Scheduler(runner, { outcome: (request) => runner.memos.get(request) });
+  let settled: SettledRun | "non-answer" | undefined;
+  scheduler.settle(name(0), { run: 1 }).then(
+    (run) => (settled = run),
     (error: unknown) => {
-      if (error instanceof NonAnswerError) return undefined;
-      throw error;
+      if (!(error instanceof NonAnswerError)) throw error;
+      settled = "non-answer";
     },
   );
-  return { runner, settled: outcome };
+  for (let steps = 0; settled === undefined || runner.isRunning; steps++) {
+    expect(steps, `seed ${seed} goes on for ever`).toBeLessThan(10_000);
+    runner.step();
+    await new Promise<void>((resolve) => void setImmediate(resolve));
+  }
+  return { runner, settled: settled === "non-answer" ? undefined : settled };
 }
 
 const graphs = 400;
-describe.each([1, 2, 3, 5, 64])("with %i nested frames", (framesMax) => {
+describe.each([
+  [1, 1],
+  [2, 1],
+  [3, 1],
+  [5, 1],
+  [64, 1],
+  [1, 2],
+  [3, 2],
+  [64, 2],
+  [64, 4],
+])("with %i nested frames on %i executors", (framesMax, executors) => {
   test("random graphs come to the model's outcomes by executing the model's requests, each once", async () => {
     for (let seed = 0; seed < graphs; seed++) {
       const graph = randomGraph(seed, false, false);
       const expected = model(graph, 0);
-      const { runner, settled } = await settleTop(graph, framesMax);
+      const { runner, settled } = await settleTop(graph, framesMax, executors, seed);
       expect(settled?.outcome, `seed ${seed}`).toEqual(expected.outcome);
       expect(new Set(runner.executions.keys()), `seed ${seed}`).toEqual(expected.executed);
       expect(settled?.counts.executed, `seed ${seed}`).toBe(expected.executed.size);
@@ -99,7 +56,7 @@ describe.each([1, 2, 3, 5, 64])("with %i nested frames", (framesMax) => {
     for (let seed = 0; seed < graphs; seed++) {
       const graph = randomGraph(seed, true, true);
       const expected = model(graph, 0);
-      const { runner, settled } = await settleTop(graph, framesMax);
+      const { runner, settled } = await settleTop(graph, framesMax, executors, seed);
       expect(settled?.outcome, `seed ${seed}`).toEqual(expected.outcome);
       for (const [request, outcome] of runner.memos) {
         expect(model(graph, nodeOf(request)).outcome, `seed ${seed}, node ${nodeOf(request)}`).toEqual(outcome);
@@ -114,7 +71,7 @@ test("the trace has a run for each executed request, under the parent that asked
     { batches: [[2]], ends: "result" },
     { batches: [], ends: "result" },
   ];
-  const { runner } = await settleTop(graph, 64);
+  const { runner } = await settleTop(graph, 64, 1, 0);
   const events = decodeTrace(runner.trace.take()).map(({ request, parent, how }) => [
     nodeOf(request),
     parent && nodeOf(parent),
