@@ -146,6 +146,10 @@ export class UnfitWorker extends Error {
 
 /** Opens the engine on a store. Throws StoreFailure or NoStandardLibrary. */
 export function openEngine(options: EngineOptions): Engine {
+  const { executors } = options;
+  if (executors !== undefined && !(Number.isInteger(executors) && executors >= 1 && executors <= executorsMax)) {
+    throw new RangeError(`executors must be a whole number from 1 to ${executorsMax}, not ${executors}`);
+  }
   if (options.store === "" || options.store === ":memory:") {
     throw new StoreFailure(options.store, "unusable", "executors open it too, so it must be a file");
   }

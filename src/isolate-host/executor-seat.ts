@@ -128,7 +128,7 @@ export class ExecutorSeat {
       if (this.#worker !== worker) return;
       this.#worker = undefined;
       if (error.code === "ERR_WORKER_OUT_OF_MEMORY") void this.#died("an executor ran out of memory");
-      else void this.#options.bury().then(() => this.#finish((running) => running.reject(error)));
+      else void this.#failed(error);
     });
     worker.on("exit", (code) => {
       if (this.#worker !== worker) return;
@@ -163,8 +163,19 @@ export class ExecutorSeat {
     const worker = this.#worker;
     this.#worker = undefined;
     clearInterval(this.#watch);
-    const ended = worker?.terminate() ?? Promise.resolve(0);
-    void ended.then(() => this.#options.bury()).then(() => this.#finish((running) => running.settle(endedBy(answer))));
+    void this.#ended(worker, answer);
+  }
+
+  async #ended(worker: Worker | undefined, answer: NonAnswer): Promise<void> {
+    await worker?.terminate();
+    await this.#options.bury();
+    this.#finish((running) => running.settle(endedBy(answer)));
+  }
+
+  /** A bug ended the thread. */
+  async #failed(error: Error): Promise<void> {
+    await this.#options.bury();
+    this.#finish((running) => running.reject(error));
   }
 
   /** The thread is gone by itself. */

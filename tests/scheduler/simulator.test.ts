@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from "vitest";
 import { NonAnswerError } from "../../src/abi/non-answer.ts";
-import { Scheduler, type SettledRun } from "../../src/scheduler/scheduler.ts";
+import { Scheduler } from "../../src/scheduler/scheduler.ts";
 import { decodeTrace } from "../../src/scheduler/trace.ts";
 import { ModelExecutors } from "./model-executors.ts";
 import { model, name, nodeOf, randomGraph, type Graph } from "./model.ts";
@@ -13,20 +13,16 @@ import { dice } from "./seeded.ts";
 async function settleTop(graph: Graph, framesMax: number, executors: number, seed: number) {
   const runner = new ModelExecutors(graph, { executors, framesMax, random: dice(seed), dies: false });
   const scheduler = new Scheduler(runner, { outcome: (request) => runner.memos.get(request) });
-  let settled: SettledRun | "non-answer" | undefined;
-  scheduler.settle(name(0), { run: 1 }).then(
-    (run) => (settled = run),
-    (error: unknown) => {
-      if (!(error instanceof NonAnswerError)) throw error;
-      settled = "non-answer";
-    },
-  );
-  for (let steps = 0; settled === undefined || runner.isRunning; steps++) {
+  const run = scheduler.settle(name(0), { run: 1 }).catch((error: unknown) => {
+    if (!(error instanceof NonAnswerError)) throw error;
+    return undefined;
+  });
+  for (let steps = 0; runner.isRunning; steps++) {
     expect(steps, `seed ${seed} goes on for ever`).toBeLessThan(10_000);
     runner.step();
     await new Promise<void>((resolve) => void setImmediate(resolve));
   }
-  return { runner, settled: settled === "non-answer" ? undefined : settled };
+  return { runner, settled: await run };
 }
 
 const graphs = 400;
