@@ -141,7 +141,7 @@ export class Claims {
   drop(owner: number): boolean {
     const untilMs = performance.now() + dropWaitMs;
     const isTakenOver = Atomics.compareExchange(this.#words, words.lock, owner + 1, this.#owner + 1) === owner + 1;
-    while (!isTakenOver && !this.#tryLock()) if (performance.now() > untilMs) return false;
+    for (let isHeld = isTakenOver; !isHeld; isHeld = this.#tryLock()) if (performance.now() > untilMs) return false;
     this.rebuild(owner);
     this.#unlock();
     return true;
