@@ -1,11 +1,18 @@
-/**
- * Requests: the tree that names all a job may see (spec, section 1).
- *
- * Bytes: `40000 args` NUL oid, `100644 image` NUL oid, `100644 salt` NUL oid, `100644 std` NUL oid, in that order and nothing else.
- */
+/** Requests: the tree that names all a job may see (spec, section 1). Its bytes: src/store/request-tree.ts. */
 import { isUtf8 } from "node:buffer";
-import { oidBytes, oidFromBytes, parseOid, type Oid } from "../store/oid.ts";
+import { hashObject } from "../store/object.ts";
+import { parseOid, type Oid } from "../store/oid.ts";
+import { HotMap } from "../store/hot-map.ts";
+import {
+  encodeRequest,
+  isRequestTree,
+  requestEntries,
+  requestSurroundings,
+  requestWith,
+} from "../store/request-tree.ts";
 import type { ObjectReader, Objects } from "./objects.ts";
+
+export { encodeRequest } from "../store/request-tree.ts";
 
 /** The parts of a request that pass unchanged into every nested one. */
 export interface Surroundings {
@@ -47,27 +54,32 @@ export function putSurroundings(objects: Objects, std: Oid | undefined, salt: st
   };
 }
 
-const names = ["args", "image", "salt", "std"] as const;
-const slots = names.map((name) => Buffer.from(`${name === "args" ? "40000" : "100644"} ${name}\0`, "latin1"));
-const slotOffsets = slots.map((_, at) =>
-  slots.slice(0, at + 1).reduce((sum, slot) => sum + slot.length, at * oidBytes),
-);
-const template = Buffer.concat(slots.flatMap((slot) => [slot, Buffer.alloc(oidBytes)]));
+/** What stands in requests for one image: computed once, since a fold forms a request a job. */
+interface Formed {
+  readonly imageBlob: Oid;
+  readonly imageBytes: Buffer;
+  readonly saltBlob: Oid;
+  readonly stdBlob: Oid;
+  readonly surroundings: Uint8Array;
+}
+const formedImages = new HotMap<Oid, Formed>(1024);
 
-/** The bytes of a request's tree, given the oids of its four entries. */
-export function encodeRequest(args: Oid, imageBlob: Oid, saltBlob: Oid, stdBlob: Oid): Buffer {
-  const bytes = Buffer.allocUnsafe(template.length);
-  template.copy(bytes);
-  for (const [at, name] of [args, imageBlob, saltBlob, stdBlob].entries()) {
-    bytes.write(name, slotOffsets[at] as number, "hex");
-  }
-  return bytes;
+function formImage(image: Oid, { saltBlob, stdBlob }: Surroundings): Formed {
+  const known = formedImages.get(image);
+  if (known !== undefined && known.saltBlob === saltBlob && known.stdBlob === stdBlob) return known;
+  const imageBytes = Buffer.from(image, "latin1");
+  const imageBlob = hashObject("blob", imageBytes);
+  const surroundings = requestSurroundings(encodeRequest(image, imageBlob, saltBlob, stdBlob));
+  const formed = { imageBlob, imageBytes, saltBlob, stdBlob, surroundings };
+  formedImages.set(image, formed);
+  return formed;
 }
 
 /** Stores the request for a runtime node and an args tree, and returns it. */
 export function putRequest(objects: Objects, image: Oid, args: Oid, around: Surroundings): Request {
-  const imageBlob = objects.put("blob", Buffer.from(image, "latin1"));
-  const oid = objects.put("tree", encodeRequest(args, imageBlob, around.saltBlob, around.stdBlob));
+  const { imageBlob, imageBytes, surroundings } = formImage(image, around);
+  if (objects.kindOf(imageBlob) === undefined) objects.put("blob", imageBytes);
+  const oid = objects.put("tree", requestWith(args, surroundings));
   const { std, stdBlob, salt, saltBlob } = around;
   return { oid, args, image, std, stdBlob, salt, saltBlob };
 }
@@ -76,15 +88,8 @@ export function putRequest(objects: Objects, image: Oid, args: Oid, around: Surr
 export function readRequest(objects: ObjectReader, name: Oid): Request {
   const tree = objects.get(name);
   if (tree.kind !== "tree") throw new MalformedRequest(name, `it is a ${tree.kind}, not a tree`);
-  const bytes = Buffer.from(tree.body.buffer, tree.body.byteOffset, tree.body.length);
-  const isShaped =
-    bytes.length === template.length &&
-    slots.every((slot, at) => {
-      const end = slotOffsets[at] as number;
-      return bytes.subarray(end - slot.length, end).equals(slot);
-    });
-  if (!isShaped) throw new MalformedRequest(name, "its entries are not args, image, salt and std");
-  const [args, imageBlob, saltBlob, stdBlob] = slotOffsets.map((at) => oidFromBytes(bytes, at)) as [Oid, Oid, Oid, Oid];
+  if (!isRequestTree(tree.body)) throw new MalformedRequest(name, "its entries are not args, image, salt and std");
+  const [args, imageBlob, saltBlob, stdBlob] = requestEntries(tree.body);
   const blob = (at: Oid, what: string) => {
     const object = objects.get(at);
     if (object.kind !== "blob") throw new MalformedRequest(name, `its ${what} is not a blob`);

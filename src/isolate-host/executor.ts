@@ -44,7 +44,11 @@ class Executor {
       onLog: (job, lines) => this.#addLines(job, lines),
     });
     this.#settler = new Settler({
-      memos: store,
+      // Each dispatch and each flush looks at the file; a lookup in between need not.
+      memos: {
+        outcome: (request) => store.seenOutcome(request),
+        remember: (request, memo, run) => store.remember(request, memo, run),
+      },
       guests,
       trace: this.#trace,
       framesMax: start.nestedFramesMax,

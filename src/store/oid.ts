@@ -35,3 +35,35 @@ export function oidFromBytes(bytes: Uint8Array, offset = 0): Oid {
 export function oidToBytes(name: Oid): Buffer {
   return Buffer.from(name, "hex");
 }
+
+/** Writes the 20 bytes that an oid stands for. A loop, because `Buffer.write` leaves JavaScript: 0.05 against 0.23 µs. */
+export function writeOid(name: Oid, bytes: Uint8Array, offset: number): void {
+  for (let digit = 0; digit < 2 * oidBytes; digit += 2) {
+    bytes[offset + (digit >> 1)] = (nibble(name.charCodeAt(digit)) << 4) | nibble(name.charCodeAt(digit + 1));
+  }
+}
+
+/** True when these 20 bytes are what the oid stands for. */
+export function isOidAt(name: Oid, bytes: Uint8Array, offset: number): boolean {
+  for (let digit = 0; digit < 2 * oidBytes; digit += 2) {
+    const byte = (nibble(name.charCodeAt(digit)) << 4) | nibble(name.charCodeAt(digit + 1));
+    if (bytes[offset + (digit >> 1)] !== byte) return false;
+  }
+  return true;
+}
+
+/** Oids end to end, as `unpackOids` reads them. */
+export function packOids(names: readonly Oid[]): Buffer {
+  const bytes = Buffer.allocUnsafe(names.length * oidBytes);
+  for (let at = 0; at < names.length; at++) writeOid(names[at] as Oid, bytes, at * oidBytes);
+  return bytes;
+}
+
+export function unpackOids(bytes: Uint8Array): Oid[] {
+  const names: Oid[] = [];
+  for (let at = 0; at < bytes.length; at += oidBytes) names.push(oidFromBytes(bytes, at));
+  return names;
+}
+
+/** The value of a lower-case hex digit, given its character code. */
+const nibble = (code: number) => (code < 0x3a ? code - 0x30 : code - 0x57);

@@ -16,22 +16,27 @@ import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import { HotMap } from "./hot-map.ts";
 import { hashObject, type GitObject, type ObjectKind } from "./object.ts";
-import { oidBytes, oidFromBytes, oidToBytes, type Oid } from "./oid.ts";
+import { MalformedPack, outcomeCodes, type JobRecord, type StoredMemo } from "./job-pack.ts";
+import { NameIndex, StaleIndex } from "./name-index.ts";
+import { isOidAt, oidBytes, oidFromBytes, oidToBytes, packOids, unpackOids, type Oid } from "./oid.ts";
 import { decodeFailure, encodeOutcome, sameOutcome, type Memo, type Outcome } from "./outcome.ts";
+import { PackedJobs } from "./packed-jobs.ts";
+import { placeOf, roleOf, roles, rowOf, slotOf } from "./place.ts";
+import { isRequestTree, requestArgs, requestSurroundings, requestWith } from "./request-tree.ts";
 import { applicationId, schema, schemaVersion } from "./schema.ts";
 import { decodeTree, kindOfMode } from "./tree.ts";
 
 /** Rows, bytes and milliseconds after which a buffer is flushed: large enough to amortize a transaction (130 µs), small enough to lose little. */
-const pendingRowsMax = 10_000;
+const pendingRowsMax = 40_000;
 const pendingBytesMax = 32 << 20;
 const pendingMsMax = 100;
 /** How long a flush waits for another process's write lock. */
 const lockWaitMsMax = 60_000;
-/** Entries of the hot maps: kinds (0.1 KB each), outcomes (0.3 KB each). */
-const hotKindsMax = 200_000;
-const hotOutcomesMax = 100_000;
+/** Entries of the hot maps: kinds (0.1 KB each), outcomes (0.2 KB each). A map holds up to twice as many. */
+const hotKindsMax = 50_000;
+const hotOutcomesMax = 25_000;
 /** Hot bodies: how many, and the largest that is kept. */
-const hotBodiesMax = 20_000;
+const hotBodiesMax = 4000;
 const hotBodyBytesMax = 4096;
 /** The largest object; SQLite's own bound for a value is 1e9 bytes. */
 export const objectBytesMax = 512 << 20;
@@ -41,7 +46,6 @@ export const traceBytesMax = 16 << 20;
 
 const kindCodes = { blob: 1, tree: 2, commit: 3, tag: 4 } as const satisfies Record<ObjectKind, number>;
 const kindNames: readonly (ObjectKind | undefined)[] = [undefined, "blob", "tree", "commit", "tag"];
-const outcomeCodes = { blob: 1, tree: 2, failed: 3 } as const satisfies Record<Outcome["kind"], number>;
 
 /** The store has no object of that name. */
 export class MissingObject extends Error {
@@ -118,12 +122,13 @@ export class StoreFailure extends Error {
     this.fault = fault;
   }
 }
-export type StoreFault = "full" | "damaged" | "foreign" | "newer" | "locked" | "unusable";
+export type StoreFault = "full" | "damaged" | "foreign" | "newer" | "older" | "locked" | "unusable";
 const faultTexts = {
   full: "the disk is full; nothing that was stored is lost",
   damaged: "the file is damaged; move it away, and what it held is computed again",
   foreign: "the file is not a Coppice store",
   newer: "the file was written by a newer version of Coppice",
+  older: "the file was written by an older version of Coppice; move it away, and what it held is computed again",
   locked: "another process holds its write lock",
   unusable: "the file can't be used",
 } as const satisfies Record<StoreFault, string>;
@@ -171,19 +176,8 @@ interface PendingMemo {
   readonly run: number;
 }
 
-interface ObjectRow {
-  kind: number;
-  body: Buffer;
-}
-interface MemoRow {
-  kind: number;
-  outcome: Buffer;
-  detail: string | null;
-  fuel: number;
-  reads: Buffer;
-  children: Buffer;
-  quarantined: number;
-}
+/** oid, kind, body */
+type ObjectRow = [oid: Buffer, kind: number, body: Buffer];
 
 /** Opens the store in the file at `path` (":memory:" for one that nobody else sees); makes it, and its folder, if need be. Throws StoreFailure. */
 export function openStore(path: string): Store {
@@ -226,6 +220,9 @@ function prepareDatabase(database: Database.Database, path: string): void {
   if (version > schemaVersion) {
     throw new StoreFailure(path, "newer", `its schema is version ${version}, this one knows ${schemaVersion}`);
   }
+  if (version < schemaVersion) {
+    throw new StoreFailure(path, "older", `its schema is version ${version}, this one writes ${schemaVersion}`);
+  }
   database.pragma("journal_mode = WAL");
   // A power cut may lose the last commits and never their consistency; a killed process loses nothing that was committed.
   database.pragma("synchronous = NORMAL");
@@ -239,6 +236,7 @@ function guarded<T>(path: string, work: () => T): T {
     return work();
   } catch (error) {
     if (error instanceof Database.SqliteError) throw new StoreFailure(path, faultOf(error.code), error.message, error);
+    if (error instanceof MalformedPack) throw new StoreFailure(path, "damaged", error.message, error);
     throw error;
   }
 }
@@ -255,14 +253,21 @@ export class Store {
   readonly #hotKinds = new HotMap<Oid, ObjectKind>(hotKindsMax);
   readonly #hotOutcomes = new HotMap<Oid, Outcome>(hotOutcomesMax);
   readonly #hotBodies = new HotMap<Oid, GitObject>(hotBodiesMax);
+  readonly #index: NameIndex;
+  readonly #jobs: PackedJobs;
   #generation: number;
+  /** The counter `commits` as of the last look: what index and packs hold in memory is exact as of then. */
+  #commits = -1;
 
   /** Use `openStore`. */
   constructor(database: Database.Database, path: string) {
     this.path = path;
     this.#database = database;
     this.#sql = prepareStatements(database);
+    this.#index = new NameIndex(database);
+    this.#jobs = new PackedJobs(database);
     this.#generation = this.#sql.generation.get() as number;
+    this.#look();
   }
 
   /** Stores an object and returns its name. The bytes are kept, not copied: don't write to them afterwards. */
@@ -286,8 +291,10 @@ export class Store {
   kindOf(name: Oid): ObjectKind | undefined {
     const hot = this.#hotKinds.get(name) ?? this.#pendingObjects.get(name)?.kind;
     if (hot !== undefined) return hot;
-    const code = guarded(this.path, () => this.#sql.kindOf.get(oidToBytes(name))) as number | undefined;
-    const kind = code === undefined ? undefined : kindNames[code];
+    const kind = guarded(this.path, () => {
+      const place = this.#locate(name);
+      return place === 0 && this.#look() ? kindAt(this.#locate(name)) : kindAt(place);
+    });
     if (kind !== undefined) this.#hotKinds.set(name, kind);
     return kind;
   }
@@ -296,38 +303,47 @@ export class Store {
   get(name: Oid): GitObject {
     const near = this.#pendingObjects.get(name) ?? this.#hotBodies.get(name);
     if (near !== undefined) return near;
-    const row = guarded(this.path, () => this.#sql.object.get(oidToBytes(name))) as ObjectRow | undefined;
-    if (row === undefined) throw new MissingObject(name);
-    const kind = kindNames[row.kind];
-    if (kind === undefined) throw new CorruptObject(name, `unknown kind ${row.kind}`);
-    if (hashObject(kind, row.body) !== name) throw new CorruptObject(name, "its bytes have another hash");
-    const object = { kind, body: row.body };
-    this.#hotKinds.set(name, kind);
-    if (row.body.length <= hotBodyBytesMax) this.#hotBodies.set(name, object);
+    const object = guarded(this.path, () => this.#read(name) ?? (this.#look() ? this.#read(name) : undefined));
+    if (object === undefined) throw new MissingObject(name);
+    this.#hotKinds.set(name, object.kind);
+    if (object.body.length <= hotBodyBytesMax) this.#hotBodies.set(name, object);
     return object;
   }
 
   /** What the request settled to, or undefined. Throws QuarantinedMemo. */
   outcome(request: Oid): Outcome | undefined {
-    return this.#hotOutcomes.get(request) ?? this.memo(request)?.outcome;
+    return (
+      this.seenOutcome(request) ?? (guarded(this.path, () => this.#look()) ? this.seenOutcome(request) : undefined)
+    );
+  }
+
+  /**
+   * What the request settled to as far as this handle has looked: since its last `refresh` or flush others may have committed a memo. Whoever then runs the
+   * request does so in vain, no more: the memos are compared. Spares looking at the file (2 µs). Throws QuarantinedMemo.
+   */
+  seenOutcome(request: Oid): Outcome | undefined {
+    const near = this.#hotOutcomes.get(request) ?? this.#pendingMemos.get(request)?.memo.outcome;
+    if (near !== undefined) return near;
+    const stored = guarded(this.path, () => this.#record(request)?.record.memo);
+    if (stored === undefined) return undefined;
+    const outcome = servedOutcome(request, stored);
+    this.#hotOutcomes.set(request, outcome);
+    return outcome;
   }
 
   /** All that is remembered of a request, or undefined. Throws QuarantinedMemo. */
   memo(request: Oid): Memo | undefined {
     const pending = this.#pendingMemos.get(request);
     if (pending !== undefined) return pending.memo;
-    const row = guarded(this.path, () => this.#sql.memo.get(oidToBytes(request))) as MemoRow | undefined;
-    if (row === undefined) return undefined;
-    if (row.quarantined !== 0) throw new QuarantinedMemo(request);
-    const memo = {
-      outcome: decodeOutcome(request, row.kind, row.outcome),
-      detail: row.detail ?? undefined,
-      fuel: row.fuel,
-      reads: unpackOids(request, row.reads),
-      children: unpackOids(request, row.children),
-    };
-    this.#hotOutcomes.set(request, memo.outcome);
-    return memo;
+    const stored = guarded(this.path, () => {
+      const seen = this.#record(request)?.record.memo;
+      return seen === undefined && this.#look() ? this.#record(request)?.record.memo : seen;
+    });
+    if (stored === undefined) return undefined;
+    const outcome = servedOutcome(request, stored);
+    this.#hotOutcomes.set(request, outcome);
+    const { detail, fuel, reads, children } = stored;
+    return { outcome, detail, fuel, reads: unpackOids(reads), children: unpackOids(children) };
   }
 
   /**
@@ -353,27 +369,29 @@ export class Store {
   forget(request: Oid): boolean {
     this.flush();
     this.#hotOutcomes.delete(request);
-    return guarded(this.path, () =>
-      this.#database
-        .transaction(() => {
-          const name = oidToBytes(request);
-          const { changes } = this.#sql.deleteMemo.run(name);
-          this.#sql.deleteDivergences.run(name);
-          // Other handles may hold this memo in a hot map.
-          if (changes > 0) this.#sql.bumpGeneration.run();
-          return changes > 0;
-        })
-        .immediate(),
-    );
+    return this.#transact(() => {
+      this.#sql.deleteDivergences.run(oidToBytes(request));
+      const found = this.#record(request);
+      if (found?.record.memo === undefined) return false;
+      // The request's tree, which stands in the same record, stays.
+      this.#jobs.replace(found.place, { ...found.record, memo: undefined });
+      // Other handles may hold this memo in a hot map.
+      this.#sql.bumpGeneration.run();
+      return true;
+    });
   }
 
-  /** Takes note of what other handles deleted since: forgets hot entries when something was. Call it before work that relies on memos. */
+  /**
+   * Takes note of what other handles committed since, and forgets hot entries when something was deleted. Call it before work that relies on memos.
+   */
   refresh(): void {
+    guarded(this.path, () => this.#look());
     const generation = guarded(this.path, () => this.#sql.generation.get()) as number;
     if (generation === this.#generation) return;
     this.flush();
     this.#cool();
     this.#generation = generation;
+    guarded(this.path, () => this.#look());
   }
 
   /** The oid that a ref names, or undefined. */
@@ -426,50 +444,61 @@ export class Store {
     return { id: row.id, request: oidFromBytes(row.request), startedMs: row.started_ms };
   }
 
-  /** Commits what is buffered: objects, then memos, in one transaction. On an error nothing of it is in the file and all of it is still buffered, unless the error is StaleStore. */
+  /** Commits what is buffered, in one transaction. On an error nothing of it is in the file and all of it is still buffered, unless the error is StaleStore. */
   flush(): void {
     if (this.#pendingObjects.size === 0 && this.#pendingMemos.size === 0 && this.#pendingTrace.length === 0) return;
     const divergent: Oid[] = [];
-    guarded(this.path, () => this.#database.transaction(() => this.#commit(divergent)).immediate());
-    for (const [name, object] of this.#pendingObjects) {
-      if (object.body.length <= hotBodyBytesMax) this.#hotBodies.set(name, object);
-    }
+    this.#transact(() => this.#commit(divergent));
     this.#dropPending();
     const [first] = divergent;
     for (const request of divergent) this.#hotOutcomes.delete(request);
     if (first !== undefined) throw new QuarantinedMemo(first);
   }
 
+  /** Runs `work` under the write lock with all that others committed in view, and commits what it staged. */
+  #transact<T>(work: () => T): T {
+    let commits = this.#commits;
+    try {
+      const value = guarded(this.path, () =>
+        this.#database
+          .transaction(() => {
+            this.#look();
+            const worked = work();
+            this.#jobs.write();
+            this.#index.write();
+            this.#sql.bumpCommits.run();
+            commits = this.#commits + 1;
+            return worked;
+          })
+          .immediate(),
+      );
+      this.#index.settle();
+      this.#jobs.settle();
+      this.#commits = commits;
+      return value;
+    } catch (error) {
+      this.#index.discard();
+      this.#jobs.discard();
+      // What was read inside the transaction is committed or ours; it is simplest to read it again.
+      this.#coolFile();
+      throw error;
+    }
+  }
+
   #commit(divergent: Oid[]): void {
     const generation = this.#sql.generation.get() as number;
     if (generation !== this.#generation) this.#recheck(generation);
-    for (const [name, { kind, body }] of this.#pendingObjects) {
-      const key = oidToBytes(name);
-      const digest = digestOf(kind, body);
-      if (this.#sql.insertObject.run(key, kindCodes[kind], digest, body).changes === 0) {
-        if (!digest.equals(this.#sql.digest.get(key) as Buffer)) throw new CollidingObject(name);
-      }
+    /** Args trees that stand in a record of this commit, or that are here already. */
+    const placed = new Set<Oid>();
+    const remembered = new Set<Oid>();
+    for (const [name, object] of this.#pendingObjects) {
+      if (object.kind === "tree" && isRequestTree(object.body)) this.#commitRequest(name, object, placed, remembered);
     }
-    for (const { request, memo, run } of this.#pendingMemos.values()) {
-      const key = oidToBytes(request);
-      const kind = outcomeCodes[memo.outcome.kind];
-      const outcome = encodeOutcome(memo.outcome);
-      const { changes } = this.#sql.insertMemo.run(
-        key,
-        kind,
-        outcome,
-        memo.detail ?? null,
-        memo.fuel,
-        packOids(memo.reads),
-        packOids(memo.children),
-        run,
-      );
-      if (changes > 0) continue;
-      const stored = this.#sql.memo.get(key) as MemoRow;
-      if (stored.kind === kind && stored.outcome.equals(outcome)) continue;
-      this.#sql.insertDivergence.run(key, kind, outcome, run);
-      this.#sql.quarantine.run(key);
-      divergent.push(request);
+    for (const [name, object] of this.#pendingObjects) {
+      if (!placed.has(name)) this.#commitObject(name, object);
+    }
+    for (const pending of this.#pendingMemos.values()) {
+      if (!remembered.has(pending.request) && !this.#commitMemo(pending)) divergent.push(pending.request);
     }
     if (divergent.length > 0) this.#sql.bumpGeneration.run();
     for (const { run, events } of this.#pendingTrace) {
@@ -479,11 +508,190 @@ export class Store {
     }
   }
 
+  /** A request's tree becomes a record, with its args' tree and its memo if they are buffered too and not here yet. */
+  #commitRequest(name: Oid, tree: GitObject, placed: Set<Oid>, remembered: Set<Oid>): void {
+    // A memo that came without its request has a record, and a request has one record.
+    if (this.#index.find(name).length > 0 && (this.#isHere(name, tree) || this.#record(name) !== undefined)) return;
+    const argsName = requestArgs(tree.body);
+    const args = this.#pendingObjects.get(argsName);
+    const isTaken = args?.kind === "tree" && !placed.has(argsName) && !isRequestTree(args.body);
+    const isFresh = isTaken && !this.#isHere(argsName, args);
+    if (isTaken) placed.add(argsName);
+    const pending = this.#pendingMemos.get(name);
+    const record = {
+      request: name,
+      tree: {
+        surroundings: this.#jobs.numberOf(requestSurroundings(tree.body)),
+        args: isFresh ? args.body : argsName,
+      },
+      memo: pending === undefined ? undefined : storedMemo(pending),
+    };
+    const place = this.#jobs.append(record, roles.request);
+    this.#index.stage(name, place);
+    if (isFresh) this.#index.stage(argsName, placeOf(rowOf(place), slotOf(place), roles.args));
+    placed.add(name);
+    if (pending !== undefined) remembered.add(name);
+  }
+
+  #commitObject(name: Oid, object: GitObject): void {
+    if (this.#isHere(name, object)) return;
+    const { kind, body } = object;
+    const digest = digestOf(kind, body);
+    const { lastInsertRowid } = this.#sql.insertObject.run(oidToBytes(name), kindCodes[kind], digest, body);
+    this.#index.stage(name, placeOf(Number(lastInsertRowid), 0, roles[kind]));
+    if (body.length <= hotBodyBytesMax) this.#hotBodies.set(name, object);
+  }
+
+  /** False when another outcome is remembered already. */
+  #commitMemo(pending: PendingMemo): boolean {
+    const { request } = pending;
+    const memo = storedMemo(pending);
+    const found = this.#record(request);
+    if (found === undefined) {
+      this.#index.stage(request, this.#jobs.append({ request, tree: undefined, memo }, roles.memo));
+      return true;
+    }
+    const { place, record } = found;
+    const stored = record.memo;
+    if (stored === undefined) {
+      this.#jobs.replace(place, { ...record, memo });
+      return true;
+    }
+    if (stored.kind === memo.kind && Buffer.compare(stored.outcome, memo.outcome) === 0) return true;
+    this.#sql.insertDivergence.run(oidToBytes(request), memo.kind, memo.outcome, memo.run);
+    this.#jobs.replace(place, { ...record, memo: { ...stored, quarantined: true } });
+    return false;
+  }
+
+  /** Takes note of what others committed; false when nobody did. What is looked up afterwards is as of now. */
+  #look(): boolean {
+    const commits = this.#sql.commits.get() as number;
+    if (commits === this.#commits) return false;
+    const catchUp = () => {
+      this.#commits = this.#sql.commits.get() as number;
+      this.#jobs.cool();
+      this.#index.catchUp();
+    };
+    // Counters and entries are to be of one moment.
+    if (this.#database.inTransaction) catchUp();
+    else this.#database.transaction(catchUp).deferred();
+    return true;
+  }
+
+  /** Where the name may stand, as of the last look. */
+  #find(name: Oid): readonly number[] {
+    for (;;) {
+      try {
+        return this.#index.find(name);
+      } catch (error) {
+        if (!(error instanceof StaleIndex)) throw error;
+        this.#look();
+      }
+    }
+  }
+
+  /** Where the object of that name stands, as of the last look; 0 when it is not here. */
+  #locate(name: Oid): number {
+    for (const place of this.#find(name)) {
+      const role = roleOf(place);
+      if (role === roles.memo) continue;
+      if (role === roles.request) {
+        if (this.#jobs.recordOf(name, place) !== undefined) return place;
+      } else if (role === roles.args) {
+        const args = this.#jobs.recordAt(place)?.tree?.args;
+        if (typeof args === "object" && hashObject("tree", args) === name) return place;
+      } else {
+        const oid = this.#sql.oid.get(rowOf(place)) as Buffer | undefined;
+        if (oid !== undefined && isOidAt(name, oid, 0)) return place;
+      }
+    }
+    return 0;
+  }
+
+  /** The object of that name, as of the last look. */
+  #read(name: Oid): GitObject | undefined {
+    for (const place of this.#find(name)) {
+      const object = this.#readAt(name, place);
+      if (object !== undefined) return object;
+    }
+    return undefined;
+  }
+
+  /** What stands there if it is the object of that name. Throws CorruptObject. */
+  #readAt(name: Oid, place: number): GitObject | undefined {
+    const role = roleOf(place);
+    if (role === roles.memo) return undefined;
+    if (role === roles.request) {
+      const record = this.#jobs.recordOf(name, place);
+      if (record?.tree === undefined) return undefined;
+      const body = this.#requestBody(record);
+      if (body === undefined || hashObject("tree", body) !== name) {
+        throw new CorruptObject(name, "its bytes have another hash");
+      }
+      return { kind: "tree", body };
+    }
+    if (role === roles.args) {
+      const record = this.#jobs.recordAt(place);
+      const args = record?.tree?.args;
+      if (record === undefined || typeof args !== "object") return undefined;
+      if (hashObject("tree", args) === name) return { kind: "tree", body: new Uint8Array(args) };
+      // Either these are the args of another name that begins alike, or they are damaged: then the request's own hash is wrong too.
+      const body = this.#requestBody(record);
+      if (body !== undefined && hashObject("tree", body) === record.request) return undefined;
+      throw new CorruptObject(name, "its bytes have another hash");
+    }
+    const row = this.#sql.object.get(rowOf(place)) as ObjectRow | undefined;
+    if (row === undefined || !isOidAt(name, row[0], 0)) return undefined;
+    const [, code, body] = row;
+    const kind = kindNames[code];
+    if (kind === undefined) throw new CorruptObject(name, `unknown kind ${code}`);
+    if (hashObject(kind, body) !== name) throw new CorruptObject(name, "its bytes have another hash");
+    return { kind, body };
+  }
+
+  /** The tree of a record's request; undefined when its surroundings are gone. */
+  #requestBody({ tree }: JobRecord): Buffer | undefined {
+    const surroundings = tree === undefined ? undefined : this.#jobs.surroundings(tree.surroundings);
+    if (tree === undefined || surroundings === undefined) return undefined;
+    const args = typeof tree.args === "string" ? tree.args : hashObject("tree", tree.args);
+    return requestWith(args, surroundings);
+  }
+
+  /** The request's record and its place, as of the last look. */
+  #record(request: Oid): { readonly place: number; readonly record: JobRecord } | undefined {
+    for (const place of this.#find(request)) {
+      const role = roleOf(place);
+      if (role !== roles.request && role !== roles.memo) continue;
+      const record = this.#jobs.recordOf(request, place);
+      if (record !== undefined) return { place, record };
+    }
+    return undefined;
+  }
+
+  /** True when an object that comes (again) is here. Throws CollidingObject when what is here under its name is something else. */
+  #isHere(name: Oid, object: GitObject): boolean {
+    const place = this.#locate(name);
+    if (place === 0) return false;
+    const role = roleOf(place);
+    if (role === roles.request || role === roles.args) {
+      const record = this.#jobs.recordAt(place) as JobRecord;
+      const stored = role === roles.args ? record.tree?.args : this.#requestBody(record);
+      // A record that is damaged is found when it is read.
+      if (typeof stored === "object" && (object.kind !== "tree" || Buffer.compare(stored, object.body) !== 0)) {
+        if (hashObject("tree", stored) === name) throw new CollidingObject(name);
+      }
+      return true;
+    }
+    const stored = this.#sql.digest.get(rowOf(place)) as Buffer;
+    if (!digestOf(object.kind, object.body).equals(stored)) throw new CollidingObject(name);
+    return true;
+  }
+
   /** Somebody deleted since this handle looked last: whatever the buffer relies on must still be here, else it is dropped and StaleStore thrown. */
   #recheck(generation: number): void {
     this.#cool();
-    const isHere = (name: Oid) =>
-      this.#pendingObjects.has(name) || this.#sql.kindOf.get(oidToBytes(name)) !== undefined;
+    this.#look();
+    const isHere = (name: Oid) => this.#pendingObjects.has(name) || this.#locate(name) !== 0;
     for (const name of namedBy(this.#pendingObjects.values(), this.#pendingMemos.values())) {
       if (isHere(name)) continue;
       this.#dropPending();
@@ -496,6 +704,14 @@ export class Store {
     this.#hotKinds.clear();
     this.#hotOutcomes.clear();
     this.#hotBodies.clear();
+    this.#coolFile();
+  }
+
+  /** Forgets what was read of index and packs, so that the next look reads it again. */
+  #coolFile(): void {
+    this.#index.cool();
+    this.#jobs.cool();
+    this.#commits = -1;
   }
 
   #dropPending(): void {
@@ -527,10 +743,12 @@ export class Store {
         const kind = kindNames[row.kind];
         if (kind !== undefined) objects[kind] = row.count;
       }
-      const memos = this.#sql.countMemos.get() as { memos: number; failed: number; quarantined: number; runs: number };
+      const { requests, args, memos, failed, quarantined } = this.#jobs.counts();
+      objects.tree += requests + args;
+      const runs = this.#sql.countRuns.get() as number;
       const pages = this.#database.pragma("page_count", { simple: true }) as number;
       const pageBytes = this.#database.pragma("page_size", { simple: true }) as number;
-      return { objects, ...memos, bytes: pages * pageBytes };
+      return { objects, memos, failed, quarantined, runs, bytes: pages * pageBytes };
     });
   }
 
@@ -554,14 +772,33 @@ function* namedBy(objects: Iterable<GitObject>, memos: Iterable<PendingMemo>): I
   for (const { memo } of memos) if (memo.outcome.kind !== "failed") yield memo.outcome.oid;
 }
 
-function decodeOutcome(request: Oid, kind: number, bytes: Buffer): Outcome {
-  if (kind === outcomeCodes.failed) {
-    const failed = decodeFailure(bytes);
-    if (failed !== undefined) return failed;
-  } else if ((kind === outcomeCodes.blob || kind === outcomeCodes.tree) && bytes.length === oidBytes) {
-    return { kind: kind === outcomeCodes.blob ? "blob" : "tree", oid: oidFromBytes(bytes) };
-  }
-  throw new CorruptObject(request, "its memo's outcome is malformed");
+/** The kind of the object that stands at a place; undefined for 0. */
+function kindAt(place: number): ObjectKind | undefined {
+  return place === 0 ? undefined : (kindNames[roleOf(place) + 1] ?? "tree");
+}
+
+/** A memo's outcome. Throws QuarantinedMemo or CorruptObject. */
+function servedOutcome(request: Oid, { kind, outcome, quarantined }: StoredMemo): Outcome {
+  if (quarantined) throw new QuarantinedMemo(request);
+  if (kind !== outcomeCodes.failed)
+    return { kind: kind === outcomeCodes.blob ? "blob" : "tree", oid: oidFromBytes(outcome) };
+  const failed = decodeFailure(outcome);
+  if (failed === undefined) throw new CorruptObject(request, "its memo's outcome is malformed");
+  return failed;
+}
+
+function storedMemo({ memo, run }: PendingMemo): StoredMemo {
+  const { outcome, detail, fuel, reads, children } = memo;
+  return {
+    run,
+    kind: outcomeCodes[outcome.kind],
+    outcome: encodeOutcome(outcome),
+    detail,
+    fuel,
+    reads: packOids(reads),
+    children: packOids(children),
+    quarantined: false,
+  };
 }
 
 function digestOf(kind: ObjectKind, body: Uint8Array): Buffer {
@@ -573,36 +810,19 @@ function digestOf(kind: ObjectKind, body: Uint8Array): Buffer {
   return hash("sha256", whole, "buffer");
 }
 
-function packOids(names: readonly Oid[]): Buffer {
-  const bytes = Buffer.allocUnsafe(names.length * oidBytes);
-  for (let at = 0; at < names.length; at++) bytes.write(names[at] as Oid, at * oidBytes, "hex");
-  return bytes;
-}
-
-function unpackOids(request: Oid, bytes: Buffer): Oid[] {
-  if (bytes.length % oidBytes !== 0) throw new CorruptObject(request, "its memo's list of oids is cut short");
-  const names: Oid[] = [];
-  for (let at = 0; at < bytes.length; at += oidBytes) names.push(oidFromBytes(bytes, at));
-  return names;
-}
-
 function prepareStatements(database: Database.Database) {
   const sql = (text: string) => database.prepare(text);
   return {
     generation: sql("SELECT value FROM counters WHERE name = 'generation'").pluck(),
     bumpGeneration: sql("UPDATE counters SET value = value + 1 WHERE name = 'generation'"),
-    kindOf: sql("SELECT kind FROM objects WHERE oid = ?").pluck(),
-    object: sql("SELECT kind, body FROM objects WHERE oid = ?"),
-    digest: sql("SELECT digest FROM objects WHERE oid = ?").pluck(),
-    insertObject: sql("INSERT INTO objects (oid, kind, digest, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"),
-    memo: sql("SELECT kind, outcome, detail, fuel, reads, children, quarantined FROM memos WHERE request = ?"),
-    insertMemo: sql(
-      "INSERT INTO memos (request, kind, outcome, detail, fuel, reads, children, run) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-    ),
-    deleteMemo: sql("DELETE FROM memos WHERE request = ?"),
+    commits: sql("SELECT value FROM counters WHERE name = 'commits'").pluck(),
+    bumpCommits: sql("UPDATE counters SET value = value + 1 WHERE name = 'commits'"),
+    oid: sql("SELECT oid FROM objects WHERE id = ?").pluck(),
+    object: sql("SELECT oid, kind, body FROM objects WHERE id = ?").raw(),
+    digest: sql("SELECT digest FROM objects WHERE id = ?").pluck(),
+    insertObject: sql("INSERT INTO objects (oid, kind, digest, body) VALUES (?, ?, ?, ?)"),
     insertDivergence: sql("INSERT INTO divergences (request, kind, outcome, run) VALUES (?, ?, ?, ?)"),
     deleteDivergences: sql("DELETE FROM divergences WHERE request = ?"),
-    quarantine: sql("UPDATE memos SET quarantined = 1 WHERE request = ?"),
     ref: sql("SELECT oid FROM refs WHERE name = ?").pluck(),
     // Looks at the file itself: what a handle remembers may be gone by now.
     setRef: sql(
@@ -618,8 +838,6 @@ function prepareStatements(database: Database.Database) {
     ),
     insertTrace: sql("INSERT INTO trace (run, seq, events) VALUES (?, ?, ?)"),
     countObjects: sql("SELECT kind, count(*) AS count FROM objects GROUP BY kind"),
-    countMemos: sql(
-      "SELECT count(*) AS memos, count(*) FILTER (WHERE kind = 3) AS failed, count(*) FILTER (WHERE quarantined = 1) AS quarantined, (SELECT count(*) FROM runs) AS runs FROM memos",
-    ),
+    countRuns: sql("SELECT count(*) FROM runs").pluck(),
   };
 }
