@@ -14,7 +14,7 @@
  *
  * The trees carry no second digest: their bytes stand here, and are compared themselves when the object comes again.
  */
-import { isOidAt, oidBytes, oidFromBytes, writeOid, type Oid } from "./oid.ts";
+import { isOidAt, oidBytes, oidFromBytes, unpackOids, writeOid, type Oid } from "./oid.ts";
 import type { Outcome } from "./outcome.ts";
 
 /** Records in a pack, and bytes after which no further one is added. */
@@ -29,15 +29,23 @@ const quarantinedFlag = 4;
 const treeFlag = 8;
 const detailFlag = 16;
 
-/** A memo in bytes: oids end to end, the outcome as `encodeOutcome` writes it. */
+/** Oids, or their bytes end to end, which are what is read: few memos that are looked up are asked for their lists. */
+type OidList = readonly Oid[] | Uint8Array;
+
+/** The names that a list holds. */
+export function oidsOf(list: OidList): readonly Oid[] {
+  return list instanceof Uint8Array ? unpackOids(list) : list;
+}
+
+/** A memo as it stands in a record; `result` is an oid, or the canonical JSON of a failure. */
 export interface StoredMemo {
   readonly run: number;
   readonly kind: 1 | 2 | 3;
-  readonly outcome: Uint8Array;
+  readonly result: Oid | Uint8Array;
   readonly detail: string | undefined;
   readonly fuel: number;
-  readonly reads: Uint8Array;
-  readonly children: Uint8Array;
+  readonly reads: OidList;
+  readonly children: OidList;
   readonly quarantined: boolean;
 }
 
@@ -92,11 +100,11 @@ export class PackWriter {
     if (memo !== undefined) {
       this.#number(memo.run);
       this.#number(memo.fuel);
-      if (memo.kind === failedCode) this.#counted(memo.outcome);
-      else this.#raw(memo.outcome);
+      if (typeof memo.result === "string") this.#oid(memo.result);
+      else this.#counted(memo.result);
       if (detail !== undefined) this.#counted(detail);
-      this.#counted(memo.reads);
-      this.#counted(memo.children);
+      this.#oids(memo.reads);
+      this.#oids(memo.children);
     }
     const length = this.#end - start;
     this.#room(8);
@@ -150,6 +158,15 @@ export class PackWriter {
     this.#number(bytes.length);
     this.#raw(bytes);
   }
+
+  #oids(list: OidList): void {
+    if (list instanceof Uint8Array) {
+      this.#counted(list);
+      return;
+    }
+    this.#number(list.length * oidBytes);
+    for (const name of list) this.#oid(name);
+  }
 }
 
 /** Where each record of a pack begins, its length not counted, and where the last ends. Throws MalformedPack. */
@@ -189,7 +206,7 @@ export function decodeRecord(pack: Buffer, start: number, end: number): JobRecor
       run: reader.number(),
       fuel: reader.number(),
       kind,
-      outcome: kind === failedCode ? reader.counted() : reader.bytes(oidBytes),
+      result: kind === failedCode ? reader.counted() : oidFromBytes(reader.bytes(oidBytes)),
       detail: (flags & detailFlag) === 0 ? undefined : reader.counted().toString("utf8"),
       reads: reader.oids(),
       children: reader.oids(),

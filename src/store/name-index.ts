@@ -13,7 +13,6 @@
  */
 import { endianness } from "node:os";
 import type Database from "better-sqlite3";
-import { HotMap } from "./hot-map.ts";
 import type { Oid } from "./oid.ts";
 
 /** The first place that can't be written down. */
@@ -29,8 +28,8 @@ const recentEntriesMin = 1 << 15;
 const recentEntriesMax = 1 << 20;
 /** Entries of one row of `recent`, beyond which the next commit starts another. */
 const recentRowEntriesMax = 1024;
-/** Buckets that a handle keeps in memory, 3 to 6 KB each; a hot map holds up to twice as many. */
-const hotBucketsMax = 8192;
+/** Buckets that a handle keeps in memory, 3 to 6 KB each; when there are more, all are forgotten. */
+const hotBucketsMax = 16_384;
 
 const none: readonly number[] = [];
 
@@ -44,10 +43,10 @@ export class NameIndex {
   /** Entries of this epoch that are in `recent`'s rows; the last row's `at`. */
   #seen = 0;
   #lastRow = 0;
-  #buckets = new HotMap<number, Uint32Array>(hotBucketsMax);
+  #buckets = new HotBuckets();
   #staged = new EntryList();
   /** What a merge in the transaction under way made; it counts once that is committed. */
-  #merged: { depth: number; bucketed: number; buckets: HotMap<number, Uint32Array> } | undefined;
+  #merged: { depth: number; bucketed: number; buckets: HotBuckets } | undefined;
 
   constructor(database: Database.Database) {
     if (endianness() !== "LE") throw new RangeError("the store's index is read as little-endian words");
@@ -61,7 +60,7 @@ export class NameIndex {
       this.#epoch = epoch;
       this.#depth = this.#sql.depth.get() as number;
       this.#bucketed = this.#sql.bucketed.get() as number;
-      this.#buckets.clear();
+      this.#buckets = new HotBuckets();
       this.#clearRecent();
     }
     for (const [at, bytes] of this.#sql.recentFrom.iterate(this.#lastRow) as Iterable<[number, Buffer]>) {
@@ -90,14 +89,14 @@ export class NameIndex {
 
   #findInBucket(high: number, low: number, found: readonly number[]): readonly number[] {
     const depth = this.#depth;
-    const id = 2 ** depth + prefix(high, depth);
-    let words = this.#buckets.get(id);
+    const bucket = prefix(high, depth);
+    let words = this.#buckets.get(bucket);
     if (words === undefined) {
-      const [epoch, bytes] = this.#sql.bucketNow.get(id) as [number, Buffer | null];
+      const [epoch, bytes] = this.#sql.bucketNow.get(2 ** depth + bucket) as [number, Buffer | null];
       // Somebody merged since we looked; what we have in memory and what is in the file are of two epochs.
       if (epoch !== this.#epoch) throw new StaleIndex();
       words = bytes === null ? noWords : wordsOf(bytes);
-      this.#buckets.set(id, words);
+      this.#buckets.set(bucket, words);
     }
     const count = words.length / entryWords;
     // Names are evenly spread, so the place in a sorted bucket can be guessed to within a few entries.
@@ -177,7 +176,7 @@ export class NameIndex {
     while (bucketed > bucketEntriesMax * 2 ** depth) depth++;
     const splits = 2 ** (depth - this.#depth);
     const groups = groupByPrefix(words, depth);
-    const buckets = new HotMap<number, Uint32Array>(hotBucketsMax);
+    const buckets = new HotBuckets();
     for (let old = 0; old < 2 ** this.#depth; old++) {
       const oldId = 2 ** this.#depth + old;
       const bytes = this.#bucketed === 0 ? undefined : (this.#sql.bucket.get(oldId) as Buffer | undefined);
@@ -192,7 +191,7 @@ export class NameIndex {
         const isChanged = group.length > 0 || splits > 1;
         const made = isChanged ? mergeSorted(oldWords.subarray(from, to), words, group) : oldWords;
         if (isChanged) this.#sql.setBucket.run(id, Buffer.from(made.buffer, made.byteOffset, made.byteLength));
-        buckets.set(id, made);
+        buckets.set(bucket, made);
         from = to;
       }
     }
@@ -208,6 +207,25 @@ export class NameIndex {
 /** The file's index was rewritten by somebody else: `catchUp`, and look again. */
 export class StaleIndex extends Error {
   override readonly name = "StaleIndex";
+}
+
+/** Buckets by the bits that their names begin with: an array, since a lookup in a Map of numbers takes longer than the search in the bucket. */
+class HotBuckets {
+  #words: (Uint32Array | undefined)[] = [];
+  #count = 0;
+
+  get(bucket: number): Uint32Array | undefined {
+    return this.#words[bucket];
+  }
+
+  set(bucket: number, words: Uint32Array): void {
+    if (this.#count >= hotBucketsMax) {
+      this.#words = [];
+      this.#count = 0;
+    }
+    this.#words[bucket] = words;
+    this.#count++;
+  }
 }
 
 /** A growing list of entries, end to end. */

@@ -52,13 +52,7 @@ export function isOidAt(name: Oid, bytes: Uint8Array, offset: number): boolean {
   return true;
 }
 
-/** Oids end to end, as `unpackOids` reads them. */
-export function packOids(names: readonly Oid[]): Buffer {
-  const bytes = Buffer.allocUnsafe(names.length * oidBytes);
-  for (let at = 0; at < names.length; at++) writeOid(names[at] as Oid, bytes, at * oidBytes);
-  return bytes;
-}
-
+/** Oids that stand end to end. */
 export function unpackOids(bytes: Uint8Array): Oid[] {
   const names: Oid[] = [];
   for (let at = 0; at < bytes.length; at += oidBytes) names.push(oidFromBytes(bytes, at));

@@ -14,6 +14,8 @@ const slotOffsets = slots.map((_, at) =>
 const template = Buffer.concat(slots.flatMap((slot) => [slot, Buffer.alloc(oidBytes)]));
 const [argsAt] = slotOffsets as [number];
 const surroundingsAt = argsAt + oidBytes;
+/** Where the template's bytes are the same in all requests. */
+const fixedAt = slots.flatMap((slot, at) => Array.from(slot, (_, byte) => (slotOffsets[at] as number) - slot.length + byte));
 
 /** Length of a request's surroundings. */
 export const surroundingsBytes = template.length - surroundingsAt;
@@ -40,10 +42,7 @@ export function requestWith(args: Oid, surroundings: Uint8Array): Buffer {
 /** True for the bytes of a request's tree. */
 export function isRequestTree(body: Uint8Array): boolean {
   if (body.length !== template.length) return false;
-  for (const [at, slot] of slots.entries()) {
-    const from = (slotOffsets[at] as number) - slot.length;
-    for (let byte = 0; byte < slot.length; byte++) if (body[from + byte] !== slot[byte]) return false;
-  }
+  for (const at of fixedAt) if (body[at] !== template[at]) return false;
   return true;
 }
 

@@ -10,15 +10,14 @@
  *
  * A handle is used by one thread; any number of handles, threads and processes share the file, and SQLite's write lock is held only to flush.
  */
-import { createHash, hash } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import { HotMap } from "./hot-map.ts";
-import { hashObject, type GitObject, type ObjectKind } from "./object.ts";
-import { MalformedPack, outcomeCodes, type JobRecord, type StoredMemo } from "./job-pack.ts";
+import { digestObject, hashObject, type GitObject, type ObjectKind } from "./object.ts";
+import { MalformedPack, oidsOf, outcomeCodes, type JobRecord, type StoredMemo } from "./job-pack.ts";
 import { NameIndex, StaleIndex } from "./name-index.ts";
-import { isOidAt, oidBytes, oidFromBytes, oidToBytes, packOids, unpackOids, type Oid } from "./oid.ts";
+import { isOidAt, oidBytes, oidFromBytes, oidToBytes, type Oid } from "./oid.ts";
 import { decodeFailure, encodeOutcome, sameOutcome, type Memo, type Outcome } from "./outcome.ts";
 import { PackedJobs } from "./packed-jobs.ts";
 import { placeOf, roleOf, roles, rowOf, slotOf } from "./place.ts";
@@ -280,8 +279,7 @@ export class Store {
   /** Stores an object whose name was computed from these bytes just now; what a tree names must have been put before it. */
   putChecked(name: Oid, kind: ObjectKind, body: Uint8Array): void {
     if (body.length > objectBytesMax) throw new OversizeObject(body.length);
-    if (this.#hotKinds.get(name) !== undefined) return;
-    this.#hotKinds.set(name, kind);
+    if (this.#pendingObjects.has(name) || this.#hotKinds.get(name) !== undefined) return;
     this.#pendingObjects.set(name, { kind, body });
     this.#pendingBytes += body.length;
     this.#wrote();
@@ -289,7 +287,7 @@ export class Store {
 
   /** An object's kind, or undefined when the store does not have it. */
   kindOf(name: Oid): ObjectKind | undefined {
-    const hot = this.#hotKinds.get(name) ?? this.#pendingObjects.get(name)?.kind;
+    const hot = this.#pendingObjects.get(name)?.kind ?? this.#hotKinds.get(name);
     if (hot !== undefined) return hot;
     const kind = guarded(this.path, () => {
       const place = this.#locate(name);
@@ -322,7 +320,7 @@ export class Store {
    * request does so in vain, no more: the memos are compared. Spares looking at the file (2 µs). Throws QuarantinedMemo.
    */
   seenOutcome(request: Oid): Outcome | undefined {
-    const near = this.#hotOutcomes.get(request) ?? this.#pendingMemos.get(request)?.memo.outcome;
+    const near = this.#pendingMemos.get(request)?.memo.outcome ?? this.#hotOutcomes.get(request);
     if (near !== undefined) return near;
     const stored = guarded(this.path, () => this.#record(request)?.record.memo);
     if (stored === undefined) return undefined;
@@ -343,7 +341,7 @@ export class Store {
     const outcome = servedOutcome(request, stored);
     this.#hotOutcomes.set(request, outcome);
     const { detail, fuel, reads, children } = stored;
-    return { outcome, detail, fuel, reads: unpackOids(reads), children: unpackOids(children) };
+    return { outcome, detail, fuel, reads: oidsOf(reads), children: oidsOf(children) };
   }
 
   /**
@@ -361,7 +359,6 @@ export class Store {
     }
     this.#pendingMemos.set(request, { request, memo, run });
     this.#pendingBytes += (memo.reads.length + memo.children.length) * oidBytes;
-    this.#hotOutcomes.set(request, memo.outcome);
     this.#wrote();
   }
 
@@ -534,9 +531,11 @@ export class Store {
   }
 
   #commitObject(name: Oid, object: GitObject): void {
-    if (this.#isHere(name, object)) return;
     const { kind, body } = object;
-    const digest = digestOf(kind, body);
+    // Results come again and again: the next time the name alone says that it is here.
+    this.#hotKinds.set(name, kind);
+    if (this.#isHere(name, object)) return;
+    const digest = digestObject(kind, body);
     const { lastInsertRowid } = this.#sql.insertObject.run(oidToBytes(name), kindCodes[kind], digest, body);
     this.#index.stage(name, placeOf(Number(lastInsertRowid), 0, roles[kind]));
     if (body.length <= hotBodyBytesMax) this.#hotBodies.set(name, object);
@@ -557,8 +556,8 @@ export class Store {
       this.#jobs.replace(place, { ...record, memo });
       return true;
     }
-    if (stored.kind === memo.kind && Buffer.compare(stored.outcome, memo.outcome) === 0) return true;
-    this.#sql.insertDivergence.run(oidToBytes(request), memo.kind, memo.outcome, memo.run);
+    if (sameOutcome(decodeOutcome(request, stored), pending.memo.outcome)) return true;
+    this.#sql.insertDivergence.run(oidToBytes(request), memo.kind, encodeOutcome(pending.memo.outcome), memo.run);
     this.#jobs.replace(place, { ...record, memo: { ...stored, quarantined: true } });
     return false;
   }
@@ -683,7 +682,7 @@ export class Store {
       return true;
     }
     const stored = this.#sql.digest.get(rowOf(place)) as Buffer;
-    if (!digestOf(object.kind, object.body).equals(stored)) throw new CollidingObject(name);
+    if (!digestObject(object.kind, object.body).equals(stored)) throw new CollidingObject(name);
     return true;
   }
 
@@ -778,11 +777,14 @@ function kindAt(place: number): ObjectKind | undefined {
 }
 
 /** A memo's outcome. Throws QuarantinedMemo or CorruptObject. */
-function servedOutcome(request: Oid, { kind, outcome, quarantined }: StoredMemo): Outcome {
-  if (quarantined) throw new QuarantinedMemo(request);
-  if (kind !== outcomeCodes.failed)
-    return { kind: kind === outcomeCodes.blob ? "blob" : "tree", oid: oidFromBytes(outcome) };
-  const failed = decodeFailure(outcome);
+function servedOutcome(request: Oid, stored: StoredMemo): Outcome {
+  if (stored.quarantined) throw new QuarantinedMemo(request);
+  return decodeOutcome(request, stored);
+}
+
+function decodeOutcome(request: Oid, { kind, result }: StoredMemo): Outcome {
+  if (typeof result === "string") return { kind: kind === outcomeCodes.blob ? "blob" : "tree", oid: result };
+  const failed = decodeFailure(result);
   if (failed === undefined) throw new CorruptObject(request, "its memo's outcome is malformed");
   return failed;
 }
@@ -792,22 +794,13 @@ function storedMemo({ memo, run }: PendingMemo): StoredMemo {
   return {
     run,
     kind: outcomeCodes[outcome.kind],
-    outcome: encodeOutcome(outcome),
+    result: outcome.kind === "failed" ? encodeOutcome(outcome) : outcome.oid,
     detail,
     fuel,
-    reads: packOids(reads),
-    children: packOids(children),
+    reads,
+    children,
     quarantined: false,
   };
-}
-
-function digestOf(kind: ObjectKind, body: Uint8Array): Buffer {
-  const header = `${kind} ${body.length}\0`;
-  if (body.length > 16_384) return createHash("sha256").update(header, "latin1").update(body).digest();
-  const whole = Buffer.allocUnsafe(header.length + body.length);
-  whole.write(header, 0, "latin1");
-  whole.set(body, header.length);
-  return hash("sha256", whole, "buffer");
 }
 
 function prepareStatements(database: Database.Database) {

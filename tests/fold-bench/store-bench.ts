@@ -7,9 +7,9 @@ import { copyFileSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { encodeRequest } from "../../src/abi/request.ts";
+import { putRequest, putSurroundings, type Surroundings } from "../../src/abi/request.ts";
 import { emptyTree } from "../../src/store/object.ts";
-import type { Oid } from "../../src/store/oid.ts";
+import { oid, type Oid } from "../../src/store/oid.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import { encodeTree } from "../../src/store/tree.ts";
 
@@ -18,30 +18,22 @@ const parts = ["form", "look up", "result", "remember", "flush", "all"] as const
 type Part = (typeof parts)[number];
 type Costs = Record<Part, number>;
 
-interface Surroundings {
-  readonly image: Oid;
-  readonly salt: Oid;
-  readonly std: Oid;
-}
+const image = oid("11".repeat(20));
 
 /** Stores the files that jobs will be about, distinct by `seed`, and what stands in all requests. */
-function putFiles(store: Store, jobs: number, seed: string): { files: Oid[]; around: Surroundings } {
+export function putFiles(store: Store, jobs: number, seed: string): { files: Oid[]; around: Surroundings } {
   const files: Oid[] = [];
   for (let at = 0; at < jobs; at++) {
     files.push(store.put("blob", Buffer.from(`${seed} ${at}\n${"a line\n".repeat(at % 7)}`)));
   }
-  const around = {
-    image: store.put("blob", Buffer.from("11".repeat(20))),
-    salt: store.put("blob", Buffer.alloc(0)),
-    std: store.put("blob", Buffer.from("22".repeat(20))),
-  };
+  const around = putSurroundings(store, oid("22".repeat(20)), "");
   store.put("tree", Buffer.alloc(0));
   store.flush();
   return { files, around };
 }
 
 /** Plays the jobs of a fold over the files. Returns microseconds by part, flushes apart from the call in which they happen, and the requests. */
-function playJobs(store: Store, files: readonly Oid[], around: Surroundings): { costs: Costs; requests: Oid[] } {
+export function playJobs(store: Store, files: readonly Oid[], around: Surroundings): { costs: Costs; requests: Oid[] } {
   const costs: Costs = { form: 0, "look up": 0, result: 0, remember: 0, flush: 0, all: 0 };
   const requests: Oid[] = [];
   const flush = store.flush.bind(store);
@@ -67,7 +59,7 @@ function playJobs(store: Store, files: readonly Oid[], around: Surroundings): { 
         { mode: "100644", name: "in", oid: file },
       ]),
     );
-    return [args, store.put("tree", encodeRequest(args, around.image, around.salt, around.std))] as const;
+    return [args, putRequest(store, image, args, around).oid] as const;
   };
   const answer = (
     formed: readonly (readonly [args: Oid, request: Oid])[],
@@ -75,7 +67,7 @@ function playJobs(store: Store, files: readonly Oid[], around: Surroundings): { 
     below: readonly Oid[],
   ) => {
     timed("look up", () => {
-      for (const [, request] of formed) if (store.outcome(request) !== undefined) throw new Error("known already");
+      for (const [, request] of formed) if (store.seenOutcome(request) !== undefined) throw new Error("known already");
     });
     const results = timed("result", () =>
       formed.map((_, at) => store.put("blob", Buffer.from(`${(at + below.length) % 97}`))),
@@ -96,7 +88,7 @@ function playJobs(store: Store, files: readonly Oid[], around: Surroundings): { 
     const formed = timed("form", () => leaves.map((file) => form(file, emptyTree)));
     const results = answer(formed, leaves, []);
     const folder = timed("form", () => {
-      const entries = results.map((oid, at) => ({ mode: "100644", name: `f${at}`, oid }) as const);
+      const entries = results.map((result, at) => ({ mode: "100644", name: `f${at}`, oid: result }) as const);
       return form(leaves[0] as Oid, store.put("tree", encodeTree(entries)));
     });
     answer(
