@@ -15,7 +15,9 @@ const template = Buffer.concat(slots.flatMap((slot) => [slot, Buffer.alloc(oidBy
 const [argsAt] = slotOffsets as [number];
 const surroundingsAt = argsAt + oidBytes;
 /** Where the template's bytes are the same in all requests. */
-const fixedAt = slots.flatMap((slot, at) => Array.from(slot, (_, byte) => (slotOffsets[at] as number) - slot.length + byte));
+const fixedAt = slots.flatMap((slot, at) =>
+  Array.from(slot, (_, byte) => (slotOffsets[at] as number) - slot.length + byte),
+);
 
 /** Length of a request's surroundings. */
 export const surroundingsBytes = template.length - surroundingsAt;

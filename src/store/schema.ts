@@ -1,9 +1,10 @@
 /**
  * The store's file: one SQLite database in WAL mode, `application_id` "copp", `user_version` the schema's version.
  *
- *   objects      kind 1 blob, 2 tree, 3 commit, 4 tag; digest = SHA-256 over git's header and body, so that a SHA-1
- *                collision is seen where it would be stored. Found by way of the index, so rows are appended.
- *   packs        requests with their trees, their args' trees and their memos (layout: job-pack.ts). surroundings: what many of those trees have in common.
+ *   objects      the large ones, a row each. kind 1 blob, 2 tree, 3 commit, 4 tag; digest = SHA-256 over git's header and body, so that a SHA-1 collision is
+ *                seen where it would be stored, without reading the body. Found by way of the index, so rows are appended.
+ *   object_packs the small ones (layout: pack.ts, packed-objects.ts).
+ *   job_packs    requests with their trees, their args' trees and their memos (layout: pack.ts, job-record.ts). surroundings: what many of those trees have in common.
  *   recent, buckets   the index: where a name stands (layout: name-index.ts).
  *   divergences  an outcome that differs from the memo's: evidence, never overwritten.
  *   refs         names of oids that people or the engine gave.
@@ -25,7 +26,11 @@ CREATE TABLE objects (
   digest BLOB NOT NULL,
   body BLOB NOT NULL
 ) STRICT;
-CREATE TABLE packs (
+CREATE TABLE object_packs (
+  id INTEGER PRIMARY KEY,
+  records BLOB NOT NULL
+) STRICT;
+CREATE TABLE job_packs (
   id INTEGER PRIMARY KEY,
   records BLOB NOT NULL
 ) STRICT;

@@ -15,11 +15,13 @@ import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import { HotMap } from "./hot-map.ts";
 import { digestObject, hashObject, type GitObject, type ObjectKind } from "./object.ts";
-import { MalformedPack, oidsOf, outcomeCodes, type JobRecord, type StoredMemo } from "./job-pack.ts";
+import { oidsOf, outcomeCodes, type JobRecord, type StoredMemo } from "./job-record.ts";
 import { NameIndex, StaleIndex } from "./name-index.ts";
 import { isOidAt, oidBytes, oidFromBytes, oidToBytes, type Oid } from "./oid.ts";
 import { decodeFailure, encodeOutcome, sameOutcome, type Memo, type Outcome } from "./outcome.ts";
+import { MalformedPack } from "./pack.ts";
 import { PackedJobs } from "./packed-jobs.ts";
+import { PackedObjects, packedBodyBytesMax } from "./packed-objects.ts";
 import { placeOf, roleOf, roles, rowOf, slotOf } from "./place.ts";
 import { isRequestTree, requestArgs, requestSurroundings, requestWith } from "./request-tree.ts";
 import { applicationId, schema, schemaVersion } from "./schema.ts";
@@ -201,6 +203,8 @@ export function openStore(path: string): Store {
 
 function prepareDatabase(database: Database.Database, path: string): void {
   const pragma = (name: string) => database.pragma(name, { simple: true });
+  // Two packs of jobs to a page, and an append dirties half as many pages as with SQLite's own 4096.
+  database.pragma("page_size = 8192");
   const isOurs = () => pragma("application_id") === applicationId;
   if (!isOurs()) {
     // An empty file becomes a store; two processes may try at once, so the look and the making are one transaction.
@@ -225,8 +229,8 @@ function prepareDatabase(database: Database.Database, path: string): void {
   database.pragma("journal_mode = WAL");
   // A power cut may lose the last commits and never their consistency; a killed process loses nothing that was committed.
   database.pragma("synchronous = NORMAL");
-  database.pragma("cache_size = -65536");
-  database.pragma("wal_autocheckpoint = 8000");
+  database.pragma("cache_size = -16384");
+  database.pragma("wal_autocheckpoint = 4000");
 }
 
 /** Runs `work`; an SQLite error becomes a StoreFailure that says what a person can do. */
@@ -254,6 +258,7 @@ export class Store {
   readonly #hotBodies = new HotMap<Oid, GitObject>(hotBodiesMax);
   readonly #index: NameIndex;
   readonly #jobs: PackedJobs;
+  readonly #objects: PackedObjects;
   #generation: number;
   /** The counter `commits` as of the last look: what index and packs hold in memory is exact as of then. */
   #commits = -1;
@@ -265,6 +270,7 @@ export class Store {
     this.#sql = prepareStatements(database);
     this.#index = new NameIndex(database);
     this.#jobs = new PackedJobs(database);
+    this.#objects = new PackedObjects(database);
     this.#generation = this.#sql.generation.get() as number;
     this.#look();
   }
@@ -291,7 +297,7 @@ export class Store {
     if (hot !== undefined) return hot;
     const kind = guarded(this.path, () => {
       const place = this.#locate(name);
-      return place === 0 && this.#look() ? kindAt(this.#locate(name)) : kindAt(place);
+      return place === 0 && this.#look() ? this.#kindAt(this.#locate(name), name) : this.#kindAt(place, name);
     });
     if (kind !== undefined) this.#hotKinds.set(name, kind);
     return kind;
@@ -462,6 +468,7 @@ export class Store {
             this.#look();
             const worked = work();
             this.#jobs.write();
+            this.#objects.write();
             this.#index.write();
             this.#sql.bumpCommits.run();
             commits = this.#commits + 1;
@@ -471,11 +478,13 @@ export class Store {
       );
       this.#index.settle();
       this.#jobs.settle();
+      this.#objects.settle();
       this.#commits = commits;
       return value;
     } catch (error) {
       this.#index.discard();
       this.#jobs.discard();
+      this.#objects.discard();
       // What was read inside the transaction is committed or ours; it is simplest to read it again.
       this.#coolFile();
       throw error;
@@ -536,9 +545,13 @@ export class Store {
     this.#hotKinds.set(name, kind);
     if (this.#isHere(name, object)) return;
     const digest = digestObject(kind, body);
+    if (body.length <= packedBodyBytesMax) {
+      this.#index.stage(name, this.#objects.append(name, object));
+      this.#hotBodies.set(name, object);
+      return;
+    }
     const { lastInsertRowid } = this.#sql.insertObject.run(oidToBytes(name), kindCodes[kind], digest, body);
     this.#index.stage(name, placeOf(Number(lastInsertRowid), 0, roles[kind]));
-    if (body.length <= hotBodyBytesMax) this.#hotBodies.set(name, object);
   }
 
   /** False when another outcome is remembered already. */
@@ -569,6 +582,7 @@ export class Store {
     const catchUp = () => {
       this.#commits = this.#sql.commits.get() as number;
       this.#jobs.cool();
+      this.#objects.cool();
       this.#index.catchUp();
     };
     // Counters and entries are to be of one moment.
@@ -595,16 +609,26 @@ export class Store {
       const role = roleOf(place);
       if (role === roles.memo) continue;
       if (role === roles.request) {
-        if (this.#jobs.recordOf(name, place) !== undefined) return place;
+        if (this.#jobs.of(name, place) !== undefined) return place;
       } else if (role === roles.args) {
-        const args = this.#jobs.recordAt(place)?.tree?.args;
+        const args = this.#jobs.at(place)?.tree?.args;
         if (typeof args === "object" && hashObject("tree", args) === name) return place;
+      } else if (role === roles.packed) {
+        if (this.#objects.at(place, name) !== undefined) return place;
       } else {
         const oid = this.#sql.oid.get(rowOf(place)) as Buffer | undefined;
         if (oid !== undefined && isOidAt(name, oid, 0)) return place;
       }
     }
     return 0;
+  }
+
+  /** The kind of the object of that name, which stands at the place; undefined for 0. */
+  #kindAt(place: number, name: Oid): ObjectKind | undefined {
+    if (place === 0) return undefined;
+    const role = roleOf(place);
+    if (role === roles.packed) return this.#objects.at(place, name)?.kind;
+    return role === roles.request || role === roles.args ? "tree" : kindNames[role + 1];
   }
 
   /** The object of that name, as of the last look. */
@@ -619,24 +643,16 @@ export class Store {
   /** What stands there if it is the object of that name. Throws CorruptObject. */
   #readAt(name: Oid, place: number): GitObject | undefined {
     const role = roleOf(place);
-    if (role === roles.memo) return undefined;
-    if (role === roles.request) {
-      const record = this.#jobs.recordOf(name, place);
-      if (record?.tree === undefined) return undefined;
-      const body = this.#requestBody(record);
-      if (body === undefined || hashObject("tree", body) !== name) {
-        throw new CorruptObject(name, "its bytes have another hash");
+    if (role >= roles.request) {
+      const object = this.#packedAt(name, place);
+      if (object === undefined) return undefined;
+      if (hashObject(object.kind, object.body) === name) return object;
+      if (role === roles.args) {
+        // Either these are the args of another name that begins alike, or they are damaged: then the request's own hash is wrong too.
+        const record = this.#jobs.at(place) as JobRecord;
+        const body = this.#requestBody(record);
+        if (body !== undefined && hashObject("tree", body) === record.request) return undefined;
       }
-      return { kind: "tree", body };
-    }
-    if (role === roles.args) {
-      const record = this.#jobs.recordAt(place);
-      const args = record?.tree?.args;
-      if (record === undefined || typeof args !== "object") return undefined;
-      if (hashObject("tree", args) === name) return { kind: "tree", body: new Uint8Array(args) };
-      // Either these are the args of another name that begins alike, or they are damaged: then the request's own hash is wrong too.
-      const body = this.#requestBody(record);
-      if (body !== undefined && hashObject("tree", body) === record.request) return undefined;
       throw new CorruptObject(name, "its bytes have another hash");
     }
     const row = this.#sql.object.get(rowOf(place)) as ObjectRow | undefined;
@@ -646,6 +662,28 @@ export class Store {
     if (kind === undefined) throw new CorruptObject(name, `unknown kind ${code}`);
     if (hashObject(kind, body) !== name) throw new CorruptObject(name, "its bytes have another hash");
     return { kind, body };
+  }
+
+  /** What a pack has at a place for that name, its bytes a copy (lest a small body that is kept keeps its pack) and not checked; of args not even the name. */
+  #packedAt(name: Oid, place: number): GitObject | undefined {
+    switch (roleOf(place)) {
+      case roles.request: {
+        const record = this.#jobs.of(name, place);
+        if (record?.tree === undefined) return undefined;
+        // Without its surroundings the tree can't be made: no bytes have the request's hash.
+        return { kind: "tree", body: this.#requestBody(record) ?? new Uint8Array(1) };
+      }
+      case roles.args: {
+        const args = this.#jobs.at(place)?.tree?.args;
+        return typeof args === "object" ? { kind: "tree", body: new Uint8Array(args) } : undefined;
+      }
+      case roles.packed: {
+        const object = this.#objects.at(place, name);
+        return object === undefined ? undefined : { kind: object.kind, body: new Uint8Array(object.body) };
+      }
+      default:
+        return undefined;
+    }
   }
 
   /** The tree of a record's request; undefined when its surroundings are gone. */
@@ -661,7 +699,7 @@ export class Store {
     for (const place of this.#find(request)) {
       const role = roleOf(place);
       if (role !== roles.request && role !== roles.memo) continue;
-      const record = this.#jobs.recordOf(request, place);
+      const record = this.#jobs.of(request, place);
       if (record !== undefined) return { place, record };
     }
     return undefined;
@@ -672,13 +710,12 @@ export class Store {
     const place = this.#locate(name);
     if (place === 0) return false;
     const role = roleOf(place);
-    if (role === roles.request || role === roles.args) {
-      const record = this.#jobs.recordAt(place) as JobRecord;
-      const stored = role === roles.args ? record.tree?.args : this.#requestBody(record);
-      // A record that is damaged is found when it is read.
-      if (typeof stored === "object" && (object.kind !== "tree" || Buffer.compare(stored, object.body) !== 0)) {
-        if (hashObject("tree", stored) === name) throw new CollidingObject(name);
-      }
+    if (role === roles.packed || role === roles.request || role === roles.args) {
+      const stored = this.#packedAt(name, place);
+      if (stored === undefined || (stored.kind === object.kind && Buffer.compare(stored.body, object.body) === 0))
+        return true;
+      // Damaged bytes are found when they are read.
+      if (hashObject(stored.kind, stored.body) === name) throw new CollidingObject(name);
       return true;
     }
     const stored = this.#sql.digest.get(rowOf(place)) as Buffer;
@@ -710,6 +747,7 @@ export class Store {
   #coolFile(): void {
     this.#index.cool();
     this.#jobs.cool();
+    this.#objects.cool();
     this.#commits = -1;
   }
 
@@ -742,8 +780,15 @@ export class Store {
         const kind = kindNames[row.kind];
         if (kind !== undefined) objects[kind] = row.count;
       }
-      const { requests, args, memos, failed, quarantined } = this.#jobs.counts();
-      objects.tree += requests + args;
+      for (const { object } of this.#objects.all()) objects[object.kind]++;
+      let [memos, failed, quarantined] = [0, 0, 0];
+      for (const { tree, memo } of this.#jobs.all()) {
+        if (tree !== undefined) objects.tree += typeof tree.args === "string" ? 1 : 2;
+        if (memo === undefined) continue;
+        memos++;
+        if (memo.kind === outcomeCodes.failed) failed++;
+        if (memo.quarantined) quarantined++;
+      }
       const runs = this.#sql.countRuns.get() as number;
       const pages = this.#database.pragma("page_count", { simple: true }) as number;
       const pageBytes = this.#database.pragma("page_size", { simple: true }) as number;
@@ -769,11 +814,6 @@ function* namedBy(objects: Iterable<GitObject>, memos: Iterable<PendingMemo>): I
     for (const entry of decodeTree(body)) if (kindOfMode(entry.mode) !== "commit") yield entry.oid;
   }
   for (const { memo } of memos) if (memo.outcome.kind !== "failed") yield memo.outcome.oid;
-}
-
-/** The kind of the object that stands at a place; undefined for 0. */
-function kindAt(place: number): ObjectKind | undefined {
-  return place === 0 ? undefined : (kindNames[roleOf(place) + 1] ?? "tree");
 }
 
 /** A memo's outcome. Throws QuarantinedMemo or CorruptObject. */
