@@ -340,14 +340,13 @@ export class Store {
     const pending = this.#pendingMemos.get(request);
     if (pending !== undefined) return pending.memo;
     const stored = guarded(this.path, () => {
-      const seen = this.#record(request)?.record.memo;
-      return seen === undefined && this.#look() ? this.#record(request)?.record.memo : seen;
+      this.#look();
+      return this.#record(request)?.record.memo;
     });
     if (stored === undefined) return undefined;
-    const outcome = servedOutcome(request, stored);
-    this.#hotOutcomes.set(request, outcome);
-    const { detail, fuel, reads, children } = stored;
-    return { outcome, detail, fuel, reads: oidsOf(reads), children: oidsOf(children) };
+    const memo = servedMemo(request, stored);
+    this.#hotOutcomes.set(request, memo.outcome);
+    return memo;
   }
 
   /**
@@ -796,6 +795,33 @@ export class Store {
     });
   }
 
+  /** Every object that is committed, in no order that means anything, each once. Throws CorruptObject. Nothing may be written meanwhile. */
+  *objects(): Iterable<{ readonly name: Oid; readonly object: GitObject }> {
+    const checked = (name: Oid, object: GitObject) => {
+      if (hashObject(object.kind, object.body) !== name) throw new CorruptObject(name, "its bytes have another hash");
+      return { name, object };
+    };
+    for (const { name, object } of this.#objects.all()) yield checked(name, object);
+    for (const record of this.#jobs.all()) {
+      if (record.tree === undefined) continue;
+      const { args } = record.tree;
+      if (typeof args === "object") yield { name: hashObject("tree", args), object: { kind: "tree", body: args } };
+      yield checked(record.request, { kind: "tree", body: this.#requestBody(record) ?? new Uint8Array(1) });
+    }
+    for (const [oid, code, body] of this.#sql.allObjects.iterate() as Iterable<ObjectRow>) {
+      const kind = kindNames[code];
+      if (kind === undefined) throw new CorruptObject(oidFromBytes(oid), `unknown kind ${code}`);
+      yield checked(oidFromBytes(oid), { kind, body });
+    }
+  }
+
+  /** Every memo that is committed and not quarantined, in no order that means anything. Nothing may be written meanwhile. */
+  *memos(): Iterable<{ readonly request: Oid; readonly memo: Memo }> {
+    for (const { request, memo } of this.#jobs.all()) {
+      if (memo !== undefined && !memo.quarantined) yield { request, memo: servedMemo(request, memo) };
+    }
+  }
+
   /** Flushes and closes. */
   close(): void {
     if (!this.#database.open) return;
@@ -820,6 +846,12 @@ function* namedBy(objects: Iterable<GitObject>, memos: Iterable<PendingMemo>): I
 function servedOutcome(request: Oid, stored: StoredMemo): Outcome {
   if (stored.quarantined) throw new QuarantinedMemo(request);
   return decodeOutcome(request, stored);
+}
+
+/** A memo as it was remembered. Throws QuarantinedMemo or CorruptObject. */
+function servedMemo(request: Oid, stored: StoredMemo): Memo {
+  const { detail, fuel, reads, children } = stored;
+  return { outcome: servedOutcome(request, stored), detail, fuel, reads: oidsOf(reads), children: oidsOf(children) };
 }
 
 function decodeOutcome(request: Oid, { kind, result }: StoredMemo): Outcome {
@@ -852,6 +884,7 @@ function prepareStatements(database: Database.Database) {
     bumpCommits: sql("UPDATE counters SET value = value + 1 WHERE name = 'commits'"),
     oid: sql("SELECT oid FROM objects WHERE id = ?").pluck(),
     object: sql("SELECT oid, kind, body FROM objects WHERE id = ?").raw(),
+    allObjects: sql("SELECT oid, kind, body FROM objects").raw(),
     digest: sql("SELECT digest FROM objects WHERE id = ?").pluck(),
     insertObject: sql("INSERT INTO objects (oid, kind, digest, body) VALUES (?, ?, ?, ?)"),
     insertDivergence: sql("INSERT INTO divergences (request, kind, outcome, run) VALUES (?, ?, ?, ?)"),
