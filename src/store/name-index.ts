@@ -15,9 +15,6 @@ import { endianness } from "node:os";
 import type Database from "better-sqlite3";
 import type { Oid } from "./oid.ts";
 
-/** The first place that can't be written down. */
-export const placesMax = 2 ** 48;
-
 const entryWords = 3;
 const entryBytes = 4 * entryWords;
 /** Entries on average in a bucket after a merge: from half of this to this. Half a bucket too few doubles the cost of a merge, twice as many that of reading one (5 µs for 4 KB). */

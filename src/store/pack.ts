@@ -4,9 +4,12 @@
  *
  *   record   length of what follows | 1 byte of the owner's | 20 bytes, the name that the record is found by | the rest
  *
- * Numbers are LEB128, up to 2^53.
+ * Numbers are LEB128, up to 2^53. Whatever deletes a record puts zeros for its name, so that the others keep their slots.
  */
-import { isOidAt, oidBytes, oidFromBytes, writeOid, type Oid } from "./oid.ts";
+import { isOidAt, oid, oidBytes, oidFromBytes, writeOid, type Oid } from "./oid.ts";
+
+/** The name of a record that was deleted. */
+export const deletedName = oid("0".repeat(2 * oidBytes));
 
 /** Records in a pack: as many as a place can tell apart. */
 const packRecordsMax = 64;

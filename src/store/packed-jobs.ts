@@ -4,7 +4,7 @@ import { HotMap } from "./hot-map.ts";
 import { decodeJob, encodeJob, type JobRecord } from "./job-record.ts";
 import type { Oid } from "./oid.ts";
 import { PackTable } from "./pack-table.ts";
-import { recordAt, recordOf, recordsOf, type PackWriter } from "./pack.ts";
+import { deletedName, recordAt, recordOf, recordsOf, type PackWriter } from "./pack.ts";
 import { rowOf, slotOf } from "./place.ts";
 
 /** A pack of jobs: half a page, some twenty jobs. Larger ones cost a little less to write and more to read one memo of. */
@@ -111,7 +111,12 @@ export class PackedJobs {
 
   /** Every record, in the order in which they were appended. Throws MalformedPack. */
   *all(): Iterable<JobRecord> {
-    for (const pack of this.#table.packs()) for (const record of recordsOf(pack)) yield decodeJob(record);
+    for (const pack of this.#table.packs()) {
+      for (const record of recordsOf(pack)) {
+        const job = decodeJob(record);
+        if (job.request !== deletedName) yield job;
+      }
+    }
   }
 }
 

@@ -7,7 +7,7 @@ import type Database from "better-sqlite3";
 import type { GitObject, ObjectKind } from "./object.ts";
 import type { Oid } from "./oid.ts";
 import { PackTable } from "./pack-table.ts";
-import { MalformedPack, recordOf, recordsOf, type RecordReader } from "./pack.ts";
+import { MalformedPack, deletedName, recordOf, recordsOf, type RecordReader } from "./pack.ts";
 import { roles, rowOf, slotOf } from "./place.ts";
 
 /** The largest body that goes into a pack; a larger one is read faster from a row of its own. */
@@ -59,7 +59,12 @@ export class PackedObjects {
 
   /** Every object, in the order in which they came. Throws MalformedPack. */
   *all(): Iterable<{ readonly name: Oid; readonly object: GitObject }> {
-    for (const pack of this.#table.packs()) for (const record of recordsOf(pack)) yield decode(record);
+    for (const pack of this.#table.packs()) {
+      for (const record of recordsOf(pack)) {
+        const decoded = decode(record);
+        if (decoded.name !== deletedName) yield decoded;
+      }
+    }
   }
 }
 

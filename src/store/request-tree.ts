@@ -19,9 +19,6 @@ const fixedAt = slots.flatMap((slot, at) =>
   Array.from(slot, (_, byte) => (slotOffsets[at] as number) - slot.length + byte),
 );
 
-/** Length of a request's surroundings. */
-export const surroundingsBytes = template.length - surroundingsAt;
-
 /** The bytes of a request's tree, given the oids of its four entries. */
 export function encodeRequest(args: Oid, imageBlob: Oid, saltBlob: Oid, stdBlob: Oid): Buffer {
   const bytes = Buffer.allocUnsafe(template.length);

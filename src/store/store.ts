@@ -260,8 +260,8 @@ export class Store {
   readonly #jobs: PackedJobs;
   readonly #objects: PackedObjects;
   #generation: number;
-  /** The counter `commits` as of the last look: what index and packs hold in memory is exact as of then. */
-  #commits = -1;
+  /** How many commits and deletions there were as of the last look: what index and packs hold in memory is exact as of then. */
+  #changes = -1;
 
   /** Use `openStore`. */
   constructor(database: Database.Database, path: string) {
@@ -295,7 +295,7 @@ export class Store {
   kindOf(name: Oid): ObjectKind | undefined {
     const hot = this.#pendingObjects.get(name)?.kind ?? this.#hotKinds.get(name);
     if (hot !== undefined) return hot;
-    const kind = guarded(this.path, () => {
+    const kind = this.#about(name, () => {
       const place = this.#locate(name);
       return place === 0 && this.#look() ? this.#kindAt(this.#locate(name), name) : this.#kindAt(place, name);
     });
@@ -307,7 +307,7 @@ export class Store {
   get(name: Oid): GitObject {
     const near = this.#pendingObjects.get(name) ?? this.#hotBodies.get(name);
     if (near !== undefined) return near;
-    const object = guarded(this.path, () => this.#read(name) ?? (this.#look() ? this.#read(name) : undefined));
+    const object = this.#about(name, () => this.#read(name) ?? (this.#look() ? this.#read(name) : undefined));
     if (object === undefined) throw new MissingObject(name);
     this.#hotKinds.set(name, object.kind);
     if (object.body.length <= hotBodyBytesMax) this.#hotBodies.set(name, object);
@@ -328,7 +328,7 @@ export class Store {
   seenOutcome(request: Oid): Outcome | undefined {
     const near = this.#pendingMemos.get(request)?.memo.outcome ?? this.#hotOutcomes.get(request);
     if (near !== undefined) return near;
-    const stored = guarded(this.path, () => this.#record(request)?.record.memo);
+    const stored = this.#about(request, () => this.#record(request)?.record.memo);
     if (stored === undefined) return undefined;
     const outcome = servedOutcome(request, stored);
     this.#hotOutcomes.set(request, outcome);
@@ -339,7 +339,7 @@ export class Store {
   memo(request: Oid): Memo | undefined {
     const pending = this.#pendingMemos.get(request);
     if (pending !== undefined) return pending.memo;
-    const stored = guarded(this.path, () => {
+    const stored = this.#about(request, () => {
       this.#look();
       return this.#record(request)?.record.memo;
     });
@@ -405,8 +405,11 @@ export class Store {
   /** Points a ref at an object that is here; committed before this returns. */
   setRef(name: string, target: Oid): void {
     this.flush();
-    const { changes } = guarded(this.path, () => this.#sql.setRef.run({ name, oid: oidToBytes(target) }));
-    if (changes === 0) throw new MissingObject(target);
+    this.#transact(() => {
+      // Looks at the file itself: what a handle remembers may be gone by now.
+      if (this.#locate(target) === 0) throw new MissingObject(target);
+      this.#sql.setRef.run(name, oidToBytes(target));
+    });
   }
 
   /** Opens the record of a run and drops the traces of runs long past. */
@@ -459,7 +462,7 @@ export class Store {
 
   /** Runs `work` under the write lock with all that others committed in view, and commits what it staged. */
   #transact<T>(work: () => T): T {
-    let commits = this.#commits;
+    let changes = 0;
     try {
       const value = guarded(this.path, () =>
         this.#database
@@ -470,7 +473,7 @@ export class Store {
             this.#objects.write();
             this.#index.write();
             this.#sql.bumpCommits.run();
-            commits = this.#commits + 1;
+            changes = this.#sql.changes.get() as number;
             return worked;
           })
           .immediate(),
@@ -478,7 +481,7 @@ export class Store {
       this.#index.settle();
       this.#jobs.settle();
       this.#objects.settle();
-      this.#commits = commits;
+      this.#changes = changes;
       return value;
     } catch (error) {
       this.#index.discard();
@@ -574,12 +577,23 @@ export class Store {
     return false;
   }
 
+  /** Looks something up; when what stands there is no record, it is the name's that is corrupt. */
+  #about<T>(name: Oid, work: () => T): T {
+    return guarded(this.path, () => {
+      try {
+        return work();
+      } catch (error) {
+        if (error instanceof MalformedPack) throw new CorruptObject(name, error.message);
+        throw error;
+      }
+    });
+  }
+
   /** Takes note of what others committed; false when nobody did. What is looked up afterwards is as of now. */
   #look(): boolean {
-    const commits = this.#sql.commits.get() as number;
-    if (commits === this.#commits) return false;
+    if ((this.#sql.changes.get() as number) === this.#changes) return false;
     const catchUp = () => {
-      this.#commits = this.#sql.commits.get() as number;
+      this.#changes = this.#sql.changes.get() as number;
       this.#jobs.cool();
       this.#objects.cool();
       this.#index.catchUp();
@@ -747,7 +761,7 @@ export class Store {
     this.#index.cool();
     this.#jobs.cool();
     this.#objects.cool();
-    this.#commits = -1;
+    this.#changes = -1;
   }
 
   #dropPending(): void {
@@ -880,7 +894,7 @@ function prepareStatements(database: Database.Database) {
   return {
     generation: sql("SELECT value FROM counters WHERE name = 'generation'").pluck(),
     bumpGeneration: sql("UPDATE counters SET value = value + 1 WHERE name = 'generation'"),
-    commits: sql("SELECT value FROM counters WHERE name = 'commits'").pluck(),
+    changes: sql("SELECT sum(value) FROM counters WHERE name IN ('commits', 'generation')").pluck(),
     bumpCommits: sql("UPDATE counters SET value = value + 1 WHERE name = 'commits'"),
     oid: sql("SELECT oid FROM objects WHERE id = ?").pluck(),
     object: sql("SELECT oid, kind, body FROM objects WHERE id = ?").raw(),
@@ -890,10 +904,7 @@ function prepareStatements(database: Database.Database) {
     insertDivergence: sql("INSERT INTO divergences (request, kind, outcome, run) VALUES (?, ?, ?, ?)"),
     deleteDivergences: sql("DELETE FROM divergences WHERE request = ?"),
     ref: sql("SELECT oid FROM refs WHERE name = ?").pluck(),
-    // Looks at the file itself: what a handle remembers may be gone by now.
-    setRef: sql(
-      "INSERT INTO refs (name, oid) SELECT $name, oid FROM objects WHERE oid = $oid ON CONFLICT DO UPDATE SET oid = excluded.oid",
-    ),
+    setRef: sql("INSERT INTO refs (name, oid) VALUES (?, ?) ON CONFLICT DO UPDATE SET oid = excluded.oid"),
     beginRun: sql("INSERT INTO runs (request, started_ms) VALUES (?, ?)"),
     endRun: sql("UPDATE runs SET micros = ?, executed = ?, frames = ?, memoized = ?, ending = ? WHERE id = ?"),
     lastRun: sql("SELECT id, request, started_ms FROM runs ORDER BY id DESC LIMIT 1"),

@@ -21,7 +21,7 @@ type Costs = Record<Part, number>;
 const image = oid("11".repeat(20));
 
 /** Stores the files that jobs will be about, distinct by `seed`, and what stands in all requests. */
-export function putFiles(store: Store, jobs: number, seed: string): { files: Oid[]; around: Surroundings } {
+function putFiles(store: Store, jobs: number, seed: string): { files: Oid[]; around: Surroundings } {
   const files: Oid[] = [];
   for (let at = 0; at < jobs; at++) {
     files.push(store.put("blob", Buffer.from(`${seed} ${at}\n${"a line\n".repeat(at % 7)}`)));
@@ -33,7 +33,7 @@ export function putFiles(store: Store, jobs: number, seed: string): { files: Oid
 }
 
 /** Plays the jobs of a fold over the files. Returns microseconds by part, flushes apart from the call in which they happen, and the requests. */
-export function playJobs(store: Store, files: readonly Oid[], around: Surroundings): { costs: Costs; requests: Oid[] } {
+function playJobs(store: Store, files: readonly Oid[], around: Surroundings): { costs: Costs; requests: Oid[] } {
   const costs: Costs = { form: 0, "look up": 0, result: 0, remember: 0, flush: 0, all: 0 };
   const requests: Oid[] = [];
   const flush = store.flush.bind(store);
@@ -114,14 +114,8 @@ interface Row {
 }
 
 function row(name: string, unit: string, samples: readonly number[]): Row {
-  const sorted = samples.toSorted((a, b) => a - b);
-  return {
-    name,
-    unit,
-    value: sorted[sorted.length >> 1] as number,
-    min: sorted[0] as number,
-    max: sorted.at(-1) as number,
-  };
+  const value = samples.toSorted((a, b) => a - b)[samples.length >> 1] ?? Number.NaN;
+  return { name, unit, value, min: Math.min(...samples), max: Math.max(...samples) };
 }
 
 export interface StoreBenchOptions {

@@ -3,7 +3,7 @@ import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, truncateSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { encodeRequest } from "../../src/abi/request.ts";
 import { emptyBlob, emptyTree, hashObject, type GitObject, type ObjectKind } from "../../src/store/object.ts";
@@ -279,7 +279,8 @@ describe("a damaged file", () => {
     database.exec("UPDATE object_packs SET records = x'ffff'");
     database.close();
     const again = openStore(path);
-    expect(() => again.get(result)).toThrow(StoreFailure);
+    expect(() => again.get(result)).toThrow(new CorruptObject(result, "a record is cut short"));
+    expect(() => again.stats()).toThrow(StoreFailure);
     again.close();
   });
 
@@ -365,7 +366,7 @@ describe("after a crash", () => {
         const found = checkPromises(crashed);
         // Flushes happen on their own too, and jobs are remembered in order: what is found is a prefix.
         expect([...remembered].slice(0, found.size).every((request) => found.has(request))).toBe(true);
-        if (!cut) expect(found.size).toBeGreaterThanOrEqual((flushed.at(-1) as ReadonlySet<Oid>).size);
+        if (!cut) expect(found.size).toBeGreaterThanOrEqual(flushed.at(-1)?.size ?? 0);
       }
     }
     store.close();
