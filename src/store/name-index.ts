@@ -28,11 +28,17 @@ const recentRowEntriesMax = 1024;
 /** Buckets that a handle keeps in memory, 3 to 6 KB each; when there are more, all are forgotten. */
 const hotBucketsMax = 16_384;
 
+/** Buckets that are read at once, neighbours, and how many must have been missed one by one before: a program that looks up one name reads one, a fold soon has all. */
+const readAheadBuckets = 16;
+const missesBeforeReadAhead = 16;
+
 const none: readonly number[] = [];
 
 /** The index as one handle sees it: exact as of the last `catchUp` or commit of its own. */
 export class NameIndex {
   readonly #sql: ReturnType<typeof prepareStatements>;
+  readonly #beforeReading: () => void;
+  #misses = 0;
   #epoch = -1;
   #depth = 0;
   #bucketed = 0;
@@ -45,7 +51,9 @@ export class NameIndex {
   /** What a merge in the transaction under way made; it counts once that is committed. */
   #merged: { depth: number; bucketed: number; buckets: HotBuckets } | undefined;
 
-  constructor(database: Database.Database) {
+  /** `beforeReading` is called before `find` reads the file, and leaves a transaction open. */
+  constructor(database: Database.Database, beforeReading: () => void) {
+    this.#beforeReading = beforeReading;
     if (endianness() !== "LE") throw new RangeError("the store's index is read as little-endian words");
     this.#sql = prepareStatements(database);
   }
@@ -87,14 +95,7 @@ export class NameIndex {
   #findInBucket(high: number, low: number, found: readonly number[]): readonly number[] {
     const depth = this.#depth;
     const bucket = prefix(high, depth);
-    let words = this.#buckets.get(bucket);
-    if (words === undefined) {
-      const [epoch, bytes] = this.#sql.bucketNow.get(2 ** depth + bucket) as [number, Buffer | null];
-      // Somebody merged since we looked; what we have in memory and what is in the file are of two epochs.
-      if (epoch !== this.#epoch) throw new StaleIndex();
-      words = bytes === null ? noWords : wordsOf(bytes);
-      this.#buckets.set(bucket, words);
-    }
+    const words = this.#buckets.get(bucket) ?? this.#readBucket(bucket);
     const count = words.length / entryWords;
     // Names are evenly spread, so the place in a sorted bucket can be guessed to within a few entries.
     let at = Math.min(Math.floor((within(high, depth) / 2 ** 32) * count), count - 1);
@@ -105,6 +106,22 @@ export class NameIndex {
       if (word === high) found = matching(words, at * entryWords, low, found);
     }
     return found;
+  }
+
+  #readBucket(bucket: number): Uint32Array {
+    this.#beforeReading();
+    // Somebody merged since we looked; what we have in memory and what is in the file are of two epochs.
+    if (this.#sql.epoch.get() !== this.#epoch) throw new StaleIndex();
+    const all = 2 ** this.#depth;
+    const isAhead = ++this.#misses > missesBeforeReadAhead;
+    const first = isAhead ? bucket - (bucket % readAheadBuckets) : bucket;
+    const last = isAhead ? Math.min(first + readAheadBuckets, all) - 1 : bucket;
+    for (let each = first; each <= last; each++) {
+      if (this.#buckets.get(each) !== undefined) continue;
+      const bytes = this.#sql.bucket.get(all + each) as Buffer | undefined;
+      this.#buckets.set(each, bytes === undefined ? noWords : wordsOf(bytes));
+    }
+    return this.#buckets.get(bucket) ?? noWords;
   }
 
   /** Adds a name with the next `write`. */
@@ -401,11 +418,6 @@ function prepareStatements(database: Database.Database) {
     lengthenRecent: database.prepare("UPDATE recent SET entries = CAST(entries || ? AS BLOB) WHERE at = ?"),
     dropRecent: database.prepare("DELETE FROM recent"),
     bucket: database.prepare("SELECT entries FROM buckets WHERE id = ?").pluck(),
-    bucketNow: database
-      .prepare(
-        "SELECT (SELECT value FROM counters WHERE name = 'index_epoch'), (SELECT entries FROM buckets WHERE id = ?)",
-      )
-      .raw(),
     setBucket: database.prepare(
       "INSERT INTO buckets (id, entries) VALUES (?, ?) ON CONFLICT DO UPDATE SET entries = excluded.entries",
     ),

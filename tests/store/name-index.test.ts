@@ -11,6 +11,7 @@ import { schema } from "../../src/store/schema.ts";
 const folder = mkdtempSync(join(tmpdir(), "coppice-test-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+const indexOf = (database: Database.Database) => new NameIndex(database, () => {});
 const nameOf = (at: number) => hashObject("blob", Buffer.from(String(at)));
 
 function commit(database: Database.Database, index: NameIndex, entries: readonly (readonly [Oid, number])[]): void {
@@ -32,7 +33,7 @@ it("finds every name through merges and splits, in the handle that wrote, in ano
   database.pragma("journal_mode = WAL");
   database.exec(schema);
   const other = new Database(path);
-  const [a, b] = [new NameIndex(database), new NameIndex(other)];
+  const [a, b] = [indexOf(database), indexOf(other)];
   const count = 150_000;
   const step = 7919;
   for (let first = 0; first < count; first += step) {
@@ -46,7 +47,7 @@ it("finds every name through merges and splits, in the handle that wrote, in ano
   }
   const buckets = database.prepare("SELECT count(*) FROM buckets").pluck().get() as number;
   expect(buckets).toBeGreaterThanOrEqual(128);
-  const late = new NameIndex(database);
+  const late = indexOf(database);
   for (const [handle, index] of [
     [database, a],
     [other, b],
@@ -63,7 +64,7 @@ it("finds every name through merges and splits, in the handle that wrote, in ano
 it("gives all places of names that begin alike, however far it has been merged", () => {
   const database = new Database(":memory:");
   database.exec(schema);
-  const index = new NameIndex(database);
+  const index = indexOf(database);
   const alike = ["a", "b", "c"].map((digit) => `0123456789ab${digit.repeat(28)}` as Oid);
   const near = `0123456789ac${"0".repeat(28)}` as Oid;
   const last = "f".repeat(40) as Oid;
@@ -90,7 +91,7 @@ it("gives all places of names that begin alike, however far it has been merged",
 it("keeps nothing of a transaction that was rolled back, a merge included", () => {
   const database = new Database(":memory:");
   database.exec(schema);
-  const index = new NameIndex(database);
+  const index = indexOf(database);
   for (const [first, count] of [
     [0, 10],
     [10, 40_000],
@@ -120,7 +121,7 @@ it("tells a handle that looks in buckets which somebody rewrote", () => {
   database.pragma("journal_mode = WAL");
   database.exec(schema);
   const other = new Database(path);
-  const [a, b] = [new NameIndex(database), new NameIndex(other)];
+  const [a, b] = [indexOf(database), indexOf(other)];
   const names = (first: number) =>
     Array.from({ length: 40_000 }, (_, at) => [nameOf(first + at), first + at + 1] as const);
   commit(database, a, names(0));
