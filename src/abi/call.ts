@@ -16,10 +16,10 @@ export const callNestingMax = 64;
 /** Requests in one `run_many`. */
 export const batchMax = 1 << 20;
 
-/** A nested request as a guest asks for it: the image is an oid or a std name, not yet looked at. */
+/** A nested request as a guest asks for it: the image is an oid or a std name, args are a tree's name or its entries' bytes, neither looked at yet. */
 export interface NestedCall {
   readonly image: string;
-  readonly args: Oid;
+  readonly args: Oid | Buffer;
 }
 
 export type GuestCall =

@@ -1,8 +1,7 @@
 /** Requests: the tree that names all a job may see (spec, section 1). Its bytes: src/store/request-tree.ts. */
 import { isUtf8 } from "node:buffer";
-import { hashObject } from "../store/object.ts";
+import { emptyTree } from "../store/object.ts";
 import { parseOid, type Oid } from "../store/oid.ts";
-import { HotMap } from "../store/hot-map.ts";
 import {
   encodeRequest,
   isRequestTree,
@@ -11,8 +10,6 @@ import {
   requestWith,
 } from "../store/request-tree.ts";
 import type { ObjectReader, Objects } from "./objects.ts";
-
-export { encodeRequest } from "../store/request-tree.ts";
 
 /** The parts of a request that pass unchanged into every nested one. */
 export interface Surroundings {
@@ -54,34 +51,33 @@ export function putSurroundings(objects: Objects, std: Oid | undefined, salt: st
   };
 }
 
-/** What stands in requests for one image: computed once, since a fold forms a request a job. */
-interface Formed {
+/** All of a request but its args: what the requests of one worker in the same surroundings have in common. */
+export interface RequestForm {
+  readonly image: Oid;
+  /** Spells `image`. */
   readonly imageBlob: Oid;
-  readonly imageBytes: Buffer;
-  readonly saltBlob: Oid;
-  readonly stdBlob: Oid;
-  readonly surroundings: Uint8Array;
+  readonly around: Surroundings;
+  /** All of the request's bytes that come after its args' oid. */
+  readonly rest: Uint8Array;
 }
-const formedImages = new HotMap<Oid, Formed>(1024);
 
-function formImage(image: Oid, { saltBlob, stdBlob }: Surroundings): Formed {
-  const known = formedImages.get(image);
-  if (known !== undefined && known.saltBlob === saltBlob && known.stdBlob === stdBlob) return known;
-  const imageBytes = Buffer.from(image, "latin1");
-  const imageBlob = hashObject("blob", imageBytes);
-  const surroundings = requestSurroundings(encodeRequest(image, imageBlob, saltBlob, stdBlob));
-  const formed = { imageBlob, imageBytes, saltBlob, stdBlob, surroundings };
-  formedImages.set(image, formed);
-  return formed;
+/** The form of requests for a runtime node. Stores what it names. */
+export function requestForm(objects: Objects, image: Oid, around: Surroundings): RequestForm {
+  const imageBlob = objects.put("blob", Buffer.from(image, "latin1"));
+  const { std, stdBlob, salt, saltBlob } = around;
+  const rest = requestSurroundings(encodeRequest(emptyTree, imageBlob, saltBlob, stdBlob));
+  return { image, imageBlob, around: { std, stdBlob, salt, saltBlob }, rest };
+}
+
+/** Stores the request of that form for an args tree. What the form names must be here. */
+export function putRequestOf(objects: Objects, { image, around, rest }: RequestForm, args: Oid): Request {
+  const oid = objects.put("tree", requestWith(args, rest));
+  return { oid, args, image, std: around.std, stdBlob: around.stdBlob, salt: around.salt, saltBlob: around.saltBlob };
 }
 
 /** Stores the request for a runtime node and an args tree, and returns it. */
 export function putRequest(objects: Objects, image: Oid, args: Oid, around: Surroundings): Request {
-  const { imageBlob, imageBytes, surroundings } = formImage(image, around);
-  if (objects.kindOf(imageBlob) === undefined) objects.put("blob", imageBytes);
-  const oid = objects.put("tree", requestWith(args, surroundings));
-  const { std, stdBlob, salt, saltBlob } = around;
-  return { oid, args, image, std, stdBlob, salt, saltBlob };
+  return putRequestOf(objects, requestForm(objects, image, around), args);
 }
 
 /** Takes a request apart. Throws MalformedRequest, or MissingObject when it, or one of its three blobs, is not here. */

@@ -9,6 +9,7 @@ import type { Dispatch, LogLine, Report } from "../scheduler/runner.ts";
 import { Settler, type Job } from "../scheduler/settle.ts";
 import { TraceBuffer } from "../scheduler/trace.ts";
 import {
+  CollidingObject,
   CorruptObject,
   MissingObject,
   OversizeObject,
@@ -101,6 +102,8 @@ class Executor {
   }
 }
 
+const hostErrors = [StoreFailure, CorruptObject, CollidingObject, StaleStore, OversizeObject, MalformedRequest];
+
 /** The non-answer that a thrown error means; undefined when nothing was thrown. A bug is thrown on. */
 function asNonAnswer(work: () => void): NonAnswer | undefined {
   try {
@@ -110,10 +113,7 @@ function asNonAnswer(work: () => void): NonAnswer | undefined {
     if (error instanceof NonAnswerError) return error.answer;
     if (error instanceof MissingObject) return { kind: "missing", oid: error.oid };
     if (error instanceof QuarantinedMemo) return { kind: "quarantine", request: error.request };
-    const isHost = [StoreFailure, CorruptObject, StaleStore, OversizeObject, MalformedRequest].some(
-      (each) => error instanceof each,
-    );
-    if (isHost) return { kind: "host", message: (error as Error).message };
+    if (hostErrors.some((each) => error instanceof each)) return { kind: "host", message: (error as Error).message };
     throw error;
   }
 }

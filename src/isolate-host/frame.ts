@@ -1,28 +1,22 @@
 /**
- * A frame: one execution of a guest, whatever runs it. It serves the guest's calls against the store and the settler, and notes what
- * the memo needs (objects read, result, last line). Absence is never an answer: a missing object throws through the frame.
+ * A frame: one execution of a guest, whatever runs it. Its operations are what guests can do, on typed values; how a guest spells them is its ABI's matter
+ * (json-calls.ts, binary-calls.ts), so every ABI has one meaning. It notes what the memo needs (objects read, result, last line).
+ *
+ * An error that a guest is told of is a number, whatever else an operation throws ends the frame: Unwind, GuestFailed, NonAnswerError, or the store's errors. Absence is
+ * never an answer: a missing object throws.
  */
-import {
-  blobAnswer,
-  emptyAnswer,
-  errorAnswer,
-  hashAnswer,
-  jobAnswer,
-  outcomeAnswer,
-  outcomesAnswer,
-  treeAnswer,
-} from "../abi/answer.ts";
-import type { GuestCall, NestedCall } from "../abi/call.ts";
-import { errorTexts, failureTexts, type ErrorText } from "../abi/error-texts.ts";
+import type { NestedCall } from "../abi/call.ts";
+import { errorNumber, errorNumbers, type ErrorNumber } from "../abi/error-numbers.ts";
+import { errorTexts, failureTexts } from "../abi/error-texts.ts";
 import type { Objects } from "../abi/objects.ts";
-import { putRequest, type Request } from "../abi/request.ts";
+import { putRequestOf, requestForm, type Request, type RequestForm } from "../abi/request.ts";
+import { entryKind, entryOidAt, isTree, orderedTree } from "../abi/tree-bytes.ts";
 import { RandomStream, VirtualClock } from "../abi/virtual.ts";
 import { bindArgs, resolveImage, type ResolvedImage } from "../abi/worker.ts";
 import type { Job } from "../scheduler/settle.ts";
 import type { GitObject } from "../store/object.ts";
-import type { Oid } from "../store/oid.ts";
+import { oidBytes, oidFromBytes, type Oid } from "../store/oid.ts";
 import { failure, type FailureCode, type Failure, type Outcome, type Result } from "../store/outcome.ts";
-import { MalformedTree, decodeTree, encodeTree, kindOfMode, type TreeEntry } from "../store/tree.ts";
 import { HotMap } from "../store/hot-map.ts";
 
 /** Bytes that one execution may log, and the longest line; what is longer fails the job. */
@@ -56,21 +50,27 @@ export class GuestFailed {
 
 export class Frame {
   readonly job: Job;
-  readonly clock = new VirtualClock();
   readonly reads = new Set<Oid>();
   readonly log: string[] = [];
   readonly #host: FrameHost;
+  // Most frames need none of these three.
+  #clock: VirtualClock | undefined;
   #random: RandomStream | undefined;
+  /** Bytes written to a standard stream that no newline has ended yet. */
+  #openLines: Map<number, Buffer> | undefined;
   #result: Result | undefined;
   #calledOutTwice = false;
   #logBytes = 0;
   #nestedRuns = 0;
-  /** Bytes written to a standard stream that no newline has ended yet. */
-  readonly #openLines = new Map<number, Buffer>();
 
   constructor(host: FrameHost, job: Job) {
     this.#host = host;
     this.job = job;
+  }
+
+  get clock(): VirtualClock {
+    this.#clock ??= new VirtualClock();
+    return this.#clock;
   }
 
   get random(): RandomStream {
@@ -78,37 +78,73 @@ export class Frame {
     return this.#random;
   }
 
-  /** Answers a call; an error text becomes an `{"error"}`. Throws Unwind, GuestFailed, NonAnswerError, or the store's errors. */
-  serve(call: GuestCall | ErrorText): Buffer {
-    if (typeof call === "string") return errorAnswer(call);
-    switch (call.op) {
-      case "job":
-        return jobAnswer(this.job.request);
-      case "tree":
-        return this.#tree(call.hash);
-      case "get": {
-        const { kind, body } = this.#read(call.hash);
-        return kind === "blob" ? blobAnswer(body) : errorAnswer(errorTexts.notABlob);
-      }
-      case "put_blob":
-        if (call.bytes.length > putBytesMax) return errorAnswer(errorTexts.tooLarge);
-        return hashAnswer(this.#host.objects.put("blob", call.bytes));
-      case "put_tree":
-        return this.#putTree(call.entries);
-      case "run": {
-        const outcomes = this.#run([call.call]);
-        return typeof outcomes === "string" ? errorAnswer(outcomes) : outcomeAnswer(outcomes[0] as Outcome);
-      }
-      case "run_many": {
-        const outcomes = this.#run(call.calls);
-        return typeof outcomes === "string" ? errorAnswer(outcomes) : outcomesAnswer(outcomes);
-      }
-      case "out":
-        return this.#out({ kind: call.kind, oid: call.hash });
-      case "log":
-        this.addLine(call.msg);
-        return emptyAnswer;
+  /** A tree's bytes as they are stored, sound ones. */
+  tree(name: Oid): Uint8Array | ErrorNumber {
+    const { kind, body } = this.#read(name);
+    if (kind !== "tree") return errorNumbers.notATree;
+    return isTree(body) ? body : errorNumbers.malformedTree;
+  }
+
+  /** A blob's bytes. */
+  blob(name: Oid): Uint8Array | ErrorNumber {
+    const { kind, body } = this.#read(name);
+    return kind === "blob" ? body : errorNumbers.notABlob;
+  }
+
+  /** Stores a blob. The bytes are kept, and are not to be written to afterwards. */
+  putBlob(bytes: Uint8Array): Oid | ErrorNumber {
+    return bytes.length > putBytesMax ? errorNumbers.tooLarge : this.#host.objects.put("blob", bytes);
+  }
+
+  /** Stores a tree, given its entries' bytes in any order; what they name must be of the kind that they say. The bytes are kept, and are not to be written to afterwards. */
+  putTree(entries: Uint8Array): Oid | ErrorNumber {
+    if (entries.length > putBytesMax) return errorNumbers.tooLarge;
+    const bytes = orderedTree(entries);
+    if (typeof bytes === "number") return bytes;
+    for (let at = 0; at < bytes.length;) {
+      const oidAt = entryOidAt(bytes, at);
+      const kind = entryKind(bytes, at);
+      if (kind !== "commit" && this.#kindOf(oidFromBytes(bytes, oidAt)) !== kind) return errorNumbers.wrongKind;
+      at = oidAt + oidBytes;
     }
+    return this.#host.objects.put("tree", bytes);
+  }
+
+  /** The outcomes of nested requests, in their order; an error when one is malformed, and then none has started. Args are a name, or entries as for `putTree`. */
+  run(calls: readonly NestedCall[]): readonly Outcome[] | ErrorNumber {
+    this.#nestedRuns += calls.length;
+    if (this.#nestedRuns > nestedRunsMax) throw new GuestFailed(failure("limit", failureTexts.tooManyRuns));
+    const { objects } = this.#host;
+    const requests: Request[] = [];
+    let nested: NestedImage | undefined;
+    for (const { image, args: given } of calls) {
+      const args = typeof given === "string" ? given : this.putTree(given);
+      if (typeof args === "number") return args;
+      if (nested?.text !== image) {
+        const found = nestedImage(objects, image, this.job.request, this.reads);
+        if (typeof found === "number") return found;
+        nested = found;
+      }
+      if (nested.bound.size > 0) this.reads.add(args);
+      if (args === given && this.#kindOf(args) !== "tree") return errorNumbers.argsNotATree;
+      const bound = bindArgs(objects, args, nested.bound);
+      if (typeof bound !== "string") return errorNumber(bound.error);
+      requests.push(putRequestOf(objects, nested.form, bound));
+    }
+    const outcomes = this.#host.settleNested(this.job, requests);
+    if (outcomes === undefined) throw new Unwind();
+    return outcomes;
+  }
+
+  /** Names the result; undefined when that went well. */
+  out(kind: Result["kind"], name: Oid): ErrorNumber | undefined {
+    if (this.#kindOf(name) !== kind) return errorNumbers.wrongKind;
+    if (this.#result !== undefined) {
+      this.#calledOutTwice = true;
+      return errorNumbers.outTwice;
+    }
+    this.#result = { kind, oid: name };
+    return undefined;
   }
 
   /** The outcome of a guest that returned normally. */
@@ -131,8 +167,9 @@ export class Frame {
   }
 
   addLine(line: string): void {
-    this.#logBytes += Buffer.byteLength(line) + 1;
-    if (this.#logBytes > logBytesMax || Buffer.byteLength(line) > logLineBytesMax) {
+    const bytes = Buffer.byteLength(line);
+    this.#logBytes += bytes + 1;
+    if (this.#logBytes > logBytesMax || bytes > logLineBytesMax) {
       throw new GuestFailed(failure("limit", failureTexts.loggedTooMuch));
     }
     this.log.push(line);
@@ -140,6 +177,7 @@ export class Frame {
 
   /** Text written to a stream becomes lines of the log as newlines come. */
   write(stream: number, bytes: Uint8Array): void {
+    this.#openLines ??= new Map();
     let open = Buffer.concat([this.#openLines.get(stream) ?? Buffer.alloc(0), bytes]);
     for (let end = open.indexOf(0x0a); end >= 0; end = open.indexOf(0x0a)) {
       this.addLine(open.toString("utf8", 0, end));
@@ -151,6 +189,7 @@ export class Frame {
 
   /** Lines that no newline ended, stream by stream. */
   endLines(): void {
+    if (this.#openLines === undefined) return;
     for (const [stream, open] of [...this.#openLines].toSorted(([a], [b]) => a - b)) {
       this.#openLines.delete(stream);
       if (open.length > 0) this.addLine(open.toString("utf8"));
@@ -163,84 +202,43 @@ export class Frame {
     return object;
   }
 
-  #tree(name: Oid): Buffer {
-    const { kind, body } = this.#read(name);
-    if (kind !== "tree") return errorAnswer(errorTexts.notATree);
-    try {
-      return treeAnswer(decodeTree(body));
-    } catch (error) {
-      if (error instanceof MalformedTree) return errorAnswer(errorTexts.malformedTree);
-      throw error;
-    }
-  }
-
-  #putTree(entries: readonly TreeEntry[]): Buffer {
-    for (const entry of entries) {
-      const kind = kindOfMode(entry.mode);
-      if (kind !== "commit" && this.#kindOf(entry.oid) !== kind) return errorAnswer(errorTexts.wrongKind);
-    }
-    const bytes = encodeTree(entries);
-    if (bytes.length > putBytesMax) return errorAnswer(errorTexts.tooLarge);
-    return hashAnswer(this.#host.objects.put("tree", bytes));
-  }
-
-  #out(result: Result): Buffer {
-    if (this.#kindOf(result.oid) !== result.kind) return errorAnswer(errorTexts.wrongKind);
-    if (this.#result !== undefined) {
-      this.#calledOutTwice = true;
-      return errorAnswer(errorTexts.outTwice);
-    }
-    this.#result = result;
-    return emptyAnswer;
-  }
-
   /** An object's kind; one that is not here throws, as reading it would. */
   #kindOf(name: Oid): GitObject["kind"] {
     return this.#host.objects.kindOf(name) ?? this.#host.objects.get(name).kind;
   }
-
-  #run(calls: readonly NestedCall[]): readonly Outcome[] | ErrorText {
-    this.#nestedRuns += calls.length;
-    if (this.#nestedRuns > nestedRunsMax) throw new GuestFailed(failure("limit", failureTexts.tooManyRuns));
-    const requests: Request[] = [];
-    for (const call of calls) {
-      const request = formRequest(this.#host.objects, this.job.request, call, this.reads);
-      if (typeof request === "string") return request;
-      requests.push(request);
-    }
-    const outcomes = this.#host.settleNested(this.job, requests);
-    if (outcomes === undefined) throw new Unwind();
-    return outcomes;
-  }
 }
 
-/** Images already unwrapped, by std and image: what an oid says never changes. */
-const resolvedImages = new HotMap<string, { readonly image: ResolvedImage; readonly reads: readonly Oid[] }>(4096);
+/** An image that nested requests name: what it comes to, and the form of requests for it. */
+interface NestedImage {
+  readonly text: string;
+  readonly bound: ResolvedImage["bound"];
+  /** What was read to unwrap it. */
+  readonly reads: readonly Oid[];
+  readonly form: RequestForm;
+}
 
-/** The request that a nested call means, stored; or the text of why there is none. */
-function formRequest(objects: Objects, from: Request, call: NestedCall, noted: Set<Oid>): Request | ErrorText {
-  const key = `${from.std ?? ""} ${call.image}`;
-  let known = resolvedImages.get(key);
-  if (known === undefined) {
-    const reads: Oid[] = [];
-    const get = (name: Oid) => {
-      const object = objects.get(name);
-      reads.push(name);
-      return object;
-    };
-    const found = resolveImage({ get }, call.image, from.std);
-    if ("error" in found) {
-      for (const name of reads) noted.add(name);
-      return found.error;
-    }
-    known = { image: found, reads };
-    resolvedImages.set(key, known);
+/** Images already unwrapped, by std and text: what an oid says never changes. */
+const nestedImages = new HotMap<string, NestedImage>(4096);
+
+/** What the requests of `from` for an image have in common; all that their form names is here. Adds to `noted` what its unwrapping reads. */
+function nestedImage(objects: Objects, text: string, from: Request, noted: Set<Oid>): NestedImage | ErrorNumber {
+  const key = `${from.std ?? ""} ${text}`;
+  const known = nestedImages.get(key);
+  // Objects can be deleted while this thread lives on, so the one blob that a request alone names is looked for again.
+  if (known?.form.around.saltBlob === from.saltBlob && objects.kindOf(known.form.imageBlob) !== undefined) {
+    for (const name of known.reads) noted.add(name);
+    return known;
   }
-  const { image, reads } = known;
+  const reads: Oid[] = [];
+  const get = (name: Oid) => {
+    const object = objects.get(name);
+    reads.push(name);
+    return object;
+  };
+  const found = resolveImage({ get }, text, from.std);
   for (const name of reads) noted.add(name);
-  if (image.bound.size > 0) noted.add(call.args);
-  const kind = objects.kindOf(call.args) ?? objects.get(call.args).kind;
-  if (kind !== "tree") return errorTexts.argsNotATree;
-  const args = bindArgs(objects, call.args, image.bound);
-  return typeof args === "string" ? putRequest(objects, image.node.oid, args, from) : args.error;
+  if ("error" in found) return errorNumber(found.error);
+  const nested = { text, bound: found.bound, reads, form: requestForm(objects, found.node.oid, from) };
+  nestedImages.set(key, nested);
+  return nested;
 }

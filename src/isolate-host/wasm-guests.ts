@@ -4,6 +4,7 @@
  * Unwinding: a call that can't be answered notes why and raises a real trap in a tiny module of its own. A JavaScript exception would not do: a guest's
  * `catch_all` swallows one, but no trap. From then on the frame is poisoned, every further call traps, and what the guest returned is not looked at.
  */
+import { binaryFunctions, binaryModule } from "../abi/binary.ts";
 import { parseCall } from "../abi/call.ts";
 import { errorAnswer } from "../abi/answer.ts";
 import { errorTexts, failureTexts } from "../abi/error-texts.ts";
@@ -13,8 +14,10 @@ import type { FrameEnd, Guests, Job } from "../scheduler/settle.ts";
 import { HotMap } from "../store/hot-map.ts";
 import type { Oid } from "../store/oid.ts";
 import type { Outcome } from "../store/outcome.ts";
+import { binaryCalls, type BinaryCaller } from "./binary-calls.ts";
 import { Frame, GuestFailed, Unwind, type FrameHost } from "./frame.ts";
 import { InstancePool } from "./instance-pool.ts";
+import { serveJson } from "./json-calls.ts";
 import { fitModule } from "./wasm/module.ts";
 import { UnfitModule } from "./wasm/reader.ts";
 import { wasiFunctions, wasiImports, wasiModule } from "./wasi.ts";
@@ -25,7 +28,12 @@ export const guestPagesMax = 4096;
 const modulesMax = 256;
 
 const abiModule = "caos_abi_v1";
-const offered = new Map([[`${abiModule}.call`, "ii:i"], [`${abiModule}.read`, "i:"], ...wasiFunctions]);
+const offered = new Map<string, string>([
+  [`${abiModule}.call`, "ii:i"],
+  [`${abiModule}.read`, "i:"],
+  ...Object.entries(binaryFunctions).map(([name, type]) => [`${binaryModule}.${name}`, type] as const),
+  ...wasiFunctions,
+]);
 
 /** `(module (func (export "trap") unreachable))` */
 const trapModule = Uint8Array.of(
@@ -66,16 +74,18 @@ const trapModule = Uint8Array.of(
   11,
 );
 
-interface Live {
-  readonly frame: Frame;
+interface Live extends BinaryCaller {
   memory: WebAssembly.Memory | undefined;
+  /** A view of the memory; of length 0 once the memory grew, which detaches it. */
+  bytes: Buffer;
+  /** The answer to the last call in JSON. */
   answer: Buffer;
   /** Why the frame is poisoned; kept for whoever started it, however the guest ends. */
   poison: { readonly cause: unknown } | undefined;
   /** Calls to the host so far. */
   calls: number;
 }
-const noAnswer = Buffer.alloc(0);
+const noBytes = Buffer.alloc(0);
 
 /** A compiled module, or why it is none. */
 type Prepared = { readonly module: WebAssembly.Module; readonly resettable: readonly string[] | undefined } | Unfit;
@@ -97,18 +107,12 @@ export class WasmGuests implements Guests {
     this.#trap = new WebAssembly.Instance(new WebAssembly.Module(trapModule), {}).exports["trap"] as () => never;
     this.#imports = {
       [abiModule]: {
-        call: (at: number, length: number) => this.#enter((live) => this.#call(live, at >>> 0, length >>> 0)),
-        read: (at: number) => {
-          this.#enter((live) => {
-            const memory = live.memory?.buffer;
-            const start = at >>> 0;
-            if (memory !== undefined && start + live.answer.length <= memory.byteLength) {
-              new Uint8Array(memory, start, live.answer.length).set(live.answer);
-            }
-            return 0;
-          });
-        },
+        call: this.#guarded(serveCall),
+        read: this.#guarded(serveRead),
       },
+      [binaryModule]: Object.fromEntries(
+        Object.entries(binaryCalls).map(([name, serve]) => [name, this.#guarded(serve)]),
+      ),
       [wasiModule]: wasiImports((serve) => this.#enter(serve)),
     };
   }
@@ -121,7 +125,15 @@ export class WasmGuests implements Guests {
     const frame = new Frame(this.#host, job);
     const pool = this.#prepare(job);
     if ("outcome" in pool) return this.#completed(frame, pool.outcome, pool.detail);
-    const live: Live = { frame, memory: undefined, answer: noAnswer, poison: undefined, calls: 0 };
+    const live: Live = {
+      frame,
+      memory: undefined,
+      bytes: noBytes,
+      kept: noBytes,
+      answer: noBytes,
+      poison: undefined,
+      calls: 0,
+    };
     this.#live.push(live);
     try {
       const guest = pool.take(() => live.calls > 0);
@@ -195,28 +207,42 @@ export class WasmGuests implements Guests {
     return pool;
   }
 
-  /** Runs a call for the innermost frame. Whatever it throws poisons the frame and becomes a trap. */
-  #enter(serve: (live: Live) => number): number {
-    const live = this.#live.at(-1);
-    if (live === undefined) throw new Error("a guest called while none was running");
-    if (live.poison !== undefined) return this.#trap();
-    live.calls++;
-    try {
-      return serve(live);
-    } catch (cause) {
-      live.poison = { cause };
-      return this.#trap();
-    }
+  /** The import that serves a call for the innermost frame, its parameters unsigned. Whatever it throws poisons the frame and becomes a trap. */
+  #guarded(
+    serve: (live: Live, a: number, b: number, c: number) => number,
+  ): (a: number, b: number, c: number) => number {
+    return (a, b, c) => {
+      const live = this.#live.at(-1);
+      if (live === undefined) throw new Error("a guest called while none was running");
+      if (live.poison !== undefined) return this.#trap();
+      live.calls++;
+      if (live.bytes.length === 0 && live.memory !== undefined) live.bytes = Buffer.from(live.memory.buffer);
+      try {
+        return serve(live, a >>> 0, b >>> 0, c >>> 0);
+      } catch (cause) {
+        live.poison = { cause };
+        return this.#trap();
+      }
+    };
   }
 
-  #call(live: Live, at: number, length: number): number {
-    const memory = live.memory?.buffer;
-    live.answer =
-      memory === undefined || at + length > memory.byteLength
-        ? errorAnswer(errorTexts.outOfMemory)
-        : live.frame.serve(parseCall(new Uint8Array(memory, at, length)));
-    return live.answer.length;
+  /** Runs one call for the innermost frame, guarded as all are. */
+  #enter(serve: (live: Live) => number): number {
+    return this.#guarded(serve)(0, 0, 0);
   }
+}
+
+function serveCall(live: Live, at: number, length: number): number {
+  live.answer =
+    live.memory === undefined || at + length > live.bytes.length
+      ? errorAnswer(errorTexts.outOfMemory)
+      : serveJson(live.frame, parseCall(live.bytes.subarray(at, at + length)));
+  return live.answer.length;
+}
+
+function serveRead({ bytes, answer }: Live, to: number): number {
+  if (to + answer.length <= bytes.length) bytes.set(answer, to);
+  return 0;
 }
 
 /** Checks, bounds and compiles a module: what `coppice worker add` asks before a run does. */

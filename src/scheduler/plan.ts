@@ -92,12 +92,18 @@ export class Plan {
     this.#prune(request);
   }
 
-  /** Frames unwound, the one that was dispatched last. Returns the circle that they closed, in the order of asking, or undefined. */
-  suspended(frames: readonly SuspendedFrame[]): readonly Oid[] | undefined {
-    const joins: [waiter: Oid, request: Oid][] = [];
+  /**
+   * Frames unwound, the one that was dispatched last. Returns the circles that they closed, each in the order of asking. What was in flight before is told by the plan's own
+   * knowledge too, since an executor that is new does not know.
+   */
+  suspended(frames: readonly SuspendedFrame[]): readonly (readonly Oid[])[] {
     const dispatched = frames.at(-1);
     if (dispatched === undefined) throw new RangeError("a frame at least has unwound");
     const cause = this.causeOf(dispatched.request);
+    const joins: [waiter: Oid, request: Oid][] = [];
+    for (const { request, misses } of frames) {
+      for (const miss of misses) if (miss.join || this.#nodes.has(miss.request)) joins.push([request, miss.request]);
+    }
     for (const { request, misses } of frames) {
       const node = this.#want(request, cause);
       node.state = "waiting";
@@ -105,18 +111,13 @@ export class Plan {
         const missed = this.#want(miss.request, cause);
         missed.waiters.add(request);
         node.waitsFor.add(miss.request);
-        if (miss.join) joins.push([request, miss.request]);
       }
     }
     for (const { request } of frames) {
       const node = this.#node(request);
       if (node.waitsFor.size === 0 && node.state === "waiting") this.#makeReady(node);
     }
-    for (const [waiter, request] of joins) {
-      const circle = this.#path(request, waiter);
-      if (circle !== undefined) return circle;
-    }
-    return undefined;
+    return joins.map(([waiter, request]) => this.#path(request, waiter)).filter((circle) => circle !== undefined);
   }
 
   /** The request came to a non-answer. It and all that wait for it leave the plan; returns those of them that a run asked for. */

@@ -90,7 +90,11 @@ export class Scheduler {
     } catch (error) {
       // A bug: everybody who waits is told, and nothing is started any more on their behalf.
       this.#running.delete(request);
-      for (const each of this.#callers) this.#leave(each, () => each.reject(error));
+      for (const each of this.#callers) {
+        this.#plan.unask(each.request);
+        this.#leave(each, () => each.reject(error));
+      }
+      this.#plan.stopped(request);
       return;
     }
     this.#drive();
@@ -110,11 +114,14 @@ export class Scheduler {
         }
         return;
       }
-      case "suspended": {
-        const circle = this.#plan.suspended(report.frames);
-        if (circle !== undefined) this.#end(request, { kind: "cycle", requests: circle });
+      case "suspended":
+        for (const circle of this.#plan.suspended(report.frames)) {
+          // Whoever waits for one of the circle waits for all of it.
+          if (circle[0] !== undefined) this.#end(circle[0], { kind: "cycle", requests: circle });
+        }
+        // It may have been given up while it ran.
+        if (!this.#plan.isWanted(request)) this.#plan.unask(request);
         return;
-      }
       case "ended":
         // It was stopped because nobody wanted it; somebody may have asked for it since.
         if (report.answer.kind === "cancelled" && this.#plan.isWanted(request)) this.#plan.stopped(request);

@@ -7,12 +7,14 @@
  *                   else is the tree itself (no tree is 20 bytes long: its shortest entry is 28)
  *   if there is     run; fuel; outcome (20 bytes, or of a failure length and canonical JSON); if 16 length and detail; length of reads, reads;
  *   a memo          length of children, children
+ *   seal            16 bytes of a SHA-256 over all that: an object is vouched for by its name, a memo by nothing else
  *
  * The trees carry no second digest: their bytes stand here, and are compared themselves when the object comes again.
  */
+import { Damage } from "./damage.ts";
 import { oidBytes, oidFromBytes, unpackOids, type Oid } from "./oid.ts";
 import type { Outcome } from "./outcome.ts";
-import { MalformedPack, type PackWriter, type RecordReader } from "./pack.ts";
+import type { PackWriter, RecordReader } from "./pack.ts";
 
 /** How an outcome's kind is written. */
 export const outcomeCodes = { blob: 1, tree: 2, failed: 3 } as const satisfies Record<Outcome["kind"], number>;
@@ -67,14 +69,16 @@ export function encodeJob(writer: PackWriter, { request, tree, memo }: JobRecord
       writer.oid(tree.args);
     } else writer.counted(tree.args);
   }
-  if (memo === undefined) return;
-  writer.number(memo.run);
-  writer.number(memo.fuel);
-  if (typeof memo.result === "string") writer.oid(memo.result);
-  else writer.counted(memo.result);
-  if (detail !== undefined) writer.counted(detail);
-  encodeOids(writer, memo.reads);
-  encodeOids(writer, memo.children);
+  if (memo !== undefined) {
+    writer.number(memo.run);
+    writer.number(memo.fuel);
+    if (typeof memo.result === "string") writer.oid(memo.result);
+    else writer.counted(memo.result);
+    if (detail !== undefined) writer.counted(detail);
+    encodeOids(writer, memo.reads);
+    encodeOids(writer, memo.children);
+  }
+  writer.seal();
 }
 
 function encodeOids(writer: PackWriter, list: OidList): void {
@@ -86,8 +90,9 @@ function encodeOids(writer: PackWriter, list: OidList): void {
   for (const name of list) writer.oid(name);
 }
 
-/** The job that a record holds; its bytes are views of the pack. Throws MalformedPack. */
+/** The job that a record holds; its bytes are views of the pack. Throws Damage. */
 export function decodeJob(record: RecordReader): JobRecord {
+  record.unseal();
   const flags = record.byte();
   const request = record.oid();
   let tree: StoredRequest | undefined;
@@ -110,12 +115,12 @@ export function decodeJob(record: RecordReader): JobRecord {
       quarantined: (flags & quarantinedFlag) !== 0,
     };
   }
-  if (!record.isAtEnd) throw new MalformedPack("a record has bytes left over");
+  if (!record.isAtEnd) throw new Damage("a record has bytes left over");
   return { request, tree, memo };
 }
 
 function decodeOids(record: RecordReader): Buffer {
   const bytes = record.counted();
-  if (bytes.length % oidBytes !== 0) throw new MalformedPack("a list is no whole number of oids");
+  if (bytes.length % oidBytes !== 0) throw new Damage("a list is no whole number of oids");
   return bytes;
 }

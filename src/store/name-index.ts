@@ -4,6 +4,8 @@
  *
  *   entry    12 bytes, three little-endian words: bits 0..31 of the name; bits 32..47 of the name << 16 | bits 32..47 of the place; bits 0..31 of the place.
  *            48 bits of a name don't prove it: whoever looks a name up gets *candidates*, and compares the whole name with what stands there.
+ *   checksum of a row: CRC-32 of its entries, continued from the row's key, so that a row in another's place is found too. What an index does not tell, nobody
+ *            else would: each row is checked when it is read.
  *   recent   entries in the order in which they came, a row of up to some thousand; `at` = how many came before in this epoch. Held in memory by each handle.
  *   buckets  entries sorted by name; a bucket holds the names that begin with the same `depth` bits, its id is 1 followed by those bits.
  *   counters `index_epoch` (bumped by whoever rewrites buckets), `index_depth`, `index_bucketed` (entries in buckets).
@@ -12,7 +14,9 @@
  * gone or another's are harmless.
  */
 import { endianness } from "node:os";
+import { crc32 } from "node:zlib";
 import type Database from "better-sqlite3";
+import { Damage } from "./damage.ts";
 import type { Oid } from "./oid.ts";
 
 const entryWords = 3;
@@ -32,7 +36,27 @@ const hotBucketsMax = 16_384;
 const readAheadBuckets = 16;
 const missesBeforeReadAhead = 16;
 
+/** Digits of a name that the index knows. */
+const indexedDigits = 12;
+/** A depth that no file has: 2^31 buckets. */
+const depthMax = 31;
+
 const none: readonly number[] = [];
+
+/** A part of the index is not what was written. */
+export class DamagedIndex extends Damage {
+  override readonly name = "DamagedIndex";
+  constructor() {
+    super("a part of its index is not what was written");
+  }
+}
+
+/** The index leads from a name to another one only when they begin alike. Throws Damage. */
+export function mustBeginAlike(found: Oid, sought: Oid): void {
+  if (found.slice(0, indexedDigits) !== sought.slice(0, indexedDigits)) {
+    throw new Damage(`another record stands in its place`);
+  }
+}
 
 /** The index as one handle sees it: exact as of the last `catchUp` or commit of its own. */
 export class NameIndex {
@@ -43,12 +67,13 @@ export class NameIndex {
   #depth = 0;
   #bucketed = 0;
   #recent = new EntryTable();
-  /** Entries of this epoch that are in `recent`'s rows; the last row's `at`. */
+  /** Entries of this epoch that are in `recent`'s rows. */
   #seen = 0;
-  #lastRow = 0;
+  #last: RecentRow = noRow;
   #buckets = new HotBuckets();
   #staged = new EntryList();
-  /** What a merge in the transaction under way made; it counts once that is committed. */
+  /** What the transaction under way wrote; it counts once that is committed. */
+  #written: RecentRow | undefined;
   #merged: { depth: number; bucketed: number; buckets: HotBuckets } | undefined;
 
   /** `beforeReading` is called before `find` reads the file, and leaves a transaction open. */
@@ -62,18 +87,23 @@ export class NameIndex {
   catchUp(): void {
     const epoch = this.#sql.epoch.get() as number;
     if (epoch !== this.#epoch) {
+      const [depth, bucketed] = [this.#sql.depth.get(), this.#sql.bucketed.get()];
+      if (!isCount(depth) || depth > depthMax || !isCount(bucketed)) throw new DamagedIndex();
       this.#epoch = epoch;
-      this.#depth = this.#sql.depth.get() as number;
-      this.#bucketed = this.#sql.bucketed.get() as number;
+      this.#depth = depth;
+      this.#bucketed = bucketed;
       this.#buckets = new HotBuckets();
       this.#clearRecent();
     }
-    for (const [at, bytes] of this.#sql.recentFrom.iterate(this.#lastRow) as Iterable<[number, Buffer]>) {
-      const words = wordsOf(bytes);
+    for (const row of this.#sql.recentFrom.iterate(this.#last.at) as Iterable<[number, unknown, unknown]>) {
+      const [at, , checksum] = row;
+      // Rows follow one another without a gap.
+      if (at !== this.#last.at && at !== this.#seen) throw new DamagedIndex();
+      const words = checkedWords(row);
       for (let from = (this.#seen - at) * entryWords; from < words.length; from += entryWords) {
         this.#recent.add(words[from] as number, words[from + 1] as number, words[from + 2] as number);
       }
-      this.#lastRow = at;
+      this.#last = { at, checksum: checksum as number };
       this.#seen = at + words.length / entryWords;
     }
   }
@@ -118,10 +148,16 @@ export class NameIndex {
     const last = isAhead ? Math.min(first + readAheadBuckets, all) - 1 : bucket;
     for (let each = first; each <= last; each++) {
       if (this.#buckets.get(each) !== undefined) continue;
-      const bytes = this.#sql.bucket.get(all + each) as Buffer | undefined;
-      this.#buckets.set(each, bytes === undefined ? noWords : wordsOf(bytes));
+      this.#buckets.set(each, this.#storedBucket(all + each));
     }
     return this.#buckets.get(bucket) ?? noWords;
+  }
+
+  /** A merge writes all buckets or those that change, so each has a row. */
+  #storedBucket(id: number): Uint32Array {
+    const row = this.#sql.bucket.get(id) as [number, unknown, unknown] | undefined;
+    if (row === undefined) throw new DamagedIndex();
+    return checkedWords(row);
   }
 
   /** Adds a name with the next `write`. */
@@ -140,9 +176,12 @@ export class NameIndex {
       return;
     }
     const bytes = Buffer.from(staged.buffer, staged.byteOffset, staged.byteLength);
-    const isRoom = this.#seen > 0 && this.#seen - this.#lastRow < recentRowEntriesMax;
-    if (isRoom) this.#sql.lengthenRecent.run(bytes, this.#lastRow);
-    else this.#sql.insertRecent.run(this.#seen, bytes);
+    const isRoom = this.#seen > 0 && this.#seen - this.#last.at < recentRowEntriesMax;
+    const at = isRoom ? this.#last.at : this.#seen;
+    const checksum = crc32(bytes, isRoom ? this.#last.checksum : at);
+    if (isRoom) this.#sql.lengthenRecent.run(bytes, checksum, at);
+    else this.#sql.insertRecent.run(at, bytes, checksum);
+    this.#written = { at, checksum };
   }
 
   /** The transaction was committed. */
@@ -155,8 +194,8 @@ export class NameIndex {
       this.#buckets = this.#merged.buckets;
       this.#epoch++;
       this.#clearRecent();
-    } else if (entries > 0) {
-      if (this.#seen === 0 || this.#seen - this.#lastRow >= recentRowEntriesMax) this.#lastRow = this.#seen;
+    } else if (this.#written !== undefined) {
+      this.#last = this.#written;
       this.#seen += entries;
       for (let at = 0; at < staged.length; at += entryWords) {
         this.#recent.add(staged[at] as number, staged[at + 1] as number, staged[at + 2] as number);
@@ -168,13 +207,14 @@ export class NameIndex {
   /** The transaction was rolled back, or never was. */
   discard(): void {
     this.#merged = undefined;
+    this.#written = undefined;
     this.#staged.clear();
   }
 
   #clearRecent(): void {
     this.#recent = new EntryTable();
     this.#seen = 0;
-    this.#lastRow = 0;
+    this.#last = noRow;
   }
 
   /** All that waits goes into the buckets, which are split first when they would grow too large. */
@@ -193,8 +233,7 @@ export class NameIndex {
     const buckets = new HotBuckets();
     for (let old = 0; old < 2 ** this.#depth; old++) {
       const oldId = 2 ** this.#depth + old;
-      const bytes = this.#bucketed === 0 ? undefined : (this.#sql.bucket.get(oldId) as Buffer | undefined);
-      const oldWords = bytes === undefined ? noWords : wordsOf(bytes);
+      const oldWords = this.#bucketed === 0 ? noWords : this.#storedBucket(oldId);
       let from = 0;
       for (let split = 0; split < splits; split++) {
         const bucket = old * splits + split;
@@ -204,7 +243,7 @@ export class NameIndex {
         const id = 2 ** depth + bucket;
         const isChanged = group.length > 0 || splits > 1;
         const made = isChanged ? mergeSorted(oldWords.subarray(from, to), words, group) : oldWords;
-        if (isChanged) this.#sql.setBucket.run(id, Buffer.from(made.buffer, made.byteOffset, made.byteLength));
+        if (isChanged) this.#setBucket(id, Buffer.from(made.buffer, made.byteOffset, made.byteLength));
         buckets.set(bucket, made);
         from = to;
       }
@@ -216,7 +255,18 @@ export class NameIndex {
     this.#sql.setCounter.run(bucketed, "index_bucketed");
     this.#merged = { depth, bucketed, buckets };
   }
+
+  #setBucket(id: number, entries: Buffer): void {
+    this.#sql.setBucket.run(id, entries, crc32(entries, id));
+  }
 }
+
+/** A row of `recent`: its key, and the checksum of all that stands in it. */
+interface RecentRow {
+  readonly at: number;
+  readonly checksum: number;
+}
+const noRow: RecentRow = { at: 0, checksum: 0 };
 
 /** The file's index was rewritten by somebody else: `catchUp`, and look again. */
 export class StaleIndex extends Error {
@@ -378,9 +428,16 @@ function mergeSorted(old: Uint32Array, words: Uint32Array, group: Uint32Array): 
 
 const noWords = new Uint32Array(0);
 
-function wordsOf(bytes: Buffer): Uint32Array {
-  const aligned = bytes.byteOffset % 4 === 0 ? bytes : Buffer.from(new Uint8Array(bytes).buffer);
-  return new Uint32Array(aligned.buffer, aligned.byteOffset, Math.floor(aligned.length / entryBytes) * entryWords);
+/** The entries of a row, checked. Throws DamagedIndex. */
+function checkedWords([key, entries, checksum]: readonly [number, unknown, unknown]): Uint32Array {
+  const isWhole = Buffer.isBuffer(entries) && entries.length % entryBytes === 0 && crc32(entries, key) === checksum;
+  if (!isWhole) throw new DamagedIndex();
+  const aligned = entries.byteOffset % 4 === 0 ? entries : Buffer.from(new Uint8Array(entries).buffer);
+  return new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4);
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 /** The first `depth` bits of a name. A shift by 32 is one by 0 in JavaScript. */
@@ -413,13 +470,15 @@ function prepareStatements(database: Database.Database) {
     depth: counter("index_depth"),
     bucketed: counter("index_bucketed"),
     setCounter: database.prepare("UPDATE counters SET value = ? WHERE name = ?"),
-    recentFrom: database.prepare("SELECT at, entries FROM recent WHERE at >= ? ORDER BY at").raw(),
-    insertRecent: database.prepare("INSERT INTO recent (at, entries) VALUES (?, ?)"),
-    lengthenRecent: database.prepare("UPDATE recent SET entries = CAST(entries || ? AS BLOB) WHERE at = ?"),
+    recentFrom: database.prepare("SELECT at, entries, checksum FROM recent WHERE at >= ? ORDER BY at").raw(),
+    insertRecent: database.prepare("INSERT INTO recent (at, entries, checksum) VALUES (?, ?, ?)"),
+    lengthenRecent: database.prepare(
+      "UPDATE recent SET entries = CAST(entries || ? AS BLOB), checksum = ? WHERE at = ?",
+    ),
     dropRecent: database.prepare("DELETE FROM recent"),
-    bucket: database.prepare("SELECT entries FROM buckets WHERE id = ?").pluck(),
+    bucket: database.prepare("SELECT id, entries, checksum FROM buckets WHERE id = ?").raw(),
     setBucket: database.prepare(
-      "INSERT INTO buckets (id, entries) VALUES (?, ?) ON CONFLICT DO UPDATE SET entries = excluded.entries",
+      "INSERT INTO buckets (id, entries, checksum) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET entries = excluded.entries, checksum = excluded.checksum",
     ),
     dropBuckets: database.prepare("DELETE FROM buckets WHERE id < ?"),
   };

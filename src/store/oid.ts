@@ -28,7 +28,8 @@ export function oid(text: string): Oid {
 /** Reads 20 bytes at `offset` as an oid. Throws a RangeError when there are fewer. */
 export function oidFromBytes(bytes: Uint8Array, offset = 0): Oid {
   if (offset < 0 || offset + oidBytes > bytes.length) throw new RangeError("an oid is 20 bytes long");
-  return Buffer.from(bytes.buffer, bytes.byteOffset + offset, oidBytes).toString("hex") as Oid;
+  const buffer = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  return buffer.toString("hex", offset, offset + oidBytes) as Oid;
 }
 
 /** The 20 bytes that an oid stands for. */

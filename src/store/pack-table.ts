@@ -3,9 +3,10 @@
  * look at the file, and is forgotten (`cool`) when somebody committed since.
  */
 import type Database from "better-sqlite3";
+import { bytesOf } from "./damage.ts";
 import { HotMap } from "./hot-map.ts";
-import { PackWriter } from "./pack.ts";
-import { placeOf } from "./place.ts";
+import { PackWriter, recordAt, recordsOf, withRecord, type RecordReader } from "./pack.ts";
+import { placeOf, rowOf, slotOf } from "./place.ts";
 
 /** Packs in memory; a hot map holds up to twice as many. Neighbours in a fold are neighbours in a pack. */
 const hotPacksMax = 256;
@@ -16,7 +17,8 @@ export class PackTable {
   readonly #writer: PackWriter;
   /** The row that the writer's pack becomes; 0 before the first record of a transaction. */
   #row = 0;
-  readonly #edited: number[] = [];
+  /** Packs of which a record was replaced in the transaction under way, as they will be. */
+  readonly #edited = new Map<number, Buffer>();
 
   /** `table` has the columns `id` and `records`. */
   constructor(database: Database.Database, table: string, bytesMax: number) {
@@ -24,18 +26,23 @@ export class PackTable {
     this.#writer = new PackWriter(bytesMax);
   }
 
-  /** The pack in that row, or undefined. */
-  pack(row: number): Buffer | undefined {
+  /** The record that stands at a place. Throws Damage. */
+  record(place: number): RecordReader {
+    return recordAt(this.pack(rowOf(place)), slotOf(place));
+  }
+
+  /** The pack in a row. Throws Damage. */
+  pack(row: number): Buffer {
     const known = this.#packs.get(row);
     if (known !== undefined) return known;
-    const pack = this.#sql.pack.get(row) as Buffer | undefined;
-    if (pack !== undefined) this.#packs.set(row, pack);
+    const pack = bytesOf(this.#sql.pack.get(row), "its pack");
+    this.#packs.set(row, pack);
     return pack;
   }
 
-  /** All packs, in the order in which they were begun. */
-  packs(): Iterable<Buffer> {
-    return this.#sql.packs.iterate() as Iterable<Buffer>;
+  /** All records, in the order in which they were appended. Throws Damage. */
+  *records(): Iterable<RecordReader> {
+    for (const pack of this.#sql.packs.iterate()) yield* recordsOf(bytesOf(pack, "a pack"));
   }
 
   /** Adds the record that `write` begins and fills, in the transaction under way; returns where it stands, for a role. */
@@ -47,26 +54,25 @@ export class PackTable {
     return placeOf(this.#row, this.#writer.records - 1, role);
   }
 
-  /** Writes a pack anew, as many records as it had; in a transaction. */
-  rewrite(row: number, records: readonly ((writer: PackWriter) => void)[]): void {
+  /** Puts the record that `write` begins and fills in the place of one that stood there before the transaction under way. Its neighbours stay, unread. */
+  replace(place: number, write: (writer: PackWriter) => void): void {
+    const row = rowOf(place);
     const writer = new PackWriter(Number.POSITIVE_INFINITY);
-    for (const write of records) {
-      write(writer);
-      writer.finish();
-    }
-    this.#sql.update.run(writer.take(), row);
-    this.#edited.push(row);
+    write(writer);
+    writer.finish();
+    this.#edited.set(row, withRecord(this.#edited.get(row) ?? this.pack(row), slotOf(place), writer.take()));
   }
 
-  /** Writes what was appended. Call it in the transaction, and afterwards `settle` or `discard`. */
+  /** Writes what was appended and replaced. Call it in the transaction, and afterwards `settle` or `discard`. */
   write(): void {
     if (this.#writer.records > 0) this.#sql.insert.run(this.#row, this.#writer.take());
+    for (const [row, pack] of this.#edited) this.#sql.update.run(pack, row);
   }
 
   /** The transaction was committed. */
   settle(): void {
-    for (const row of this.#edited) this.#packs.delete(row);
-    this.#edited.length = 0;
+    for (const row of this.#edited.keys()) this.#packs.delete(row);
+    this.#edited.clear();
     this.#row = 0;
   }
 

@@ -1,11 +1,14 @@
 /** The table of jobs' records (job-record.ts), and of what requests' trees have in common. */
 import type Database from "better-sqlite3";
+import { Damage, bytesOf } from "./damage.ts";
 import { HotMap } from "./hot-map.ts";
 import { decodeJob, encodeJob, type JobRecord } from "./job-record.ts";
+import { mustBeginAlike } from "./name-index.ts";
+import { hashObject } from "./object.ts";
 import type { Oid } from "./oid.ts";
 import { PackTable } from "./pack-table.ts";
-import { deletedName, recordAt, recordOf, recordsOf, type PackWriter } from "./pack.ts";
-import { rowOf, slotOf } from "./place.ts";
+import { deletedName } from "./pack.ts";
+import { surroundingsBytes } from "./request-tree.ts";
 
 /** A pack of jobs: half a page, some twenty jobs. Larger ones cost a little less to write and more to read one memo of. */
 const packBytesMax = 4000;
@@ -18,26 +21,32 @@ export class PackedJobs {
   readonly #surroundings = new HotMap<number, Buffer>(hotSurroundingsMax);
   readonly #numbers = new HotMap<string, number>(hotSurroundingsMax);
   #lastSurroundings: { readonly bytes: Buffer; readonly number: number } | undefined;
-  /** Packs of which a record was replaced in the transaction under way, all records decoded. */
-  readonly #edited = new Map<number, JobRecord[]>();
 
   constructor(database: Database.Database) {
     this.#sql = prepareStatements(database);
     this.#table = new PackTable(database, "job_packs", packBytesMax);
   }
 
-  /** The record at a place when it is the request's. Throws MalformedPack. */
+  /** The record at a place where the index says that the request may stand; undefined when it is another's. Throws Damage. */
   of(request: Oid, place: number): JobRecord | undefined {
-    const pack = this.#table.pack(rowOf(place));
-    const record = pack === undefined ? undefined : recordOf(pack, slotOf(place), request);
-    return record === undefined ? undefined : decodeJob(record);
+    const job = this.#at(place);
+    if (job.request === request) return job;
+    if (job.request !== deletedName) mustBeginAlike(job.request, request);
+    return undefined;
   }
 
-  /** The record at a place, whosever it is. Throws MalformedPack. */
-  at(place: number): JobRecord | undefined {
-    const pack = this.#table.pack(rowOf(place));
-    const record = pack === undefined ? undefined : recordAt(pack, slotOf(place));
-    return record === undefined ? undefined : decodeJob(record);
+  /** The bytes of the args' tree that stands in the record at a place, if it is the one of that name. Throws Damage. */
+  argsOf(name: Oid, place: number): Uint8Array | undefined {
+    const args = this.#at(place).tree?.args;
+    if (typeof args !== "object") throw new Damage("another record stands in its place");
+    const found = hashObject("tree", args);
+    if (found === name) return args;
+    mustBeginAlike(found, name);
+    return undefined;
+  }
+
+  #at(place: number): JobRecord {
+    return decodeJob(this.#table.record(place));
   }
 
   /** Adds a record in the transaction under way; returns its place, for a role. */
@@ -47,33 +56,19 @@ export class PackedJobs {
 
   /** Puts another record in the place of one that stood there before the transaction under way. */
   replace(place: number, job: JobRecord): void {
-    const row = rowOf(place);
-    let jobs = this.#edited.get(row);
-    if (jobs === undefined) {
-      jobs = Array.from(recordsOf(this.#table.pack(row) as Buffer), decodeJob);
-      this.#edited.set(row, jobs);
-    }
-    jobs[slotOf(place)] = job;
+    this.#table.replace(place, (writer) => encodeJob(writer, job));
   }
 
   /** Writes what was appended and replaced. Call it in the transaction, and afterwards `settle` or `discard`. */
   write(): void {
     this.#table.write();
-    for (const [row, jobs] of this.#edited) {
-      this.#table.rewrite(
-        row,
-        jobs.map((job) => (writer: PackWriter) => encodeJob(writer, job)),
-      );
-    }
   }
 
   settle(): void {
-    this.#edited.clear();
     this.#table.settle();
   }
 
   discard(): void {
-    this.#edited.clear();
     this.#table.discard();
     // Numbers given out in a transaction that was rolled back are nobody's.
     this.#surroundings.clear();
@@ -100,22 +95,21 @@ export class PackedJobs {
     return number;
   }
 
-  /** The surroundings of that number, or undefined. */
-  surroundings(number: number): Buffer | undefined {
+  /** The surroundings of that number. Throws Damage. */
+  surroundings(number: number): Buffer {
     const known = this.#surroundings.get(number);
     if (known !== undefined) return known;
-    const bytes = this.#sql.surroundings.get(number) as Buffer | undefined;
-    if (bytes !== undefined) this.#surroundings.set(number, bytes);
+    const bytes = bytesOf(this.#sql.surroundings.get(number), "what surrounds its args");
+    if (bytes.length !== surroundingsBytes) throw new Damage("what surrounds its args has another length");
+    this.#surroundings.set(number, bytes);
     return bytes;
   }
 
-  /** Every record, in the order in which they were appended. Throws MalformedPack. */
+  /** Every record, in the order in which they were appended. Throws Damage. */
   *all(): Iterable<JobRecord> {
-    for (const pack of this.#table.packs()) {
-      for (const record of recordsOf(pack)) {
-        const job = decodeJob(record);
-        if (job.request !== deletedName) yield job;
-      }
+    for (const record of this.#table.records()) {
+      const job = decodeJob(record);
+      if (job.request !== deletedName) yield job;
     }
   }
 }

@@ -4,11 +4,13 @@
  * Record (pack.ts): kind (0 blob, 1 tree, 2 commit, 3 tag), name, body. It carries no second digest: the body itself is compared when the object comes again.
  */
 import type Database from "better-sqlite3";
-import type { GitObject, ObjectKind } from "./object.ts";
+import { Damage } from "./damage.ts";
+import { mustBeginAlike } from "./name-index.ts";
+import { hashObject, type GitObject, type ObjectKind } from "./object.ts";
 import type { Oid } from "./oid.ts";
 import { PackTable } from "./pack-table.ts";
-import { MalformedPack, deletedName, recordOf, recordsOf, type RecordReader } from "./pack.ts";
-import { roles, rowOf, slotOf } from "./place.ts";
+import { deletedName, type RecordReader } from "./pack.ts";
+import { roles } from "./place.ts";
 
 /** The largest body that goes into a pack; a larger one is read faster from a row of its own. */
 export const packedBodyBytesMax = 4096;
@@ -24,11 +26,18 @@ export class PackedObjects {
     this.#table = new PackTable(database, "object_packs", packBytesMax);
   }
 
-  /** The object at a place when it is the one of that name; its body, a view of the pack, is not checked. Throws MalformedPack. */
-  at(place: number, name: Oid): GitObject | undefined {
-    const pack = this.#table.pack(rowOf(place));
-    const record = pack === undefined ? undefined : recordOf(pack, slotOf(place), name);
-    return record === undefined ? undefined : decode(record).object;
+  /**
+   * The object at a place where the index says that the name may stand; undefined when it is another's, or was deleted. Its body, a view of the pack, is
+   * not checked. Throws Damage.
+   */
+  of(name: Oid, place: number): GitObject | undefined {
+    const found = decode(this.#table.record(place));
+    if (found.name === name) return found.object;
+    if (found.name === deletedName) return undefined;
+    mustBeginAlike(found.name, name);
+    const { kind, body } = found.object;
+    if (hashObject(kind, body) !== found.name) throw new Damage("its record is not what was stored");
+    return undefined;
   }
 
   /** Adds an object in the transaction under way; returns its place. */
@@ -57,20 +66,18 @@ export class PackedObjects {
     this.#table.cool();
   }
 
-  /** Every object, in the order in which they came. Throws MalformedPack. */
+  /** Every object, in the order in which they came. Throws Damage. */
   *all(): Iterable<{ readonly name: Oid; readonly object: GitObject }> {
-    for (const pack of this.#table.packs()) {
-      for (const record of recordsOf(pack)) {
-        const decoded = decode(record);
-        if (decoded.name !== deletedName) yield decoded;
-      }
+    for (const record of this.#table.records()) {
+      const decoded = decode(record);
+      if (decoded.name !== deletedName) yield decoded;
     }
   }
 }
 
 function decode(record: RecordReader): { readonly name: Oid; readonly object: GitObject } {
   const kind = kinds[record.byte()];
-  if (kind === undefined) throw new MalformedPack("an object is of no known kind");
+  if (kind === undefined) throw new Damage("an object is of no known kind");
   const name = record.oid();
   return { name, object: { kind, body: record.rest() } };
 }

@@ -27,6 +27,11 @@ export function placeOf(row: number, slot: number, role: number): number {
   return (row * slots + slot) * rolesMax + role;
 }
 
+/** The kind of object that has a role of its own; undefined for the other roles. */
+export function kindOfRole(role: number): ObjectKind | undefined {
+  return (["blob", "tree", "commit", "tag"] as const)[role];
+}
+
 export const roleOf = (place: number): number => place % rolesMax;
 export const slotOf = (place: number): number => Math.floor(place / rolesMax) % slots;
 export const rowOf = (place: number): number => Math.floor(place / (slots * rolesMax));

@@ -14,6 +14,8 @@ const slotOffsets = slots.map((_, at) =>
 const template = Buffer.concat(slots.flatMap((slot) => [slot, Buffer.alloc(oidBytes)]));
 const [argsAt] = slotOffsets as [number];
 const surroundingsAt = argsAt + oidBytes;
+/** Length of a request's surroundings. */
+export const surroundingsBytes = template.length - surroundingsAt;
 /** Where the template's bytes are the same in all requests. */
 const fixedAt = slots.flatMap((slot, at) =>
   Array.from(slot, (_, byte) => (slotOffsets[at] as number) - slot.length + byte),

@@ -40,11 +40,13 @@ CREATE TABLE surroundings (
 ) STRICT;
 CREATE TABLE recent (
   at INTEGER PRIMARY KEY,
-  entries BLOB NOT NULL
+  entries BLOB NOT NULL,
+  checksum INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE buckets (
   id INTEGER PRIMARY KEY,
-  entries BLOB NOT NULL
+  entries BLOB NOT NULL,
+  checksum INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE divergences (
   id INTEGER PRIMARY KEY,

@@ -13,16 +13,17 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import Database from "better-sqlite3";
+import { Damage, bytesOf } from "./damage.ts";
 import { HotMap } from "./hot-map.ts";
-import { digestObject, hashObject, type GitObject, type ObjectKind } from "./object.ts";
-import { oidsOf, outcomeCodes, type JobRecord, type StoredMemo } from "./job-record.ts";
-import { NameIndex, StaleIndex } from "./name-index.ts";
-import { isOidAt, oidBytes, oidFromBytes, oidToBytes, type Oid } from "./oid.ts";
+import { hashObject, type GitObject, type ObjectKind } from "./object.ts";
+import { oidsOf, outcomeCodes, type JobRecord, type StoredMemo, type StoredRequest } from "./job-record.ts";
+import { LargeObjects } from "./large-objects.ts";
+import { DamagedIndex, NameIndex, StaleIndex } from "./name-index.ts";
+import { oidBytes, oidFromBytes, oidToBytes, type Oid } from "./oid.ts";
 import { decodeFailure, encodeOutcome, sameOutcome, type Memo, type Outcome } from "./outcome.ts";
-import { MalformedPack } from "./pack.ts";
 import { PackedJobs } from "./packed-jobs.ts";
 import { PackedObjects, packedBodyBytesMax } from "./packed-objects.ts";
-import { placeOf, roleOf, roles, rowOf, slotOf } from "./place.ts";
+import { kindOfRole, placeOf, roleOf, roles, rowOf, slotOf } from "./place.ts";
 import { isRequestTree, requestArgs, requestSurroundings, requestWith } from "./request-tree.ts";
 import { applicationId, schema, schemaVersion } from "./schema.ts";
 import { decodeTree, kindOfMode } from "./tree.ts";
@@ -44,9 +45,6 @@ export const objectBytesMax = 512 << 20;
 /** Runs whose trace is kept, and the bytes of events kept of one run. */
 const tracedRunsMax = 16;
 export const traceBytesMax = 16 << 20;
-
-const kindCodes = { blob: 1, tree: 2, commit: 3, tag: 4 } as const satisfies Record<ObjectKind, number>;
-const kindNames: readonly (ObjectKind | undefined)[] = [undefined, "blob", "tree", "commit", "tag"];
 
 /** The store has no object of that name. */
 export class MissingObject extends Error {
@@ -177,9 +175,6 @@ interface PendingMemo {
   readonly run: number;
 }
 
-/** oid, kind, body */
-type ObjectRow = [oid: Buffer, kind: number, body: Buffer];
-
 /** Opens the store in the file at `path` (":memory:" for one that nobody else sees); makes it, and its folder, if need be. Throws StoreFailure. */
 export function openStore(path: string): Store {
   if (path !== ":memory:") {
@@ -239,7 +234,7 @@ function guarded<T>(path: string, work: () => T): T {
     return work();
   } catch (error) {
     if (error instanceof Database.SqliteError) throw new StoreFailure(path, faultOf(error.code), error.message, error);
-    if (error instanceof MalformedPack) throw new StoreFailure(path, "damaged", error.message, error);
+    if (error instanceof Damage) throw new StoreFailure(path, "damaged", error.message, error);
     throw error;
   }
 }
@@ -259,6 +254,7 @@ export class Store {
   readonly #index: NameIndex;
   readonly #jobs: PackedJobs;
   readonly #objects: PackedObjects;
+  readonly #large: LargeObjects;
   #generation: number;
   /** How many commits and deletions there were as of the last look: what index and packs hold in memory is exact as of then. */
   #changes = -1;
@@ -279,6 +275,7 @@ export class Store {
     this.#index = new NameIndex(database, beforeReading);
     this.#jobs = new PackedJobs(database);
     this.#objects = new PackedObjects(database);
+    this.#large = new LargeObjects(database);
     this.#generation = this.#sql.generation.get() as number;
     this.#look();
   }
@@ -406,8 +403,10 @@ export class Store {
 
   /** The oid that a ref names, or undefined. */
   ref(name: string): Oid | undefined {
-    const bytes = guarded(this.path, () => this.#sql.ref.get(name)) as Buffer | undefined;
-    return bytes === undefined ? undefined : oidFromBytes(bytes);
+    return guarded(this.path, () => {
+      const bytes = this.#sql.ref.get(name);
+      return bytes === undefined ? undefined : storedOid(bytes, "a ref");
+    });
   }
 
   /** Points a ref at an object that is here; committed before this returns. */
@@ -445,23 +444,35 @@ export class Store {
 
   /** A run's events, in the order in which they were added. */
   trace(run: number): Buffer {
-    return Buffer.concat(guarded(this.path, () => this.#sql.trace.all(run)) as Buffer[]);
+    return guarded(this.path, () => Buffer.concat(this.#sql.trace.all(run).map((part) => bytesOf(part, "a trace"))));
   }
 
   /** The newest run, or undefined. */
   lastRun(): RunRecord | undefined {
-    const row = guarded(this.path, () => this.#sql.lastRun.get()) as
-      | { id: number; request: Buffer; started_ms: number }
-      | undefined;
-    if (row === undefined) return undefined;
-    return { id: row.id, request: oidFromBytes(row.request), startedMs: row.started_ms };
+    return guarded(this.path, () => {
+      const row = this.#sql.lastRun.get() as { id: number; request: unknown; started_ms: number } | undefined;
+      if (row === undefined) return undefined;
+      return { id: row.id, request: storedOid(row.request, "a run's request"), startedMs: row.started_ms };
+    });
   }
 
-  /** Commits what is buffered, in one transaction. On an error nothing of it is in the file and all of it is still buffered, unless the error is StaleStore. */
+  /**
+   * Commits what is buffered, in one transaction. On an error nothing of it is in the file; a StoreFailure leaves all of it buffered, for the next flush. What
+   * can never be committed (StaleStore, CollidingObject, CorruptObject) is dropped with all else, so that it does not stand in the way of what comes after
+   * it: running again computes it anew.
+   */
   flush(): void {
     if (this.#pendingObjects.size === 0 && this.#pendingMemos.size === 0 && this.#pendingTrace.length === 0) return;
     const divergent: Oid[] = [];
-    this.#transact(() => this.#commit(divergent));
+    try {
+      this.#transact(() => this.#commit(divergent));
+    } catch (error) {
+      if (error instanceof StaleStore || error instanceof CollidingObject || error instanceof CorruptObject) {
+        this.#cool();
+        this.#dropPending();
+      }
+      throw error;
+    }
     this.#dropPending();
     const [first] = divergent;
     for (const request of divergent) this.#hotOutcomes.delete(request);
@@ -508,13 +519,16 @@ export class Store {
     const placed = new Set<Oid>();
     const remembered = new Set<Oid>();
     for (const [name, object] of this.#pendingObjects) {
-      if (object.kind === "tree" && isRequestTree(object.body)) this.#commitRequest(name, object, placed, remembered);
+      if (object.kind !== "tree" || !isRequestTree(object.body)) continue;
+      named(name, () => this.#commitRequest(name, object, placed, remembered));
     }
     for (const [name, object] of this.#pendingObjects) {
-      if (!placed.has(name)) this.#commitObject(name, object);
+      if (!placed.has(name)) named(name, () => this.#commitObject(name, object));
     }
     for (const pending of this.#pendingMemos.values()) {
-      if (!remembered.has(pending.request) && !this.#commitMemo(pending)) divergent.push(pending.request);
+      const { request } = pending;
+      if (remembered.has(request)) continue;
+      if (!named(request, () => this.#commitMemo(pending))) divergent.push(request);
     }
     if (divergent.length > 0) this.#sql.bumpGeneration.run();
     for (const { run, events } of this.#pendingTrace) {
@@ -554,14 +568,12 @@ export class Store {
     // Results come again and again: the next time the name alone says that it is here.
     this.#hotKinds.set(name, kind);
     if (this.#isHere(name, object)) return;
-    const digest = digestObject(kind, body);
-    if (body.length <= packedBodyBytesMax) {
-      this.#index.stage(name, this.#objects.append(name, object));
-      this.#hotBodies.set(name, object);
+    if (body.length > packedBodyBytesMax) {
+      this.#index.stage(name, this.#large.append(name, object));
       return;
     }
-    const { lastInsertRowid } = this.#sql.insertObject.run(oidToBytes(name), kindCodes[kind], digest, body);
-    this.#index.stage(name, placeOf(Number(lastInsertRowid), 0, roles[kind]));
+    this.#index.stage(name, this.#objects.append(name, object));
+    this.#hotBodies.set(name, object);
   }
 
   /** False when another outcome is remembered already. */
@@ -585,14 +597,11 @@ export class Store {
     return false;
   }
 
-  /** Looks something up; when what stands there is no record, it is the name's that is corrupt. */
+  /** Looks something up. */
   #about<T>(name: Oid, work: () => T): T {
     return guarded(this.path, () => {
       try {
-        return work();
-      } catch (error) {
-        if (error instanceof MalformedPack) throw new CorruptObject(name, error.message);
-        throw error;
+        return named(name, work);
       } finally {
         if (this.#isReading) {
           this.#isReading = false;
@@ -606,10 +615,10 @@ export class Store {
   #look(): boolean {
     if ((this.#sql.changes.get() as number) === this.#changes) return false;
     const catchUp = () => {
-      this.#changes = this.#sql.changes.get() as number;
       this.#jobs.cool();
       this.#objects.cool();
       this.#index.catchUp();
+      this.#changes = this.#sql.changes.get() as number;
     };
     // Counters and entries are to be of one moment.
     if (this.#database.inTransaction) catchUp();
@@ -624,7 +633,8 @@ export class Store {
         return this.#index.find(name);
       } catch (error) {
         if (!(error instanceof StaleIndex)) throw error;
-        this.#look();
+        // Whoever rewrites the index counts as a commit.
+        if (!this.#look()) throw new DamagedIndex();
       }
     }
   }
@@ -637,14 +647,10 @@ export class Store {
       if (role === roles.request) {
         if (this.#jobs.of(name, place) !== undefined) return place;
       } else if (role === roles.args) {
-        const args = this.#jobs.at(place)?.tree?.args;
-        if (typeof args === "object" && hashObject("tree", args) === name) return place;
+        if (this.#jobs.argsOf(name, place) !== undefined) return place;
       } else if (role === roles.packed) {
-        if (this.#objects.at(place, name) !== undefined) return place;
-      } else {
-        const oid = this.#sql.oid.get(rowOf(place)) as Buffer | undefined;
-        if (oid !== undefined && isOidAt(name, oid, 0)) return place;
-      }
+        if (this.#objects.of(name, place) !== undefined) return place;
+      } else if (this.#large.isAt(name, place)) return place;
     }
     return 0;
   }
@@ -653,8 +659,9 @@ export class Store {
   #kindAt(place: number, name: Oid): ObjectKind | undefined {
     if (place === 0) return undefined;
     const role = roleOf(place);
-    if (role === roles.packed) return this.#objects.at(place, name)?.kind;
-    return role === roles.request || role === roles.args ? "tree" : kindNames[role + 1];
+    // A packed object's kind is vouched for by its name, the other roles by the index.
+    if (role === roles.packed) return this.#readAt(name, place)?.kind;
+    return role === roles.request || role === roles.args ? "tree" : kindOfRole(role);
   }
 
   /** The object of that name, as of the last look. */
@@ -666,58 +673,39 @@ export class Store {
     return undefined;
   }
 
-  /** What stands there if it is the object of that name. Throws CorruptObject. */
+  /** What stands there if it is the object of that name, checked. Throws CorruptObject. */
   #readAt(name: Oid, place: number): GitObject | undefined {
-    const role = roleOf(place);
-    if (role >= roles.request) {
-      const object = this.#packedAt(name, place);
-      if (object === undefined) return undefined;
-      if (hashObject(object.kind, object.body) === name) return object;
-      if (role === roles.args) {
-        // Either these are the args of another name that begins alike, or they are damaged: then the request's own hash is wrong too.
-        const record = this.#jobs.at(place) as JobRecord;
-        const body = this.#requestBody(record);
-        if (body !== undefined && hashObject("tree", body) === record.request) return undefined;
-      }
-      throw new CorruptObject(name, "its bytes have another hash");
-    }
-    const row = this.#sql.object.get(rowOf(place)) as ObjectRow | undefined;
-    if (row === undefined || !isOidAt(name, row[0], 0)) return undefined;
-    const [, code, body] = row;
-    const kind = kindNames[code];
-    if (kind === undefined) throw new CorruptObject(name, `unknown kind ${code}`);
-    if (hashObject(kind, body) !== name) throw new CorruptObject(name, "its bytes have another hash");
-    return { kind, body };
+    const object = this.#storedAt(name, place);
+    if (object === undefined || hashObject(object.kind, object.body) === name) return object;
+    throw new CorruptObject(name, otherHash);
   }
 
-  /** What a pack has at a place for that name, its bytes a copy (lest a small body that is kept keeps its pack) and not checked; of args not even the name. */
-  #packedAt(name: Oid, place: number): GitObject | undefined {
+  /** What stands there under that name, not checked against it. A small body is a copy, lest one that is kept keeps its pack. Throws Damage. */
+  #storedAt(name: Oid, place: number): GitObject | undefined {
     switch (roleOf(place)) {
+      case roles.memo:
+        return undefined;
       case roles.request: {
         const record = this.#jobs.of(name, place);
-        if (record?.tree === undefined) return undefined;
-        // Without its surroundings the tree can't be made: no bytes have the request's hash.
-        return { kind: "tree", body: this.#requestBody(record) ?? new Uint8Array(1) };
+        return record?.tree === undefined ? undefined : { kind: "tree", body: this.#requestBody(record.tree) };
       }
       case roles.args: {
-        const args = this.#jobs.at(place)?.tree?.args;
-        return typeof args === "object" ? { kind: "tree", body: new Uint8Array(args) } : undefined;
+        const args = this.#jobs.argsOf(name, place);
+        return args === undefined ? undefined : { kind: "tree", body: new Uint8Array(args) };
       }
       case roles.packed: {
-        const object = this.#objects.at(place, name);
+        const object = this.#objects.of(name, place);
         return object === undefined ? undefined : { kind: object.kind, body: new Uint8Array(object.body) };
       }
       default:
-        return undefined;
+        return this.#large.of(name, place);
     }
   }
 
-  /** The tree of a record's request; undefined when its surroundings are gone. */
-  #requestBody({ tree }: JobRecord): Buffer | undefined {
-    const surroundings = tree === undefined ? undefined : this.#jobs.surroundings(tree.surroundings);
-    if (tree === undefined || surroundings === undefined) return undefined;
-    const args = typeof tree.args === "string" ? tree.args : hashObject("tree", tree.args);
-    return requestWith(args, surroundings);
+  /** The tree of a record's request. Throws Damage. */
+  #requestBody({ args, surroundings }: StoredRequest): Buffer {
+    const name = typeof args === "string" ? args : hashObject("tree", args);
+    return requestWith(name, this.#jobs.surroundings(surroundings));
   }
 
   /** The request's record and its place, as of the last look. */
@@ -736,16 +724,15 @@ export class Store {
     const place = this.#locate(name);
     if (place === 0) return false;
     const role = roleOf(place);
-    if (role === roles.packed || role === roles.request || role === roles.args) {
-      const stored = this.#packedAt(name, place);
-      if (stored === undefined || (stored.kind === object.kind && Buffer.compare(stored.body, object.body) === 0))
-        return true;
-      // Damaged bytes are found when they are read.
-      if (hashObject(stored.kind, stored.body) === name) throw new CollidingObject(name);
+    if (role !== roles.packed && role !== roles.request && role !== roles.args) {
+      if (!this.#large.isSame(place, object)) throw new CollidingObject(name);
       return true;
     }
-    const stored = this.#sql.digest.get(rowOf(place)) as Buffer;
-    if (!digestObject(object.kind, object.body).equals(stored)) throw new CollidingObject(name);
+    const stored = this.#storedAt(name, place);
+    const isSame =
+      stored === undefined || (stored.kind === object.kind && Buffer.compare(stored.body, object.body) === 0);
+    // Damaged bytes are found when they are read.
+    if (!isSame && hashObject(stored.kind, stored.body) === name) throw new CollidingObject(name);
     return true;
   }
 
@@ -755,9 +742,7 @@ export class Store {
     this.#look();
     const isHere = (name: Oid) => this.#pendingObjects.has(name) || this.#locate(name) !== 0;
     for (const name of namedBy(this.#pendingObjects.values(), this.#pendingMemos.values())) {
-      if (isHere(name)) continue;
-      this.#dropPending();
-      throw new StaleStore(this.path, name);
+      if (!isHere(name)) throw new StaleStore(this.path, name);
     }
     this.#generation = generation;
   }
@@ -801,11 +786,8 @@ export class Store {
   stats(): StoreStats {
     this.flush();
     return guarded(this.path, () => {
-      const objects = { blob: 0, tree: 0, commit: 0, tag: 0 };
-      for (const row of this.#sql.countObjects.all() as { kind: number; count: number }[]) {
-        const kind = kindNames[row.kind];
-        if (kind !== undefined) objects[kind] = row.count;
-      }
+      const count = (kind: ObjectKind) => this.#large.count(kind);
+      const objects = { blob: count("blob"), tree: count("tree"), commit: count("commit"), tag: count("tag") };
       for (const { object } of this.#objects.all()) objects[object.kind]++;
       let [memos, failed, quarantined] = [0, 0, 0];
       for (const { tree, memo } of this.#jobs.all()) {
@@ -822,28 +804,32 @@ export class Store {
     });
   }
 
-  /** Every object that is committed, in no order that means anything, each once. Throws CorruptObject. Nothing may be written meanwhile. */
-  *objects(): Iterable<{ readonly name: Oid; readonly object: GitObject }> {
+  /** Every object that is committed, in no order that means anything, each once. Throws CorruptObject or StoreFailure. Nothing may be written meanwhile. */
+  objects(): Iterable<{ readonly name: Oid; readonly object: GitObject }> {
+    return guardedEach(this.path, this.#allObjects());
+  }
+
+  *#allObjects(): Iterable<{ readonly name: Oid; readonly object: GitObject }> {
     const checked = (name: Oid, object: GitObject) => {
-      if (hashObject(object.kind, object.body) !== name) throw new CorruptObject(name, "its bytes have another hash");
+      if (hashObject(object.kind, object.body) !== name) throw new CorruptObject(name, otherHash);
       return { name, object };
     };
     for (const { name, object } of this.#objects.all()) yield checked(name, object);
-    for (const record of this.#jobs.all()) {
-      if (record.tree === undefined) continue;
-      const { args } = record.tree;
+    for (const { name, object } of this.#large.all()) yield checked(name, object);
+    for (const { request, tree } of this.#jobs.all()) {
+      if (tree === undefined) continue;
+      const { args } = tree;
       if (typeof args === "object") yield { name: hashObject("tree", args), object: { kind: "tree", body: args } };
-      yield checked(record.request, { kind: "tree", body: this.#requestBody(record) ?? new Uint8Array(1) });
-    }
-    for (const [oid, code, body] of this.#sql.allObjects.iterate() as Iterable<ObjectRow>) {
-      const kind = kindNames[code];
-      if (kind === undefined) throw new CorruptObject(oidFromBytes(oid), `unknown kind ${code}`);
-      yield checked(oidFromBytes(oid), { kind, body });
+      yield checked(request, { kind: "tree", body: this.#requestBody(tree) });
     }
   }
 
-  /** Every memo that is committed and not quarantined, in no order that means anything. Nothing may be written meanwhile. */
-  *memos(): Iterable<{ readonly request: Oid; readonly memo: Memo }> {
+  /** Every memo that is committed and not quarantined, in no order that means anything. Throws CorruptObject or StoreFailure. Nothing may be written meanwhile. */
+  memos(): Iterable<{ readonly request: Oid; readonly memo: Memo }> {
+    return guardedEach(this.path, this.#allMemos());
+  }
+
+  *#allMemos(): Iterable<{ readonly request: Oid; readonly memo: Memo }> {
     for (const { request, memo } of this.#jobs.all()) {
       if (memo !== undefined && !memo.quarantined) yield { request, memo: servedMemo(request, memo) };
     }
@@ -858,6 +844,35 @@ export class Store {
       this.#database.close();
     }
   }
+}
+
+/** `guarded` for each step of a walk. */
+function* guardedEach<T>(path: string, all: Iterable<T>): Iterable<T> {
+  const walk = all[Symbol.iterator]();
+  for (;;) {
+    const { done, value } = guarded(path, () => walk.next());
+    if (done === true) return;
+    yield value;
+  }
+}
+
+const otherHash = "its bytes have another hash";
+
+/** Damage found on the way to a name is that name's; that of the index is nobody's. Throws CorruptObject. */
+function named<T>(name: Oid, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof Damage && !(error instanceof DamagedIndex)) throw new CorruptObject(name, error.message);
+    throw error;
+  }
+}
+
+/** An oid that a row holds. Throws Damage. */
+function storedOid(value: unknown, what: string): Oid {
+  const bytes = bytesOf(value, what);
+  if (bytes.length !== oidBytes) throw new Damage(`${what} is no oid`);
+  return oidFromBytes(bytes);
 }
 
 /** The objects that must be here for these to be true. */
@@ -911,11 +926,6 @@ function prepareStatements(database: Database.Database) {
     commit: sql("COMMIT"),
     changes: sql("SELECT sum(value) FROM counters WHERE name IN ('commits', 'generation')").pluck(),
     bumpCommits: sql("UPDATE counters SET value = value + 1 WHERE name = 'commits'"),
-    oid: sql("SELECT oid FROM objects WHERE id = ?").pluck(),
-    object: sql("SELECT oid, kind, body FROM objects WHERE id = ?").raw(),
-    allObjects: sql("SELECT oid, kind, body FROM objects").raw(),
-    digest: sql("SELECT digest FROM objects WHERE id = ?").pluck(),
-    insertObject: sql("INSERT INTO objects (oid, kind, digest, body) VALUES (?, ?, ?, ?)"),
     insertDivergence: sql("INSERT INTO divergences (request, kind, outcome, run) VALUES (?, ?, ?, ?)"),
     deleteDivergences: sql("DELETE FROM divergences WHERE request = ?"),
     ref: sql("SELECT oid FROM refs WHERE name = ?").pluck(),
@@ -929,7 +939,6 @@ function prepareStatements(database: Database.Database) {
       "SELECT count(*) AS seq, coalesce(sum(length(events)), 0) AS bytes, coalesce(min(length(events)) = 0, 0) AS isFull FROM trace WHERE run = ?",
     ),
     insertTrace: sql("INSERT INTO trace (run, seq, events) VALUES (?, ?, ?)"),
-    countObjects: sql("SELECT kind, count(*) AS count FROM objects GROUP BY kind"),
     countRuns: sql("SELECT count(*) FROM runs").pluck(),
   };
 }

@@ -74,26 +74,26 @@ describe("a circle", () => {
   test("is found at the join that closes it, and named in the order of asking", () => {
     const plan = planOf(1);
     plan.next();
-    expect(plan.suspended([frame(2, 3), frame(1, 2)])).toBeUndefined();
+    expect(plan.suspended([frame(2, 3), frame(1, 2)])).toEqual([]);
     expect(plan.next()).toBe(r(3));
-    expect(plan.suspended([frame(3, "1 in flight")])).toEqual([r(1), r(2), r(3)]);
+    expect(plan.suspended([frame(3, "1 in flight")])).toEqual([[r(1), r(2), r(3)]]);
   });
 
   test("of two runs that wait for each other's requests is found", () => {
     const plan = planOf(1, 2);
     plan.next();
-    expect(plan.suspended([frame(2, "1 in flight")])).toBeUndefined();
+    expect(plan.suspended([frame(2, "1 in flight")])).toEqual([]);
     expect(plan.next()).toBe(r(1));
-    expect(plan.suspended([frame(1, "2 in flight")])).toEqual([r(2), r(1)]);
+    expect(plan.suspended([frame(1, "2 in flight")])).toEqual([[r(2), r(1)]]);
   });
 
   test("is none where two frames wait for one request", () => {
     const plan = planOf(1);
     plan.next();
-    expect(plan.suspended([frame(2, 4), frame(3, "4 in flight"), frame(1, 2, 3)])).toBeUndefined();
+    expect(plan.suspended([frame(2, 4), frame(3, "4 in flight"), frame(1, 2, 3)])).toEqual([]);
     expect(drain(plan)).toEqual([4]);
     plan.settled(r(4));
-    expect(drain(plan).toSorted()).toEqual([2, 3]);
+    expect(new Set(drain(plan))).toEqual(new Set([2, 3]));
   });
 });
 

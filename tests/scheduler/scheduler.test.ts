@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { NonAnswerError } from "../../src/abi/non-answer.ts";
 import type { Dispatch, Report, Runner } from "../../src/scheduler/runner.ts";
-import { Scheduler } from "../../src/scheduler/scheduler.ts";
+import { Scheduler, type SettledRun } from "../../src/scheduler/scheduler.ts";
 import { oid, type Oid } from "../../src/store/oid.ts";
 import type { Outcome } from "../../src/store/outcome.ts";
 
@@ -190,4 +190,130 @@ test("a bug in the runner is told to everybody who waits", async () => {
   const told = Promise.all(both.map((each) => expect(each).rejects.toThrow("broken")));
   await runner.fail(new Error("broken"));
   await told;
+});
+
+function throwing(): never {
+  throw new Error("the caller's");
+}
+
+/** What a run was told by now: its outcome, the kind of its non-answer, or a bug's message; undefined as long as it waits. */
+interface Followed {
+  told: Outcome | string | undefined;
+}
+
+function follow(run: Promise<SettledRun>): Followed {
+  const followed: Followed = { told: undefined };
+  run.then(
+    ({ outcome }) => (followed.told = outcome),
+    (error: unknown) => (followed.told = error instanceof NonAnswerError ? error.answer.kind : String(error)),
+  );
+  return followed;
+}
+
+const suspended = (
+  ...frames: readonly (readonly [request: number, misses: readonly number[], joins?: readonly number[]])[]
+): Report => ({
+  how: "suspended",
+  frames: frames.map(([request, misses, joins = []]) => ({
+    request: r(request),
+    misses: [
+      ...misses.map((miss) => ({ request: r(miss), join: false })),
+      ...joins.map((miss) => ({ request: r(miss), join: true })),
+    ],
+  })),
+  ...common,
+});
+
+describe("nobody waits for ever", () => {
+  test("when a circle is closed by a frame nested in a request that is not part of it: all runs that need it are told", async () => {
+    const { runner, scheduler } = setUp();
+    const one = follow(scheduler.settle(r(1), { run: 1 }));
+    await runner.report(suspended([2, [3, 4]], [1, [2]]));
+    const other = follow(scheduler.settle(r(5), { run: 2 }));
+    await runner.report(settledTo(9));
+    expect(runner.startedNames).toEqual([1, 3, 5]);
+    await runner.report(suspended([4, [], [2]], [5, [4]]));
+    expect([one.told, other.told]).toEqual(["cycle", "cycle"]);
+    // What was part of the circle is gone: asked for again, it is started again.
+    const again = follow(scheduler.settle(r(4), { run: 3 }));
+    await runner.report(settledTo(8));
+    expect(again.told).toEqual(result(8));
+    expect(runner.startedNames).toEqual([1, 3, 5, 4]);
+  });
+
+  test("when one report closes two circles", async () => {
+    const { runner, scheduler } = setUp();
+    const runs = [follow(scheduler.settle(r(1), { run: 1 }))];
+    await runner.report(suspended([2, [4]], [3, [5]], [1, [9, 2, 3]]));
+    for (const each of [2, 3, 6]) runs.push(follow(scheduler.settle(r(each), { run: each })));
+    await runner.report(settledTo(9));
+    expect(runner.startedNames).toEqual([1, 9, 6]);
+    await runner.report(suspended([4, [], [2]], [5, [], [3]], [6, [4, 5]]));
+    expect(runs.map(({ told }) => told)).toEqual(["cycle", "cycle", "cycle", "cycle"]);
+  });
+
+  test("when the circle is closed on an executor that does not know what was in flight", async () => {
+    const { runner, scheduler } = setUp();
+    const run = follow(scheduler.settle(r(1), { run: 1 }));
+    await runner.report(suspended([1, [2]]));
+    await runner.report(suspended([2, [1]]));
+    expect(run.told).toBe("cycle");
+  });
+
+  test("when a request is asked for again after a bug", async () => {
+    const { runner, scheduler } = setUp();
+    const first = follow(scheduler.settle(r(1), { run: 1 }));
+    await runner.fail(new Error("broken"));
+    expect(first.told).toBe("Error: broken");
+    const again = follow(scheduler.settle(r(1), { run: 2 }));
+    await runner.report(settledTo(9));
+    expect(again.told).toEqual(result(9));
+    expect(runner.startedNames).toEqual([1, 1]);
+  });
+
+  test("when a caller's own log function throws: the request can be asked for again", async () => {
+    const { runner, scheduler } = setUp();
+    const first = follow(scheduler.settle(r(1), { run: 1, onLog: throwing }));
+    await runner.report({ ...settledTo(9), logs: [{ request: r(1), line: "x" }] });
+    expect(first.told).toBe("Error: the caller's");
+    const again = follow(scheduler.settle(r(1), { run: 2 }));
+    await runner.report(settledTo(9));
+    expect(again.told).toEqual(result(9));
+    expect(runner.startedNames).toEqual([1, 1]);
+  });
+});
+
+describe("nothing is started for nobody", () => {
+  test("after a bug: what was ready for those who were told is forgotten", async () => {
+    const { runner, scheduler } = setUp();
+    const both = [follow(scheduler.settle(r(1), { run: 1 })), follow(scheduler.settle(r(2), { run: 2 }))];
+    await runner.fail(new Error("broken"));
+    expect(both.map(({ told }) => told)).toEqual(["Error: broken", "Error: broken"]);
+    const later = follow(scheduler.settle(r(3), { run: 3 }));
+    await runner.report(settledTo(9));
+    expect(later.told).toEqual(result(9));
+    expect(runner.startedNames).toEqual([1, 3]);
+  });
+
+  test("when a request that was given up suspends before it can be stopped", async () => {
+    const { runner, scheduler } = setUp();
+    const abort = new AbortController();
+    const given = follow(scheduler.settle(r(1), { run: 1, signal: abort.signal }));
+    abort.abort();
+    await runner.report(suspended([2, [3]], [1, [2, 4]]));
+    expect(given.told).toBe("cancelled");
+    expect(runner.startedNames).toEqual([1]);
+  });
+
+  test("when it suspends, except what another run awaits", async () => {
+    const { runner, scheduler } = setUp();
+    const abort = new AbortController();
+    const given = follow(scheduler.settle(r(1), { run: 1, signal: abort.signal }));
+    const kept = follow(scheduler.settle(r(4), { run: 2 }));
+    abort.abort();
+    await runner.report(suspended([1, [2, 4, 3]]));
+    await runner.report(settledTo(9));
+    expect([given.told, kept.told]).toEqual(["cancelled", result(9)]);
+    expect(runner.startedNames).toEqual([1, 4]);
+  });
 });

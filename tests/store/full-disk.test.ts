@@ -15,8 +15,8 @@ function run(prelude: string, way: "delete" | "prlimit", wrap: readonly string[]
   const folder = file("folder");
   mkdirSync(folder);
   const script = `${prelude}\nexec "$1" "$2" "$3" "$4"`;
-  const [command = "sh", ...args] = [...wrap, "sh", "-c", script, "sh", process.execPath, child, folder, way];
-  return JSON.parse(execFileSync(command, args, { encoding: "utf8" })) as FullDiskReport;
+  const args = [...wrap, "sh", "-c", script, "sh", process.execPath, child, folder, way];
+  return JSON.parse(execFileSync("env", args, { encoding: "utf8" })) as FullDiskReport;
 }
 
 const namespace = ["unshare", "--map-root-user", "--mount"] as const;

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
-import { NameIndex, StaleIndex } from "../../src/store/name-index.ts";
+import { DamagedIndex, NameIndex, StaleIndex } from "../../src/store/name-index.ts";
 import { hashObject } from "../../src/store/object.ts";
 import type { Oid } from "../../src/store/oid.ts";
 import { schema } from "../../src/store/schema.ts";
@@ -134,3 +134,47 @@ it("tells a handle that looks in buckets which somebody rewrote", () => {
   other.close();
   database.close();
 });
+
+it("tells a bucket in which any byte changed, that stands in another's place, or that is gone", () => {
+  const database = new Database(":memory:");
+  database.exec(schema);
+  const count = 40_000;
+  commit(
+    database,
+    indexOf(database),
+    Array.from({ length: count }, (_, at) => [nameOf(at), at + 1] as const),
+  );
+  const read = database.prepare("SELECT id, entries, checksum FROM buckets ORDER BY id LIMIT 2");
+  type Bucket = { readonly id: number; readonly entries: Buffer; readonly checksum: number };
+  const [first, second] = read.all() as [Bucket, Bucket];
+  const write = database.prepare("UPDATE buckets SET entries = ?, checksum = ? WHERE id = ?");
+  const find = () => {
+    const index = indexOf(database);
+    look(database, index);
+    return index.find(`00${"0".repeat(38)}` as Oid);
+  };
+  expect(find()).toEqual([]);
+  for (let at = 0; at < first.entries.length; at++) {
+    const changed = Buffer.from(first.entries);
+    changed[at] = (changed[at] as number) ^ (1 << (at % 8));
+    write.run(changed, first.checksum, first.id);
+    expect(find).toThrow(DamagedIndex);
+  }
+  write.run(second.entries, second.checksum, first.id);
+  expect(find).toThrow(DamagedIndex);
+  database.prepare("DELETE FROM buckets WHERE id = ?").run(first.id);
+  expect(find).toThrow(DamagedIndex);
+  database.close();
+});
+
+it.each(["UPDATE recent SET at = at + 1", "UPDATE counters SET value = 99 WHERE name = 'index_depth'"])(
+  "tells rows that do not follow one another, and figures that no index has: %s",
+  (sql) => {
+    const database = new Database(":memory:");
+    database.exec(schema);
+    commit(database, indexOf(database), [[nameOf(1), 1]]);
+    database.exec(sql);
+    expect(() => look(database, indexOf(database))).toThrow(DamagedIndex);
+    database.close();
+  },
+);

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { emptyBlob, emptyTree, hashObject } from "../../src/store/object.ts";
+import { hashObject } from "../../src/store/object.ts";
 import { oid, oidToBytes, type Oid } from "../../src/store/oid.ts";
 import { packedBodyBytesMax } from "../../src/store/packed-objects.ts";
 import { failure, type Memo, type Outcome } from "../../src/store/outcome.ts";
@@ -21,7 +21,7 @@ import {
   type Store,
 } from "../../src/store/store.ts";
 import { encodeTree } from "../../src/store/tree.ts";
-import { changeBytes, collect, edit, stored } from "./surgery.ts";
+import { changeBytes, collect, edit, sealBytes, sealed, stored } from "./surgery.ts";
 import { temporaryFiles } from "./temporary.ts";
 
 const file = temporaryFiles();
@@ -174,8 +174,13 @@ describe("an object", () => {
     const store = openStore(path);
     store.put("blob", large);
     expect(() => store.flush()).toThrow(new CollidingObject(name));
-    expect(thrown(() => store.close())).toBeInstanceOf(CollidingObject);
-    reopened(path, (other) => expect(Buffer.compare(other.get(name).body, large)).toBe(0));
+    // What can never be committed does not stand in the way of what comes after it.
+    const later = store.put("blob", bytes("y"));
+    store.close();
+    reopened(path, (other) => {
+      expect(Buffer.compare(other.get(name).body, large)).toBe(0);
+      expect(other.kindOf(later)).toBe("blob");
+    });
   });
 });
 
@@ -235,27 +240,26 @@ describe("a memo", () => {
     expect([stored(path)[1], divergences(path)]).toEqual([1, 0]);
   });
 
-  const differing = (store: Store): readonly (readonly [string, Outcome, Outcome])[] => {
+  const differing = (store: Store) => {
     const [a, b, tree] = [
       store.put("blob", bytes("a")),
       store.put("blob", bytes("b")),
       store.put("tree", encodeTree([])),
     ];
-    return [
-      ["another blob", blob(a), blob(b)],
-      ["another kind", blob(a), { kind: "tree", oid: tree }],
-      ["a failure", blob(a), failure("trap", "x")],
-      ["another message", failure("trap", "x"), failure("trap", "y")],
-      ["another code", failure("trap", "x"), failure("exit", "x")],
-    ];
+    return {
+      "another blob": [blob(a), blob(b)],
+      "another kind": [blob(a), { kind: "tree", oid: tree }],
+      "a failure": [blob(a), failure("trap", "x")],
+      "another message": [failure("trap", "x"), failure("trap", "y")],
+      "another code": [failure("trap", "x"), failure("exit", "x")],
+    } as const satisfies Record<string, readonly [Outcome, Outcome]>;
   };
-  for (const at of [0, 1, 2, 3, 4]) {
-    test(`that differs is kept as evidence, and the memo quarantined and served to nobody any more (case ${at})`, () => {
+  test.each(["another blob", "another kind", "a failure", "another message", "another code"] as const)(
+    "that differs is kept as evidence, and the memo quarantined and served to nobody any more: %s",
+    (how) => {
       const path = file();
       const [one, other] = [openStore(path), openStore(path)];
-      const [, first, second] = differing(one)[at] as typeof differing extends (s: Store) => readonly (infer T)[]
-        ? T
-        : never;
+      const [first, second] = differing(one)[how];
       differing(other);
       one.remember(request, memo(first), 1);
       one.flush();
@@ -280,8 +284,8 @@ describe("a memo", () => {
         expect(store.outcome(request)).toEqual(second);
       });
       expect(divergences(path)).toBe(0);
-    });
-  }
+    },
+  );
 
   test("that differs within one handle's buffer is found as well, and what else was buffered is kept", () => {
     const path = file();
@@ -340,29 +344,81 @@ describe("a memo", () => {
     store.close();
   });
 
-  // A record: length, flags, request, run, fuel, outcome, length of reads, reads, length of children.
-  test.each([
-    ["a length too large", 0, 0x7f],
-    ["a failure that is no JSON", 1, 3],
-    ["an unknown part", 1, 1 + 16],
-    ["reads that are no whole number of oids", 44, 19],
-    ["children cut short", 65, 20],
-  ])("with %s on the disk is corrupt: a typed error", (_, at, byte) => {
+  /** The record of a memo of `request` that is a blob, with one object read: flags, request, run, fuel, outcome, length of reads, reads, length of children. */
+  const recordOf = (name: Oid) => {
+    const result = oidToBytes(name);
+    return Buffer.concat([
+      Buffer.of(1),
+      oidToBytes(request),
+      Buffer.of(1, 0),
+      result,
+      Buffer.of(20),
+      result,
+      Buffer.of(0),
+    ]);
+  };
+  /** A store with that memo alone, whose record is then changed. */
+  const changedRecord = (change: (record: Buffer) => readonly [from: Buffer, to: Buffer]) => {
     const path = file();
-    const name = hashObject("blob", bytes("x"));
-    reopened(path, (store) => {
-      store.put("blob", bytes("x"));
-      store.remember(request, memo(blob(name), { reads: [name] }), 1);
+    const name = reopened(path, (store) => {
+      const result = store.put("blob", bytes("x"));
+      store.remember(request, memo(blob(result), { reads: [result] }), 1);
+      return result;
     });
-    const [of, result] = [oidToBytes(request), oidToBytes(name)];
-    const record = Buffer.concat([Buffer.of(65, 1), of, Buffer.of(1, 0), result, Buffer.of(20), result, Buffer.of(0)]);
-    const changed = Buffer.from(record);
-    changed[at] = byte;
-    changeBytes(path, record, changed);
+    changeBytes(path, ...change(sealed(recordOf(name))));
+    return path;
+  };
+  const expectCorrupt = (path: string) =>
     reopened(path, (store) => {
       expect(thrown(() => store.memo(request))).toBeInstanceOf(CorruptObject);
       expect(thrown(() => store.outcome(request))).toBeInstanceOf(CorruptObject);
     });
+
+  test("of which any byte changed on the disk is corrupt, and never served", () => {
+    const length = sealed(recordOf(request)).length;
+    expect(length).toBe(82);
+    for (let at = 0; at < length; at++) {
+      for (const bit of [1, 0x80]) {
+        expectCorrupt(
+          changedRecord((record) => {
+            const changed = Buffer.from(record);
+            changed[at] = (changed[at] as number) ^ bit;
+            return [record, changed];
+          }),
+        );
+      }
+    }
+  });
+
+  test.each([
+    ["a failure that is no JSON", 0, 3],
+    ["an unknown part", 0, 1 + 16],
+    ["reads that are no whole number of oids", 43, 19],
+    ["children cut short", 64, 20],
+  ])("with %s is corrupt, though it be what was written: a typed error", (_, at, byte) => {
+    expectCorrupt(
+      changedRecord((record) => {
+        const changed = Buffer.from(record.subarray(1, -sealBytes));
+        changed[at] = byte;
+        return [record, sealed(changed)];
+      }),
+    );
+  });
+});
+
+test("a memo whose outcome changed on the disk is corrupt, and never served", () => {
+  const path = file();
+  const [right, other] = reopened(path, (store) => {
+    const name = store.put("blob", bytes("right"));
+    store.remember(request, memo(blob(name)), 1);
+    store.remember(absent, memo(failure("trap", "right")), 1);
+    return [name, store.put("blob", bytes("wrong"))] as const;
+  });
+  const outcomeIs = (name: Oid) => Buffer.concat([oidToBytes(request), Buffer.of(1, 0), oidToBytes(name)]);
+  changeBytes(path, outcomeIs(right), outcomeIs(other));
+  changeBytes(path, bytes('{"code":"trap","message":"right"}'), bytes('{"code":"trap","message":"wrong"}'));
+  reopened(path, (store) => {
+    for (const name of [request, absent]) expect(thrown(() => store.outcome(name))).toBeInstanceOf(CorruptObject);
   });
 });
 
@@ -620,6 +676,6 @@ describe("opening", () => {
     const store = openStore(file());
     store.close();
     store.close();
-    expect(emptyBlob).not.toBe(emptyTree);
+    expect(() => store.stats()).toThrow();
   });
 });

@@ -1,4 +1,5 @@
 /** Changes a store's file from outside, as no handle would, to see what handles make of it. */
+import { createHash } from "node:crypto";
 import Database from "better-sqlite3";
 import { oidToBytes, type Oid } from "../../src/store/oid.ts";
 import { deletedName } from "../../src/store/pack.ts";
@@ -43,6 +44,14 @@ export function changeBytes(path: string, from: Uint8Array, to: Uint8Array): voi
     }
   });
   if (changed === 0) throw new Error("these bytes stand in no pack");
+}
+
+export const sealBytes = 16;
+
+/** A job's record as it stands in a pack: its length, itself (short), its seal. */
+export function sealed(record: Uint8Array): Buffer {
+  const seal = createHash("sha256").update(record).digest().subarray(0, sealBytes);
+  return Buffer.concat([Buffer.of(record.length + sealBytes), record, seal]);
 }
 
 /** What garbage collection will do to small objects: delete, and say so by the generation. */

@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { cpSync, readFileSync, readdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import { binaryFunctions, binaryModule } from "../../src/abi/binary.ts";
 import { WorkerBuildError, buildWorkers, compileWorker, readSources, workerNames } from "../../workers/build.ts";
 import { standardLibrary, withTemporaryFolder } from "./standard-library.ts";
 
@@ -29,17 +30,23 @@ describe("each module", () => {
     ]);
     for (const bytes of Object.values(std)) {
       const module = new WebAssembly.Module(bytes);
-      expect(api.imports(module)).toEqual([
-        { module: "caos_abi_v1", name: "call", kind: "function" },
-        { module: "caos_abi_v1", name: "read", kind: "function" },
-      ]);
+      const imports = api.imports(module);
+      for (const { module: from, name, kind } of imports) {
+        expect({ from, kind, isOffered: name in binaryFunctions }).toEqual({
+          from: binaryModule,
+          kind: "function",
+          isOffered: true,
+        });
+      }
       expect(api.exports(module).toSorted((a, b) => (a.name < b.name ? -1 : 1))).toEqual([
         { name: "caos_run", kind: "function" },
         { name: "memory", kind: "memory" },
       ]);
       expect(api.customSections(module, "name").length).toBe(1);
       expect(api.customSections(module, "sourceMappingURL").length).toBe(0);
-      const instance = new WebAssembly.Instance(module, { caos_abi_v1: { call() {}, read() {} } });
+      const instance = new WebAssembly.Instance(module, {
+        [binaryModule]: Object.fromEntries(imports.map(({ name }) => [name, () => 0])),
+      });
       expect((instance.exports["memory"] as WebAssembly.Memory).buffer.byteLength).toBe(65536);
     }
   });

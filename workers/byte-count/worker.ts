@@ -17,7 +17,7 @@ export function caos_run(): void {
   let total: u64 = 0;
   for (let index = 0; index < results.length; index++) {
     const result = results[index];
-    const entry = entries.find(result.name);
+    const entry = entries.find(result);
     if (entry != null && entry.mode == Mode.Gitlink) continue;
     total += number(result.oid);
   }

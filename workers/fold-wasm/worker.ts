@@ -13,7 +13,7 @@
  *
  * The folding parent puts `./NAME` before it, and drops the dot that began it. It looks for that dot only in
  * what folds said; a visitor's text is passed on as it is, whatever it looks like. Names with control
- * characters, quotes or backslashes stand in the path as JSON strings.
+ * characters, quotes or backslashes stand in the path as JSON strings; a byte that is no UTF-8 as \xNN in one.
  */
 import { Entry, Kind, Request, argument, fail, job, out, putTree, run, runMany, text, tree } from "../sdk/guest";
 
@@ -35,7 +35,7 @@ export function caos_run(): void {
     const child = argument("in", entries[index]);
     if (pre != null) requests[index] = new Request(foldImage, [child, post, pre]);
     else if (child.isTree) requests[index] = new Request(foldImage, [child, post]);
-    else requests[index] = new Request(postImage, [child, noChildren]);
+    else requests[index] = new Request(postImage, [noChildren, child]);
   }
   const answers = runMany(requests);
 
@@ -46,11 +46,11 @@ export function caos_run(): void {
       const nested = pre != null || entries[index].isTree;
       fail("./" + readable(entries[index].name) + below(answer.error, nested));
     }
-    children[index] = answer.entry(entries[index].name);
+    children[index] = answer.entryLike(entries[index]);
   }
 
   const folded = entries.length == 0 ? noChildren : Entry.of("children", Kind.Tree, putTree(children));
-  const result = run(postImage, [node, folded]);
+  const result = run(postImage, [folded, node]);
   if (!result.ok) fail(".: " + result.error);
   out(result.kind, result.oid);
 }
@@ -74,7 +74,7 @@ function readable(name: string): string {
   let plain = true;
   for (let index = 0; plain && index < name.length; index++) {
     const unit = name.charCodeAt(index);
-    plain = unit >= 0x20 && unit != 0x7f && unit != 0x22 && unit != 0x5c;
+    plain = unit >= 0x20 && unit != 0x7f && unit != 0x22 && unit != 0x5c && !isByte(name, index);
   }
   if (plain) return name;
   let quoted = '"';
@@ -82,6 +82,7 @@ function readable(name: string): string {
     const unit = name.charCodeAt(index);
     if (unit == 0x0a) quoted += "\\n";
     else if (unit == 0x09) quoted += "\\t";
+    else if (isByte(name, index)) quoted += "\\x" + hex((unit >> 4) & 15) + hex(unit & 15);
     else if (unit < 0x20 || unit == 0x7f) quoted += "\\u00" + hex(unit >> 4) + hex(unit & 15);
     else {
       if (unit == 0x22 || unit == 0x5c) quoted += "\\";
@@ -89,6 +90,12 @@ function readable(name: string): string {
     }
   }
   return quoted + '"';
+}
+
+/** Whether a byte that is no UTF-8 stands at `index`: a low surrogate without a high one. */
+function isByte(name: string, index: i32): bool {
+  if ((name.charCodeAt(index) & 0xfc00) != 0xdc00) return false;
+  return index == 0 || (name.charCodeAt(index - 1) & 0xfc00) != 0xd800;
 }
 
 function hex(digit: i32): string {

@@ -19,7 +19,7 @@
  * Text of no known language is "Other". Symlinks and gitlinks have content elsewhere, so they count as files of
  * "Symlink" and "Submodule" with no lines and no bytes.
  */
-import { Entry, Kind, Lookup, Mode, bytes, fail, job, out, putBlob, tree } from "../sdk/guest";
+import { Entry, Kind, Lookup, Mode, bytes, fail, hex, job, out, putBlob, tree } from "../sdk/guest";
 import { JsonReader, JsonWriter } from "../sdk/json";
 import { newlines } from "../sdk/lines";
 import { children, isLeaf } from "../sdk/visit";
@@ -74,7 +74,7 @@ function tallyChildren(): Report {
   for (let index = 0; index < results.length; index++) {
     const result = results[index];
     // A `pre` may make children that stand nowhere in `in`: those are plain files or folders.
-    const entry = entries.find(result.name);
+    const entry = entries.find(result);
     if (entry != null && entry.mode == Mode.Symlink) report.of("Symlink").add(1, 0, 0);
     else if (entry != null && entry.mode == Mode.Gitlink) report.of("Submodule").add(1, 0, 0);
     else addResult(report, result);
@@ -103,7 +103,7 @@ function addResult(report: Report, result: Entry): void {
     else if (key == "bytes") size = json.number();
     else if (key == "binary") binary = json.boolean();
     else if (key == "interpreter") interpreter = json.string();
-    else fail("not a report of language-stats: " + result.oid);
+    else fail("not a report of language-stats: " + hex(result.oid));
   }
   json.finish();
   if (isRecord) report.of(binary ? "Binary" : languageOf(result.name, interpreter)).add(1, lines, size);

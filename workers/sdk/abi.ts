@@ -1,157 +1,81 @@
 /**
- * The host's operations as functions: all that a worker's side of `caos_abi_v1` consists of.
- * Messages are JSON, bytes travel as base64. An `{"error"}` that the operation has no place for ends the
- * job with that text.
+ * The host's operations as functions: all that a worker's side of `coppice_v1` consists of. Trees travel as git's own bytes, and entries point into
+ * them. An error that the operation has no place for ends the job with its text.
  */
-import { call, read } from "./caos_abi_v1";
-import { JsonReader, JsonWriter } from "./json";
-import { Answer, Entry, Kind, Mode, Oid, Request } from "./values";
+import * as host from "./coppice_v1";
+import { Answer, Entry, Kind, Mode, Oid, Request, oidBytes } from "./values";
+import { decodeUtf8, encodeUtf8 } from "./utf8";
 
-const brace: u8 = 0x7b;
-const bracket: u8 = 0x5b;
+const itemBytes = 16;
+const answerBytes = 24;
+const failed: u32 = 2;
 
-// Created by the first call, not by a start function: a module without one can be reset by laying its first
-// memory back.
-let writer: JsonWriter | null = null;
-let answerAt: usize = 0;
-let answerCapacity: i32 = 0;
-const answerBytesMin = 1024;
-
-/** The oid of this job's args tree. */
-export function jobArgs(): Oid {
-  return textAnswer(begin('{"op":"job"}'), "args");
+/** This job's args, in git order. */
+export function jobArgs(): Entry[] {
+  return keptEntries(host.args());
 }
 
 /** The entries of a tree, in git order. */
 export function tree(oid: Oid): Entry[] {
-  const request = begin('{"op":"tree","hash":');
-  request.string(oid);
-  request.raw("}");
-  const answer = open(request);
-  const entries: Entry[] = [];
-  while (answer.member()) {
-    if (answer.keyIs("entries")) {
-      answer.enter(bracket);
-      while (answer.item()) entries.push(readEntry(answer));
-    } else unexpected(answer);
-  }
-  answer.finish();
-  return entries;
+  return keptEntries(host.tree(oid));
 }
 
 /** A blob's bytes. */
 export function bytes(oid: Oid): Uint8Array {
-  const request = getRequest(oid);
-  const length = call(request.start, request.length);
-  // Read into memory of its own and decoded there, so a big blob is held once and not twice.
+  const length = checked(host.blob(oid));
   const buffer = changetype<ArrayBuffer>(__new(length, idof<ArrayBuffer>()));
-  const at = changetype<usize>(buffer);
-  read(at);
-  const answer = new JsonReader(at, length);
-  answer.enter(brace);
-  let found: Uint8Array | null = null;
-  while (answer.member()) {
-    if (answer.keyIs("bytes_b64")) {
-      const size = answer.base64();
-      found = Uint8Array.wrap(buffer, <i32>(answer.bytesAt - at), size);
-    } else unexpected(answer);
-  }
-  answer.finish();
-  if (found == null) missing("bytes_b64");
-  return found!;
+  host.read(changetype<usize>(buffer), 0, length);
+  return Uint8Array.wrap(buffer, 0, length);
 }
 
 /** A blob's length in bytes. */
 export function size(oid: Oid): u64 {
-  const answer = open(getRequest(oid));
-  let length = -1;
-  while (answer.member()) {
-    if (answer.keyIs("bytes_b64")) length = answer.base64Length();
-    else unexpected(answer);
-  }
-  answer.finish();
-  if (length < 0) missing("bytes_b64");
-  return length;
+  return checked(host.blob(oid));
 }
 
 /** Stores `length` bytes at `at` as a blob. */
 export function putBytes(at: usize, length: i32): Oid {
-  const request = begin('{"op":"put_blob","bytes_b64":');
-  request.base64(at, length);
-  request.raw("}");
-  return textAnswer(request, "hash");
+  const oid = heap.alloc(oidBytes);
+  checked(host.put_blob(at, length, oid));
+  return oid;
 }
 
 /** Stores a tree of entries in any order. */
 export function putTree(entries: Entry[]): Oid {
-  const request = begin('{"op":"put_tree","entries":[');
-  for (let index = 0; index < entries.length; index++) {
-    const entry = entries[index];
-    request.raw(index == 0 ? '{"name":' : ',{"name":');
-    request.string(entry.name);
-    request.raw(entry.isTree ? ',"kind":"tree","hash":' : ',"kind":"blob","hash":');
-    request.string(entry.oid);
-    if (entry.mode == Mode.Executable) request.raw(',"mode":"100755"');
-    else if (entry.mode == Mode.Symlink) request.raw(',"mode":"120000"');
-    else if (entry.mode == Mode.Gitlink) request.raw(',"mode":"160000"');
-    request.raw("}");
-  }
-  request.raw("]}");
-  return textAnswer(request, "hash");
+  const oid = heap.alloc(oidBytes);
+  const length = treeBytes(entries);
+  const at = heap.alloc(length);
+  writeTree(at, entries);
+  checked(host.put_tree(at, length, oid));
+  heap.free(at);
+  return oid;
 }
 
-/** Makes one nested request. */
+/** Makes one nested request. Also what is wrong with it comes back as an answer. */
 export function run(nested: Request): Answer {
-  const args = putTree(nested.args);
-  const request = begin('{"op":"run",');
-  writeRequest(request, nested.image, args);
-  const response = ask(request);
-  const answer = readAnswer(response);
-  response.finish();
-  return answer;
+  const answers = heap.alloc(answerBytes);
+  const length = ask([nested], answers);
+  if (length < 0) return new Answer(false, Kind.Blob, 0, errorText(length));
+  return readAnswers(answers, 1, length)[0];
 }
 
 /** Makes nested requests at once; the answers come in the order of the requests. None asks the host nothing. */
 export function runMany(nested: Request[]): Answer[] {
   if (nested.length == 0) return [];
-  const args = new Array<Oid>(nested.length);
-  for (let index = 0; index < nested.length; index++) args[index] = putTree(nested[index].args);
-  const request = begin('{"op":"run_many","reqs":[');
-  for (let index = 0; index < nested.length; index++) {
-    request.raw(index == 0 ? "{" : ",{");
-    writeRequest(request, nested[index].image, args[index]);
-  }
-  request.raw("]}");
-  const response = open(request);
-  const answers: Answer[] = [];
-  while (response.member()) {
-    if (response.keyIs("results")) {
-      response.enter(bracket);
-      while (response.item()) answers.push(readAnswer(response));
-    } else unexpected(response);
-  }
-  response.finish();
-  if (answers.length != nested.length) fail("the host answered another number of requests");
-  return answers;
+  const answers = heap.alloc(answerBytes * nested.length);
+  return readAnswers(answers, nested.length, checked(ask(nested, answers)));
 }
 
 /** Names the job's result. */
 export function out(kind: Kind, oid: Oid): void {
-  const request = begin(kind == Kind.Tree ? '{"op":"out","kind":"tree","hash":' : '{"op":"out","kind":"blob","hash":');
-  request.string(oid);
-  request.raw("}");
-  const answer = open(request);
-  while (answer.member()) unexpected(answer);
-  answer.finish();
+  checked(host.out(kind, oid));
 }
 
 /** A line for people. */
 export function log(message: string): void {
-  const request = begin('{"op":"log","msg":');
-  request.string(message);
-  request.raw("}");
+  const text = encodeUtf8(message);
   // What the host says to it is not looked at: `fail` comes this way too, and must end.
-  call(request.start, request.length);
+  host.log(text.dataStart, text.length);
 }
 
 /** Ends the job as failed, with `message` as its reason. */
@@ -167,111 +91,139 @@ export function trapped(message: string | null, file: string | null, line: u32, 
   fail(reason);
 }
 
-function begin(text: string): JsonWriter {
-  let request = writer;
-  if (request == null) {
-    request = new JsonWriter();
-    writer = request;
-  }
-  request.clear();
-  request.raw(text);
-  return request;
-}
-
-/** Sends a request; the answer stands until the next one is sent. */
-function ask(request: JsonWriter): JsonReader {
-  const length = call(request.start, request.length);
-  if (length > answerCapacity) {
-    answerCapacity = max(length, max(answerBytesMin, answerCapacity * 2));
-    if (answerAt != 0) heap.free(answerAt);
-    answerAt = heap.alloc(answerCapacity);
-  }
-  read(answerAt);
-  return new JsonReader(answerAt, length);
-}
-
-/** Sends a request whose answer is an object, and enters it. */
-function open(request: JsonWriter): JsonReader {
-  const answer = ask(request);
-  answer.enter(brace);
+/** Passes on an answer that is no error. */
+function checked(answer: i32): i32 {
+  if (answer < 0) fail(errorText(answer));
   return answer;
 }
 
-/** Sends a request whose answer holds a string `key`. */
-function textAnswer(request: JsonWriter, key: string): string {
-  const answer = open(request);
-  let text: string | null = null;
-  while (answer.member()) {
-    if (answer.keyIs(key)) text = answer.string();
-    else unexpected(answer);
+function errorText(error: i32): string {
+  const length = host.error_text(error);
+  const at = kept(length);
+  return decodeUtf8(at, length)!;
+}
+
+/** Where a copy of what the host keeps stands. */
+function kept(length: i32): usize {
+  const at = heap.alloc(length);
+  host.read(at, 0, length);
+  return at;
+}
+
+/** The entries of the tree that the host keeps; they point into a copy of it. */
+function keptEntries(answer: i32): Entry[] {
+  const length = checked(answer);
+  let at = kept(length);
+  const end = at + length;
+  let count = 0;
+  for (let from = at; from < end; count++) from = nameEnd(from) + 1 + oidBytes;
+  const entries = new Array<Entry>(count);
+  for (let index = 0; index < count; index++) {
+    let mode: u32 = 0;
+    let digit: u32 = load<u8>(at);
+    for (; digit != 0x20; digit = load<u8>(++at)) mode = (mode << 3) | (digit - 0x30);
+    const name = at + 1;
+    const nul = nameEnd(name);
+    entries[index] = new Entry(name, <i32>(nul - name), modeOf(mode), nul + 1);
+    at = nul + 1 + oidBytes;
   }
-  answer.finish();
-  if (text == null) missing(key);
-  return text!;
+  return entries;
 }
 
-function getRequest(oid: Oid): JsonWriter {
-  const request = begin('{"op":"get","hash":');
-  request.string(oid);
-  request.raw("}");
-  return request;
+function nameEnd(at: usize): usize {
+  while (load<u8>(at) != 0) at++;
+  return at;
 }
 
-function writeRequest(to: JsonWriter, image: string, args: Oid): void {
-  to.raw('"image":');
-  to.string(image);
-  to.raw(',"args":');
-  to.string(args);
-  to.raw("}");
-}
-
-function readEntry(from: JsonReader): Entry {
-  let name: string | null = null;
-  let oid: string | null = null;
-  let mode = "";
-  from.enter(brace);
-  while (from.member()) {
-    if (from.keyIs("name")) name = from.string();
-    else if (from.keyIs("hash")) oid = from.string();
-    else if (from.keyIs("mode")) mode = from.string();
-    else from.skip();
+/** What git reads in a mode, an old tree's too. */
+function modeOf(mode: u32): Mode {
+  switch (mode >> 12) {
+    case 0o04:
+      return Mode.Folder;
+    case 0o12:
+      return Mode.Symlink;
+    case 0o16:
+      return Mode.Gitlink;
+    default:
+      return (mode & 0o100) == 0 ? Mode.File : Mode.Executable;
   }
-  if (name == null || oid == null) missing("name or hash");
-  return new Entry(name!, modeOf(mode), oid!);
 }
 
-function modeOf(text: string): Mode {
-  if (text == "100644") return Mode.File;
-  if (text == "40000") return Mode.Folder;
-  if (text == "100755") return Mode.Executable;
-  if (text == "120000") return Mode.Symlink;
-  if (text == "160000") return Mode.Gitlink;
-  fail("the host gave an unknown mode: " + text);
-  return Mode.File;
-}
-
-function readAnswer(from: JsonReader): Answer {
-  let kind: string | null = null;
-  let oid: string | null = null;
-  let error: string | null = null;
-  from.enter(brace);
-  while (from.member()) {
-    if (from.keyIs("kind")) kind = from.string();
-    else if (from.keyIs("hash")) oid = from.string();
-    else if (from.keyIs("error")) error = from.string();
-    else from.skip();
+function treeBytes(entries: Entry[]): i32 {
+  let length = 0;
+  for (let index = 0; index < entries.length; index++) {
+    const entry = entries[index];
+    length += (entry.isTree ? 7 : 8) + entry.nameLength + oidBytes;
   }
-  if (error != null) return new Answer(false, Kind.Blob, "", error);
-  if (kind == null || oid == null) missing("kind or hash");
-  return new Answer(true, kind! == "tree" ? Kind.Tree : Kind.Blob, oid!, "");
+  return length;
 }
 
-/** A member that the operation does not know: an error ends the job, the rest is passed over. */
-function unexpected(answer: JsonReader): void {
-  if (answer.keyIs("error")) fail(answer.string());
-  answer.skip();
+/** Writes entries as git does, in the order given; returns where they end. */
+function writeTree(to: usize, entries: Entry[]): usize {
+  for (let index = 0; index < entries.length; index++) {
+    const entry = entries[index];
+    if (entry.mode == Mode.Folder) {
+      store<u32>(to, 0x30303034); // "4000"
+      store<u16>(to, 0x2030, 4); // "0 "
+      to += 6;
+    } else {
+      if (entry.mode == Mode.File || entry.mode == Mode.Executable) {
+        store<u32>(to, entry.mode == Mode.File ? 0x36303031 : 0x37303031); // "1006", "1007"
+        store<u16>(to, entry.mode == Mode.File ? 0x3434 : 0x3535, 4); // "44", "55"
+      } else {
+        store<u32>(to, entry.mode == Mode.Symlink ? 0x30303231 : 0x30303631); // "1200", "1600"
+        store<u16>(to, 0x3030, 4); // "00"
+      }
+      store<u8>(to, 0x20, 6);
+      to += 7;
+    }
+    memory.copy(to, entry.nameAt, entry.nameLength);
+    to += entry.nameLength;
+    store<u8>(to, 0);
+    memory.copy(to + 1, entry.oid, oidBytes);
+    to += 1 + oidBytes;
+  }
+  return to;
 }
 
-function missing(key: string): void {
-  fail("the host's answer has no " + key);
+/** Hands requests over; returns the host's answer. */
+function ask(nested: Request[], answers: usize): i32 {
+  let length = itemBytes * nested.length;
+  for (let index = 0; index < nested.length; index++) length += treeBytes(nested[index].args);
+  const items = heap.alloc(length);
+  let to = items + itemBytes * nested.length;
+  let image = "";
+  let imageAt: usize = 0;
+  let imageLength = 0;
+  for (let index = 0; index < nested.length; index++) {
+    const request = nested[index];
+    if (changetype<usize>(request.image) != changetype<usize>(image)) {
+      image = request.image;
+      const text = encodeUtf8(image);
+      imageAt = text.dataStart;
+      imageLength = text.length;
+    }
+    const item = items + itemBytes * index;
+    const end = writeTree(to, request.args);
+    store<u32>(item, <u32>imageAt);
+    store<u32>(item, imageLength, 4);
+    store<u32>(item, <u32>to, 8);
+    store<u32>(item, <u32>(end - to), 12);
+    to = end;
+  }
+  return host.run_many(items, nested.length, answers);
+}
+
+/** The answers at `at`; the host keeps the messages of those that failed, `length` bytes together. */
+function readAnswers(at: usize, count: i32, length: i32): Answer[] {
+  const messages = length == 0 ? 0 : kept(length);
+  const answers = new Array<Answer>(count);
+  for (let index = 0; index < count; index++, at += answerBytes) {
+    const kind = load<u32>(at);
+    answers[index] =
+      kind == failed
+        ? new Answer(false, Kind.Blob, 0, decodeUtf8(messages + load<u32>(at, 4), load<u32>(at, 8))!)
+        : new Answer(true, kind == 1 ? Kind.Tree : Kind.Blob, at + 4, "");
+  }
+  return answers;
 }

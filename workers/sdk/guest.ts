@@ -5,10 +5,10 @@
  * No function here says how messages look: another ABI is another ./abi under the same surface.
  */
 import * as abi from "./abi";
-import { Answer, Entry, Kind, Mode, Oid, Request } from "./values";
+import { Answer, Entry, Kind, Mode, Oid, Request, hex } from "./values";
 import { decodeUtf8, encodeUtf8 } from "./utf8";
 
-export { Answer, Entry, Kind, Mode, Oid, Request } from "./values";
+export { Answer, Entry, Kind, Mode, Oid, Request, emptyTree, hex, isSameOid } from "./values";
 export { bytes, fail, log, out, putTree, runMany, size, tree } from "./abi";
 
 let args: Entry[] | null = null;
@@ -16,8 +16,10 @@ let args: Entry[] | null = null;
 export namespace job {
   /** The argument `name`, or null when it is not given. */
   export function find(name: string): Entry | null {
-    if (args == null) args = abi.tree(abi.jobArgs());
-    return new Lookup(args!).find(name);
+    if (args == null) args = abi.jobArgs();
+    const entries = args!;
+    for (let index = 0; index < entries.length; index++) if (entries[index].isNamed(name)) return entries[index];
+    return null;
   }
 
   /** The argument `name`. Ends the job when it is not given. */
@@ -28,17 +30,17 @@ export namespace job {
   }
 }
 
-/** Entries asked for by name, one after the other: cheapest when the names come in the list's own order. */
+/** Entries asked for by another's name, one after the other: cheapest when the names come in the list's own order. */
 export class Lookup {
   private next: i32 = 0;
   constructor(private readonly entries: Entry[]) {}
 
-  /** The entry `name`, or null. */
-  find(name: string): Entry | null {
+  /** The entry with the name of `other`, or null. */
+  find(other: Entry): Entry | null {
     const count = this.entries.length;
     for (let step = 0, at = this.next; step < count; step++, at++) {
       if (at >= count) at = 0;
-      if (this.entries[at].name == name) {
+      if (this.entries[at].isNamedAs(other)) {
         this.next = at + 1;
         return this.entries[at];
       }
@@ -52,7 +54,7 @@ export class Lookup {
  * equal content makes equal requests. A gitlink, which has no content here, becomes a blob of the commit's oid.
  */
 export function argument(name: string, entry: Entry): Entry {
-  if (entry.mode == Mode.Gitlink) return Entry.of(name, Kind.Blob, putText(entry.oid));
+  if (entry.mode == Mode.Gitlink) return Entry.of(name, Kind.Blob, putText(hex(entry.oid)));
   return Entry.of(name, entry.isTree ? Kind.Tree : Kind.Blob, entry.oid);
 }
 
@@ -60,7 +62,7 @@ export function argument(name: string, entry: Entry): Entry {
 export function text(oid: Oid): string {
   const content = abi.bytes(oid);
   const decoded = decodeUtf8(content.dataStart, content.length);
-  if (decoded == null) abi.fail("not UTF-8: " + oid);
+  if (decoded == null) abi.fail("not UTF-8: " + hex(oid));
   return decoded!;
 }
 

@@ -40,6 +40,20 @@ export function decodeUtf8(at: usize, length: i32): string | null {
   return text;
 }
 
+/** The string that a name's bytes spell, without loss: a byte that is no UTF-8 stands as the lone surrogate U+DC00 + byte (Python's PEP 383). */
+export function decodeName(at: usize, length: i32): string {
+  const whole = decodeUtf8(at, length);
+  if (whole != null) return whole;
+  const end = at + length;
+  let text = "";
+  for (let from = at; from < end;) {
+    const size = sequence(from, end);
+    text += size == 0 ? String.fromCharCode(0xdc00 + <i32>load<u8>(from)) : decodeUtf8(from, size)!;
+    from += max(size, 1);
+  }
+  return text;
+}
+
 /** The UTF-8 of a string. A lone surrogate becomes U+FFFD, which is as long as UTF-8 gets for one unit. */
 export function encodeUtf8(text: string): Uint8Array {
   const buffer = changetype<ArrayBuffer>(__new(3 * <usize>text.length, idof<ArrayBuffer>()));

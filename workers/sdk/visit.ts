@@ -2,7 +2,7 @@
  * For visitors, which a fold calls with `in` (what stands at the node) and `children` (a tree: name → the
  * visitor's result for that child). A number is kept as a blob: decimal digits and a newline.
  */
-import { Entry, Kind, Oid, bytes, fail, job, out, putText, tree } from "./guest";
+import { Entry, Kind, Oid, bytes, emptyTree, fail, hex, isSameOid, job, out, putText, tree } from "./guest";
 
 /** Whether nothing stands below this node: `in` is no tree and nothing unfolded it. */
 export function isLeaf(): bool {
@@ -13,7 +13,11 @@ let read: Entry[] | null = null;
 
 /** The results of the nodes below, in the order of git. */
 export function children(): Entry[] {
-  if (read == null) read = tree(job.arg("children").oid);
+  if (read == null) {
+    const oid = job.arg("children").oid;
+    // Every leaf has this one, and its name says what it holds.
+    read = isSameOid(oid, emptyTree) ? [] : tree(oid);
+  }
   return read!;
 }
 
@@ -28,7 +32,7 @@ export function number(oid: Oid): u64 {
     good = digit < 10;
     value = value * 10 + digit;
   }
-  if (!good) fail("not a number: " + oid);
+  if (!good) fail("not a number: " + hex(oid));
   return value;
 }
 

@@ -1,5 +1,5 @@
 /** A visitor whose result says what it was given: names, modes and oids of its args and of its children. */
-import { Entry, Kind, Mode, job, out, putBlob } from "../sdk/guest";
+import { Entry, Kind, Mode, hex, job, out, putBlob } from "../sdk/guest";
 import { JsonWriter } from "../sdk/json";
 import { children } from "../sdk/visit";
 
@@ -19,7 +19,7 @@ function list(json: JsonWriter, entries: Entry[]): void {
     const entry = entries[index];
     if (index > 0) json.raw(",");
     const mode = entry.mode == Mode.Folder ? " 40000 " : entry.mode == Mode.File ? " 100644 " : " another mode ";
-    json.string(entry.name + mode + entry.oid);
+    json.string(entry.name + mode + hex(entry.oid));
   }
   json.raw("]");
 }
