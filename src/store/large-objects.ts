@@ -2,10 +2,10 @@
  * Large objects, a row each. Beside the oid stands a second digest (object.ts), by which an object that comes again is compared without reading its body.
  */
 import type Database from "better-sqlite3";
-import { Damage, bytesOf } from "./damage.ts";
+import { Damage, bytesOf, storedOid } from "./damage.ts";
 import { mustBeginAlike } from "./name-index.ts";
 import { digestObject, hashObject, type GitObject, type ObjectKind } from "./object.ts";
-import { isOidAt, oidBytes, oidFromBytes, oidToBytes, type Oid } from "./oid.ts";
+import { isOidAt, oidBytes, oidToBytes, type Oid } from "./oid.ts";
 import { placeOf, roles, rowOf } from "./place.ts";
 
 const kindCodes = { blob: 1, tree: 2, commit: 3, tag: 4 } as const satisfies Record<ObjectKind, number>;
@@ -62,11 +62,9 @@ export class LargeObjects {
 }
 
 function decode([oid, code, body]: Row): { readonly name: Oid; readonly object: GitObject } {
-  const name = bytesOf(oid, "its oid");
-  if (name.length !== oidBytes) throw new Damage("its oid has another length");
   const kind = typeof code === "number" ? kindNames[code] : undefined;
   if (kind === undefined) throw new Damage(`unknown kind ${String(code)}`);
-  return { name: oidFromBytes(name), object: { kind, body: bytesOf(body, "its body") } };
+  return { name: storedOid(oid, "its name"), object: { kind, body: bytesOf(body, "its body") } };
 }
 
 function prepareStatements(database: Database.Database) {

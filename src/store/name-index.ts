@@ -16,7 +16,7 @@
 import { endianness } from "node:os";
 import { crc32 } from "node:zlib";
 import type Database from "better-sqlite3";
-import { Damage } from "./damage.ts";
+import { Damage, DamagedIndex } from "./damage.ts";
 import type { Oid } from "./oid.ts";
 
 const entryWords = 3;
@@ -43,18 +43,10 @@ const depthMax = 31;
 
 const none: readonly number[] = [];
 
-/** A part of the index is not what was written. */
-export class DamagedIndex extends Damage {
-  override readonly name = "DamagedIndex";
-  constructor() {
-    super("a part of its index is not what was written");
-  }
-}
-
 /** The index leads from a name to another one only when they begin alike. Throws Damage. */
 export function mustBeginAlike(found: Oid, sought: Oid): void {
   if (found.slice(0, indexedDigits) !== sought.slice(0, indexedDigits)) {
-    throw new Damage(`another record stands in its place`);
+    throw new Damage("another record stands in its place");
   }
 }
 

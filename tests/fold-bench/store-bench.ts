@@ -7,7 +7,7 @@ import { copyFileSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { putRequest, putSurroundings, type Surroundings } from "../../src/abi/request.ts";
+import { putRequestOf, putSurroundings, requestForm, type Surroundings } from "../../src/abi/request.ts";
 import { emptyTree } from "../../src/store/object.ts";
 import { oid, type Oid } from "../../src/store/oid.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
@@ -51,6 +51,7 @@ function playJobs(store: Store, files: readonly Oid[], around: Surroundings): { 
     costs[part] += performance.now() - start - (flushed - before);
     return value;
   };
+  const worker = requestForm(store, image, around);
   const form = (file: Oid, children: Oid) => {
     const args = store.put(
       "tree",
@@ -59,7 +60,7 @@ function playJobs(store: Store, files: readonly Oid[], around: Surroundings): { 
         { mode: "100644", name: "in", oid: file },
       ]),
     );
-    return [args, putRequest(store, image, args, around).oid] as const;
+    return [args, putRequestOf(store, worker, args).oid] as const;
   };
   const answer = (
     formed: readonly (readonly [args: Oid, request: Oid])[],
