@@ -17,7 +17,7 @@ import { endianness } from "node:os";
 import { crc32 } from "node:zlib";
 import type Database from "better-sqlite3";
 import { Damage, DamagedIndex } from "./damage.ts";
-import type { Oid } from "./oid.ts";
+import { hexValue, type Oid } from "./oid.ts";
 
 const entryWords = 3;
 const entryBytes = 4 * entryWords;
@@ -448,10 +448,7 @@ function lowBits(name: Oid): number {
 /** A loop, because `parseInt` of a slice takes four times as long. */
 function bitsOf(name: Oid, from: number, to: number): number {
   let bits = 0;
-  for (let at = from; at < to; at++) {
-    const code = name.charCodeAt(at);
-    bits = (bits << 4) | (code < 0x3a ? code - 0x30 : code - 0x57);
-  }
+  for (let at = from; at < to; at++) bits = (bits << 4) | hexValue(name, at);
   return bits >>> 0;
 }
 

@@ -204,38 +204,43 @@ export class RecordReader {
   }
 }
 
+/** Where a record begins, with its length and without, and where it ends. */
+interface Bounds {
+  readonly whole: number;
+  readonly start: number;
+  readonly end: number;
+}
+
 /** The record of a slot. Throws Damage. */
 export function recordAt(pack: Buffer, slot: number): RecordReader {
-  const [, start, end] = boundsOf(pack, slot);
+  const { start, end } = boundsOf(pack, slot);
   return new RecordReader(pack, start, end);
 }
 
 /** The pack with another record, its length included, in a slot. Throws Damage. */
 export function withRecord(pack: Buffer, slot: number, record: Uint8Array): Buffer {
-  const [before, , end] = boundsOf(pack, slot);
-  return Buffer.concat([pack.subarray(0, before), record, pack.subarray(end)]);
+  const { whole, end } = boundsOf(pack, slot);
+  return Buffer.concat([pack.subarray(0, whole), record, pack.subarray(end)]);
 }
 
 /** All records of a pack. Throws Damage. */
 export function* recordsOf(pack: Buffer): Iterable<RecordReader> {
   for (let at = 0; at < pack.length;) {
-    const reader = new RecordReader(pack, at, pack.length);
-    const length = reader.number();
-    at = reader.endOf(length);
-    yield new RecordReader(pack, reader.at, at);
+    const { start, end } = boundsAt(pack, at);
+    yield new RecordReader(pack, start, end);
+    at = end;
   }
 }
 
-/** Where the record of a slot begins, with and without its length, and where it ends. Throws Damage. */
-function boundsOf(pack: Buffer, slot: number): readonly [whole: number, start: number, end: number] {
+function boundsOf(pack: Buffer, slot: number): Bounds {
   // From the front, since a pack has some dozens: 10 ns each, where a table of all would cost a microsecond.
-  let whole = 0;
-  for (let before = 0; whole < pack.length; before++) {
-    const reader = new RecordReader(pack, whole, pack.length);
-    const length = reader.number();
-    const end = reader.endOf(length);
-    if (before === slot) return [whole, reader.at, end];
-    whole = end;
-  }
-  throw new Damage("its record is missing");
+  let bounds = boundsAt(pack, 0);
+  for (let before = 0; before < slot; before++) bounds = boundsAt(pack, bounds.end);
+  return bounds;
+}
+
+function boundsAt(pack: Buffer, whole: number): Bounds {
+  const reader = new RecordReader(pack, whole, pack.length);
+  const length = reader.number();
+  return { whole, start: reader.at, end: reader.endOf(length) };
 }
