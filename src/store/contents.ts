@@ -8,7 +8,7 @@ import type Database from "better-sqlite3";
 import { DamagedIndex } from "./damage.ts";
 import { CollidingObject, CorruptObject, asStoreError, guarded, guardedEach, otherHash } from "./errors.ts";
 import { HotMap } from "./hot-map.ts";
-import type { JobRecord, StoredMemo, StoredRequest } from "./job-record.ts";
+import { outcomeCodes, type JobRecord, type StoredMemo, type StoredRequest } from "./job-record.ts";
 import { LargeObjects } from "./large-objects.ts";
 import { NameIndex, StaleIndex } from "./name-index.ts";
 import { hashObject, type GitObject, type ObjectKind } from "./object.ts";
@@ -33,6 +33,13 @@ export interface NewRequest {
   readonly body: Uint8Array;
   readonly argsName: Oid;
   readonly args: Uint8Array | undefined;
+}
+
+export interface ContentFigures {
+  readonly objects: Readonly<Record<ObjectKind, number>>;
+  readonly memos: number;
+  readonly failed: number;
+  readonly quarantined: number;
 }
 
 export class Contents {
@@ -155,15 +162,20 @@ export class Contents {
     return guardedEach(this.#path, this.#jobs.all());
   }
 
-  /** How many objects there are of each kind. */
-  countObjects(): Record<ObjectKind, number> {
+  /** How much there is of what, by what the records say of themselves. */
+  figures(): ContentFigures {
     return guarded(this.#path, () => {
       const large = (kind: ObjectKind) => this.#large.count(kind);
-      const counts = { blob: large("blob"), tree: large("tree"), commit: large("commit"), tag: large("tag") };
-      for (const { object } of this.#small.all()) counts[object.kind]++;
-      for (const { tree } of this.#jobs.all())
-        if (tree !== undefined) counts.tree += typeof tree.args === "string" ? 1 : 2;
-      return counts;
+      const objects = { blob: large("blob"), tree: large("tree"), commit: large("commit"), tag: large("tag") };
+      for (const kind of this.#small.kinds()) objects[kind]++;
+      let [memos, failed, quarantined] = [0, 0, 0];
+      for (const { trees, outcome, isQuarantined } of this.#jobs.outlines()) {
+        objects.tree += trees;
+        if (outcome !== 0) memos++;
+        if (outcome === outcomeCodes.failed) failed++;
+        if (isQuarantined) quarantined++;
+      }
+      return { objects, memos, failed, quarantined };
     });
   }
 

@@ -179,6 +179,10 @@ export class RecordReader {
     return this.#pack.subarray(start, this.#at);
   }
 
+  skip(length: number): void {
+    this.#at = this.endOf(length);
+  }
+
   counted(): Buffer {
     return this.bytes(this.number());
   }

@@ -2,7 +2,7 @@
 import type Database from "better-sqlite3";
 import { Damage, bytesOf } from "./damage.ts";
 import { HotMap } from "./hot-map.ts";
-import { decodeJob, encodeJob, type JobRecord } from "./job-record.ts";
+import { decodeJob, encodeJob, outlineJob, type JobOutline, type JobRecord } from "./job-record.ts";
 import { mustBeginAlike } from "./name-index.ts";
 import { hashObject } from "./object.ts";
 import type { Oid } from "./oid.ts";
@@ -103,6 +103,11 @@ export class PackedJobs {
     if (bytes.length !== surroundingsBytes) throw new Damage("what surrounds its args has another length");
     this.#surroundings.set(number, bytes);
     return bytes;
+  }
+
+  /** The outline of every record. Throws Damage. */
+  *outlines(): Iterable<JobOutline> {
+    for (const record of this.#table.records()) yield outlineJob(record);
   }
 
   /** Every record, in the order in which they were appended. Throws Damage. */

@@ -66,6 +66,14 @@ export class PackedObjects {
     this.#table.cool();
   }
 
+  /** The kind of every object. Throws Damage. */
+  *kinds(): Iterable<ObjectKind> {
+    for (const record of this.#table.records()) {
+      const kind = decodeKind(record);
+      if (record.oid() !== deletedName) yield kind;
+    }
+  }
+
   /** Every object, in the order in which they came. Throws Damage. */
   *all(): Iterable<{ readonly name: Oid; readonly object: GitObject }> {
     for (const record of this.#table.records()) {
@@ -76,8 +84,13 @@ export class PackedObjects {
 }
 
 function decode(record: RecordReader): { readonly name: Oid; readonly object: GitObject } {
-  const kind = kinds[record.byte()];
-  if (kind === undefined) throw new Damage("an object is of no known kind");
+  const kind = decodeKind(record);
   const name = record.oid();
   return { name, object: { kind, body: record.rest() } };
+}
+
+function decodeKind(record: RecordReader): ObjectKind {
+  const kind = kinds[record.byte()];
+  if (kind === undefined) throw new Damage("an object is of no known kind");
+  return kind;
 }

@@ -14,7 +14,7 @@
  */
 import type Database from "better-sqlite3";
 import { commitBuffer, type Committed } from "./commit.ts";
-import { Contents } from "./contents.ts";
+import { Contents, type ContentFigures } from "./contents.ts";
 import { storedOid } from "./damage.ts";
 import { openDatabase } from "./database.ts";
 import {
@@ -28,7 +28,6 @@ import {
   objectBytesMax,
 } from "./errors.ts";
 import { HotMap } from "./hot-map.ts";
-import { outcomeCodes } from "./job-record.ts";
 import { hashObject, type GitObject, type ObjectKind } from "./object.ts";
 import { oidToBytes, type Oid } from "./oid.ts";
 import { sameOutcome, type Memo, type Outcome } from "./outcome.ts";
@@ -53,11 +52,7 @@ const hotKindsMax = 50_000;
 const hotOutcomesMax = 25_000;
 
 /** Figures of a whole store. */
-export interface StoreStats {
-  readonly objects: Readonly<Record<ObjectKind, number>>;
-  readonly memos: number;
-  readonly failed: number;
-  readonly quarantined: number;
+export interface StoreStats extends ContentFigures {
   readonly runs: number;
   /** Size of the database, its write-ahead log not counted. */
   readonly bytes: number;
@@ -309,17 +304,9 @@ export class Store {
   stats(): StoreStats {
     this.flush();
     return guarded(this.path, () => {
-      const objects = this.#contents.countObjects();
-      let [memos, failed, quarantined] = [0, 0, 0];
-      for (const { memo } of this.#contents.jobs()) {
-        if (memo === undefined) continue;
-        memos++;
-        if (memo.kind === outcomeCodes.failed) failed++;
-        if (memo.quarantined) quarantined++;
-      }
       const pages = this.#database.pragma("page_count", { simple: true }) as number;
       const pageBytes = this.#database.pragma("page_size", { simple: true }) as number;
-      return { objects, memos, failed, quarantined, runs: this.#runs.count(), bytes: pages * pageBytes };
+      return { ...this.#contents.figures(), runs: this.#runs.count(), bytes: pages * pageBytes };
     });
   }
 
