@@ -325,6 +325,36 @@ describe("a damaged file", () => {
     }
   });
 
+  it.each([
+    ["object_packs", "records", 2000],
+    ["job_packs", "records", 2],
+    ["objects", "body", 5000],
+    ["objects", "oid", 5000],
+  ])("whose rows of %s exchanged their %s says so of each name that stood there", (table, column, bytes) => {
+    const path = freshPath();
+    const store = openStore(path);
+    const jobs = Array.from({ length: 60 }, (_, at) => putJob(store, `${at} `.padEnd(bytes)));
+    for (const { request, result } of jobs) store.remember(request, memoOf(result), 1);
+    store.close();
+    const database = new Database(path);
+    const row = database.prepare(`SELECT id, ${column} AS value FROM ${table} ORDER BY id LIMIT 2`);
+    const [first, second] = row.all() as { readonly id: number; readonly value: Buffer }[];
+    const write = database.prepare(`UPDATE ${table} SET ${column} = ? WHERE id = ?`);
+    write.run(second?.value, first?.id);
+    write.run(first?.value, second?.id);
+    database.close();
+    const again = openStore(path);
+    const said = jobs.flatMap(({ request, args, result }) => [
+      thrownOr(() => again.outcome(request)),
+      ...[request, args, result].map((name) => thrownOr(() => again.get(name))),
+    ]);
+    const errors = said.filter((each) => each instanceof Error);
+    expect(errors.length).toBeGreaterThan(1);
+    expect(errors.every((each) => each instanceof CorruptObject)).toBe(true);
+    expect(said).not.toContain(undefined);
+    again.close();
+  });
+
   it("whose pack is no pack says so", () => {
     const path = freshPath();
     const store = openStore(path);
