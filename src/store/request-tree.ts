@@ -4,7 +4,7 @@
  * Bytes: `40000 args` NUL oid, `100644 image` NUL oid, `100644 salt` NUL oid, `100644 std` NUL oid, in that order and nothing else. What follows args' oid is
  * the *surroundings*: the same bytes in all requests of a run for one worker.
  */
-import { oidBytes, oidFromBytes, writeOid, type Oid } from "./oid.ts";
+import { isOidAt, oidBytes, oidFromBytes, writeOid, type Oid } from "./oid.ts";
 
 const names = ["args", "image", "salt", "std"] as const;
 const slots = names.map((name) => Buffer.from(`${name === "args" ? "40000" : "100644"} ${name}\0`, "latin1"));
@@ -55,6 +55,11 @@ export function requestEntries(body: Uint8Array): [args: Oid, imageBlob: Oid, sa
 /** A request's args. */
 export function requestArgs(body: Uint8Array): Oid {
   return oidFromBytes(body, argsAt);
+}
+
+/** True when that is the name of a request's args. */
+export function isArgsOf(name: Oid, body: Uint8Array): boolean {
+  return isOidAt(name, body, argsAt);
 }
 
 /** A request's surroundings, a view of its bytes. */

@@ -102,7 +102,7 @@ export class Store {
   putChecked(name: Oid, kind: ObjectKind, body: Uint8Array): void {
     if (body.length > objectBytesMax) throw new OversizeObject(body.length);
     if (this.#buffer.objects.has(name) || this.#hotKinds.get(name) !== undefined) return;
-    this.#buffer.addObject(name, { kind, body });
+    this.#buffer.addObject(name, kind, body);
     if (this.#buffer.isDue) this.flush();
   }
 
@@ -271,7 +271,7 @@ export class Store {
       if (error instanceof StaleStore || error instanceof CollidingObject || error instanceof CorruptObject) {
         this.#cool();
         this.#drop();
-      }
+      } else this.#buffer.unplace();
       throw error;
     }
   }
