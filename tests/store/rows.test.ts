@@ -206,6 +206,22 @@ describe("a request's record", () => {
     b.close();
   });
 
+  it("is written whole by the flush after one that failed", () => {
+    const store = openStore(freshPath());
+    const { args, request, result } = putJob(store, "twice");
+    store.remember(request, memoOf(result), 1);
+    const database = new Database(store.path);
+    database.exec("CREATE TRIGGER refusing BEFORE UPDATE ON counters BEGIN SELECT RAISE(ABORT, 'not now'); END");
+    for (let attempt = 0; attempt < 2; attempt++) expect(() => store.flush()).toThrow(StoreFailure);
+    database.exec("DROP TRIGGER refusing");
+    database.close();
+    store.close();
+    const again = openStore(store.path);
+    for (const name of [args, request]) expect(again.get(name).kind).toBe("tree");
+    expect(again.memo(request)).toEqual(memoOf(result));
+    again.close();
+  });
+
   it("keeps its trees when its memo is forgotten", () => {
     const store = openStore(freshPath());
     const { args, request, result } = putJob(store, "forgotten");
