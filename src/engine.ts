@@ -5,6 +5,7 @@
  * importing (src/store/git) for input that can't be used; StoreFailure, MissingObject, CorruptObject from the store.
  */
 import pLimit from "p-limit";
+import { defaultGuestLimits, guestLimitsFault, type GuestLimits } from "./abi/limits.ts";
 import { putRequest, putSurroundings, readRequest, type Request } from "./abi/request.ts";
 import { NonAnswerError } from "./abi/non-answer.ts";
 import { bindArgs, putRuntimeNode, resolveImage, wasmMarker, workerName } from "./abi/worker.ts";
@@ -35,6 +36,7 @@ import {
 import { decodeTree, encodeTree, kindOfMode, nameFault, type TreeEntry } from "./store/tree.ts";
 
 export { NonAnswerError, type NonAnswer } from "./abi/non-answer.ts";
+export { guestLimitNames, type GuestLimitName, type GuestLimits } from "./abi/limits.ts";
 export { MalformedRequest } from "./abi/request.ts";
 export type { Imported } from "./importing.ts";
 export { NoStandardLibrary } from "./standard-library.ts";
@@ -208,11 +210,13 @@ export class Engine {
     return this.#settle(readRequest(this.#store, request), options);
   }
 
-  /** Stores a WebAssembly module as a worker and returns the worker's oid. Throws UnfitWorker. */
-  addWorker(module: Uint8Array): Oid {
-    const prepared = prepareModule(module);
+  /** Stores a WebAssembly module as a worker, with other limits than the defaults if they are given, and returns the worker's oid. Throws UnfitWorker. */
+  addWorker(module: Uint8Array, limits?: Partial<GuestLimits>): Oid {
+    const fault = limits === undefined ? undefined : guestLimitsFault(limits);
+    if (fault !== undefined) throw new UnfitWorker(fault);
+    const prepared = prepareModule(module, { ...defaultGuestLimits, ...limits });
     if ("outcome" in prepared) throw new UnfitWorker(prepared.detail);
-    const worker = putRuntimeNode(this.#store, wasmMarker, this.#store.put("blob", module));
+    const worker = putRuntimeNode(this.#store, wasmMarker, this.#store.put("blob", module), limits);
     this.#store.flush();
     return worker;
   }

@@ -61,4 +61,7 @@ export const failureTexts = {
   memoryTooLarge: "the module asks for more memory than a guest can have",
   tooManyRuns: "the guest asked for too many nested requests",
   loggedTooMuch: "the guest logged too much",
+  outOfFuel: "the guest ran out of fuel",
+  calledTooDeep: "the guest's calls were nested too deep",
+  resultTooLarge: "the guest's result is too large",
 } as const;

@@ -1,20 +1,22 @@
 /**
  * Workers: runtime nodes and curries (spec, section 3).
  *
- *   runtime node   {.caos-runtime: blob (marker), module: blob, …}
+ *   runtime node   {.caos-runtime: blob (marker), module: blob, limits?: blob (abi/limits.ts), …}
  *   curry          {.caos-curry: blob "1", base: blob (an image), args: tree}
  */
 import type { GitObject } from "../store/object.ts";
 import { parseOid, type Oid } from "../store/oid.ts";
 import { MalformedTree, decodeTree, encodeTree, type TreeEntry } from "../store/tree.ts";
 import { errorTexts, type ErrorText } from "./error-texts.ts";
+import { defaultGuestLimits, formatGuestLimits, parseGuestLimits, type GuestLimits } from "./limits.ts";
 import type { ObjectReader, Objects } from "./objects.ts";
 
 /** Levels of currying that are unwrapped. */
 export const curryLevelsMax = 64;
 /** The runtime of plain wasm guests. Any change that could alter an outcome of such a guest bumps it. */
-export const wasmMarker = "coppice-wasm/1";
+export const wasmMarker = "coppice-wasm/2";
 
+const limitsEntry = "limits";
 const runtimeEntry = ".caos-runtime";
 const curryEntry = ".caos-curry";
 const stdPrefix = "/cas/std/";
@@ -24,6 +26,7 @@ export interface RuntimeNode {
   readonly oid: Oid;
   readonly marker: string;
   readonly module: Oid;
+  readonly limits: GuestLimits;
 }
 
 /** An image with its curries unwrapped; `bound` holds their args, outer ones over inner ones. */
@@ -37,16 +40,16 @@ export interface Refusal {
   readonly error: ErrorText;
 }
 
-/** Stores a runtime node for a module that is here. */
-export function putRuntimeNode(objects: Objects, marker: string, module: Oid): Oid {
-  const markerBlob = objects.put("blob", Buffer.from(marker, "utf8"));
-  return objects.put(
-    "tree",
-    encodeTree([
-      { mode: "100644", name: runtimeEntry, oid: markerBlob },
-      { mode: "100644", name: "module", oid: module },
-    ]),
-  );
+/** Stores a runtime node for a module that is here; limits that can be a worker's, or the defaults, which a node does not spell out. */
+export function putRuntimeNode(objects: Objects, marker: string, module: Oid, limits?: Partial<GuestLimits>): Oid {
+  const put = (name: string, text: string): TreeEntry => ({
+    mode: "100644",
+    name,
+    oid: objects.put("blob", Buffer.from(text, "utf8")),
+  });
+  const limited = limits === undefined ? [] : [put(limitsEntry, formatGuestLimits(limits))];
+  const entries: TreeEntry[] = [put(runtimeEntry, marker), ...limited, { mode: "100644", name: "module", oid: module }];
+  return objects.put("tree", encodeTree(entries));
 }
 
 /** Stores a curry of `base` (an oid or a std name) with these args bound. */
@@ -121,7 +124,16 @@ function readNode(
   if (marker === undefined || module === undefined || module.mode === "40000" || module.mode === "160000") {
     return { error: errorTexts.notAWorker };
   }
-  return { node: { oid: found, marker: marker.trim(), module: module.oid }, bound };
+  // What an entry of that name means to another runtime is not ours to say.
+  const isOurs = marker.trim() === wasmMarker && named(limitsEntry) !== undefined;
+  const limits = isOurs ? readLimits(objects, named(limitsEntry)) : defaultGuestLimits;
+  if (limits === undefined) return { error: errorTexts.notAWorker };
+  return { node: { oid: found, marker: marker.trim(), module: module.oid, limits }, bound };
+}
+
+function readLimits(objects: ObjectReader, entry: TreeEntry | undefined): GuestLimits | undefined {
+  const text = blobText(objects, entry);
+  return text === undefined ? undefined : parseGuestLimits(Buffer.from(text, "utf8"));
 }
 
 function unwrap(objects: ObjectReader, named: Named): { base: string; args: readonly TreeEntry[] } | undefined {

@@ -2,7 +2,7 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command, CommanderError } from "commander";
-import { cidOf, openEngine, type Engine, type RunOptions, type RunResult } from "../engine.ts";
+import { cidOf, guestLimitNames, openEngine, type Engine, type RunOptions, type RunResult } from "../engine.ts";
 import {
   OutputFailure,
   UsageError,
@@ -184,9 +184,10 @@ function program(session: Session): Command {
     .addHelpText("after", examplesText(workerExamples));
   command("add", "store a WebAssembly module as a worker, and print the worker's oid", workerExamples, worker)
     .argument("<FILE.wasm>", "a module that exports `memory` and `caos_run`")
-    .action((file: string, options: CommonOptions) =>
+    .option("--limits <JSON>", `other limits than the defaults: an object with some of ${guestLimitNames.join(", ")}`)
+    .action((file: string, options: CommonOptions & { readonly limits?: string }) =>
       session.withEngine(options, (engine) =>
-        write(session.printer.out, `${nameOf(session.printer, addWorkerFile(engine, file))}\n`),
+        write(session.printer.out, `${nameOf(session.printer, addWorkerFile(engine, file, options.limits))}\n`),
       ),
     );
   command("forget", "drop what is remembered of a request, a failure included", forgetExamples)
@@ -381,7 +382,7 @@ const importExamples = ["import .", "import HEAD~1", "import v1.0:src"];
 const catExamples = ["cat 4b825dc642cb6eb9a060e54bf8d69288fbee4904", "cat OID > FILE"];
 const lsExamples = ["ls OID", "ls OID --cid"];
 const checkoutExamples = ["checkout OID DIR"];
-const workerExamples = ["worker add worker.wasm"];
+const workerExamples = ["worker add worker.wasm", `worker add worker.wasm --limits '{"fuel":1000000}'`];
 const forgetExamples = ["forget REQUEST"];
 const statsExamples = ["stats", "stats --json"];
 const examples = [...foldExamples, runExamples[0] as string, "import HEAD", "cat OID"];

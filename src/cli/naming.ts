@@ -45,17 +45,32 @@ export function workerNamed(engine: Engine, text: string): string {
   );
 }
 
-/** Stores a file's module and returns the worker's oid. */
-export function addWorkerFile(engine: Engine, path: string): Oid {
+/** Stores a file's module, with the limits that a JSON object gives, and returns the worker's oid. */
+export function addWorkerFile(engine: Engine, path: string, limitsText?: string): Oid {
+  const limits = limitsText === undefined ? undefined : jsonObject(limitsText, "--limits");
   // Told apart before reading, which would wait at a pipe and fail in other words at a folder.
   if (statSync(path).isDirectory())
     throw new UsageError(`${path} can't be a worker: it is a folder, and a .wasm file is wanted`);
   try {
-    return engine.addWorker(readFileSync(path));
+    return engine.addWorker(readFileSync(path), limits);
   } catch (error) {
     if (!(error instanceof UnfitWorker)) throw error;
     throw new UsageError(`${path} can't be a worker: ${error.message}`, { cause: error });
   }
+}
+
+/** What it holds is for whoever takes it to look at. */
+function jsonObject(text: string, option: string): object {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new UsageError(`${option} takes a JSON object, and this is no JSON: ${text}`, { cause: error });
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new UsageError(`${option} takes a JSON object, and this is none: ${text}`);
+  }
+  return value;
 }
 
 /** `--NAME=TEXT`, `--NAME:@=PATH`, `--NAME:hash=OID`; and `--NAME:text=TEXT`, for names that are options of the command. */

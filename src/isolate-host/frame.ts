@@ -8,6 +8,7 @@
 import type { NestedCall } from "../abi/call.ts";
 import { errorNumber, errorNumbers, type ErrorNumber } from "../abi/error-numbers.ts";
 import { errorTexts, failureTexts } from "../abi/error-texts.ts";
+import { defaultGuestLimits, describePassedLimit, type GuestLimitName, type GuestLimits } from "../abi/limits.ts";
 import type { Objects } from "../abi/objects.ts";
 import { putRequestOf, requestForm, type Request, type RequestForm } from "../abi/request.ts";
 import { entryKind, entryOidAt, isTree, orderedTree } from "../abi/tree-bytes.ts";
@@ -19,11 +20,8 @@ import { oidBytes, oidFromBytes, type Oid } from "../store/oid.ts";
 import { failure, type FailureCode, type Failure, type Outcome, type Result } from "../store/outcome.ts";
 import { HotMap } from "../store/hot-map.ts";
 
-/** Bytes that one execution may log, and the longest line; what is longer fails the job. */
-export const logBytesMax = 1 << 20;
+/** The longest line that an execution may log; a longer one fails the job, as more log in all than its limit does. */
 export const logLineBytesMax = 1 << 16;
-/** Nested requests that one execution may ask for, repeated ones included. */
-export const nestedRunsMax = 1 << 22;
 /** The largest object that a guest may put. */
 export const putBytesMax = 256 << 20;
 
@@ -43,8 +41,11 @@ export class Unwind {
 /** Thrown by a call that ends the guest as failed. */
 export class GuestFailed {
   readonly failure: Failure;
-  constructor(failed: Failure) {
+  /** For people. */
+  readonly detail: string | undefined;
+  constructor(failed: Failure, detail?: string) {
     this.failure = failed;
+    this.detail = detail;
   }
 }
 
@@ -53,6 +54,7 @@ export class Frame {
   readonly reads = new Set<Oid>();
   readonly log: string[] = [];
   readonly #host: FrameHost;
+  readonly #limits: GuestLimits;
   // Most frames need none of these three.
   #clock: VirtualClock | undefined;
   #random: RandomStream | undefined;
@@ -63,9 +65,10 @@ export class Frame {
   #logBytes = 0;
   #nestedRuns = 0;
 
-  constructor(host: FrameHost, job: Job) {
+  constructor(host: FrameHost, job: Job, limits: GuestLimits) {
     this.#host = host;
     this.job = job;
+    this.#limits = limits;
   }
 
   get clock(): VirtualClock {
@@ -113,7 +116,7 @@ export class Frame {
   /** The outcomes of nested requests, in their order; an error when one is malformed, and then none has started. Args are a name, or entries as for `putTree`. */
   run(calls: readonly NestedCall[]): readonly Outcome[] | ErrorNumber {
     this.#nestedRuns += calls.length;
-    if (this.#nestedRuns > nestedRunsMax) throw new GuestFailed(failure("limit", failureTexts.tooManyRuns));
+    if (this.#nestedRuns > this.#limits.nestedRuns) throw this.#passed("nestedRuns", failureTexts.tooManyRuns);
     const { objects } = this.#host;
     const requests: Request[] = [];
     let nested: NestedImage | undefined;
@@ -143,6 +146,7 @@ export class Frame {
       this.#calledOutTwice = true;
       return errorNumbers.outTwice;
     }
+    this.#checkResultBytes(name);
     this.#result = { kind, oid: name };
     return undefined;
   }
@@ -169,10 +173,20 @@ export class Frame {
   addLine(line: string): void {
     const bytes = Buffer.byteLength(line);
     this.#logBytes += bytes + 1;
-    if (this.#logBytes > logBytesMax || bytes > logLineBytesMax) {
-      throw new GuestFailed(failure("limit", failureTexts.loggedTooMuch));
-    }
+    this.checkLineBytes(bytes);
+    this.checkLogBytes(this.#logBytes);
     this.log.push(line);
+  }
+
+  /** Throws GuestFailed when so many bytes of log are too many. */
+  checkLogBytes(bytes: number): void {
+    if (bytes > this.#limits.logBytes) throw this.#passed("logBytes", failureTexts.loggedTooMuch);
+  }
+
+  checkLineBytes(bytes: number): void {
+    if (bytes <= logLineBytesMax) return;
+    const detail = `it logged a line of more than ${logLineBytesMax} bytes; shorter lines are the way`;
+    throw new GuestFailed(failure("limit", failureTexts.loggedTooMuch), detail);
   }
 
   /** Text written to a stream becomes lines of the log as newlines come. */
@@ -183,7 +197,7 @@ export class Frame {
       this.addLine(open.toString("utf8", 0, end));
       open = open.subarray(end + 1);
     }
-    if (open.length > logLineBytesMax) throw new GuestFailed(failure("limit", failureTexts.loggedTooMuch));
+    this.checkLineBytes(open.length);
     this.#openLines.set(stream, open);
   }
 
@@ -200,6 +214,19 @@ export class Frame {
     const object = this.#host.objects.get(name);
     this.reads.add(name);
     return object;
+  }
+
+  #checkResultBytes(name: Oid): void {
+    const { resultBytes } = this.#limits;
+    // No object is larger than the default, so the object is only looked at for workers that want less.
+    if (resultBytes === defaultGuestLimits.resultBytes) return;
+    if (this.#host.objects.get(name).body.length > resultBytes) {
+      throw this.#passed("resultBytes", failureTexts.resultTooLarge);
+    }
+  }
+
+  #passed(name: GuestLimitName, text: string): GuestFailed {
+    return new GuestFailed(failure("limit", text), describePassedLimit(name, this.#limits));
   }
 
   /** An object's kind; one that is not here throws, as reading it would. */

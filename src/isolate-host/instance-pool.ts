@@ -6,6 +6,8 @@
  * An instance is given up after a trap or an unwinding (its stack pointer may be anywhere, and that is a global like any other, but a trap in the host's call leaves V8's state to V8), and after its memory grew.
  */
 
+import { fuelExport, startExport } from "./wasm/module.ts";
+
 /** Memory beyond which zeroing costs more than a fresh instance. */
 const resetBytesMax = 1 << 20;
 /** Idle instances that are kept, each with the address space of a memory. */
@@ -14,6 +16,8 @@ const idleMax = 64;
 export interface Guest {
   readonly memory: WebAssembly.Memory;
   readonly run: () => void;
+  /** What is left of its fuel. */
+  readonly fuel: WebAssembly.Global;
 }
 
 interface Resettable extends Guest {
@@ -22,7 +26,12 @@ interface Resettable extends Guest {
   readonly globals: readonly WebAssembly.Global[];
 }
 
-/** What an instance is right after instantiation. */
+/** An instance that was not started yet. */
+interface Fresh extends Guest {
+  readonly exports: Readonly<Record<string, unknown>>;
+}
+
+/** What an instance is right after it was started. */
 interface Image {
   /** The memory up to its last byte that is not zero. */
   readonly bytes: Uint8Array;
@@ -48,20 +57,36 @@ export class InstancePool {
     this.#resettable = resettable;
   }
 
-  /** An instance as if fresh. `instantiated` is asked after a fresh one was made whether its start function called the host. */
-  take(didCallHost: () => boolean): Guest {
+  /** An instance as if fresh. One that is new has to be started: see `start`. */
+  take(): Guest {
     const idle = this.#idle.pop();
     if (idle !== undefined) return idle;
     const { exports } = new WebAssembly.Instance(this.#module, this.#imports);
-    const memory = exports["memory"] as WebAssembly.Memory;
-    const run = exports["caos_run"] as () => void;
+    const fresh: Fresh = {
+      memory: exports["memory"] as WebAssembly.Memory,
+      run: exports["caos_run"] as () => void,
+      fuel: exports[fuelExport] as WebAssembly.Global,
+      exports,
+    };
+    return fresh;
+  }
+
+  /**
+   * Runs the start function of an instance that `take` made, once, and returns the guest to be run and given back. `didCallHost` is asked then whether it called the host; what it throws goes on up, and
+   * the instance is not to be used.
+   */
+  start(guest: Guest, didCallHost: () => boolean): Guest {
+    if (!isFresh(guest)) return guest;
+    const { memory, run, fuel, exports } = guest;
+    const start = exports[startExport] as (() => void) | undefined;
+    start?.();
     if (didCallHost()) this.#resettable = undefined;
-    if (this.#resettable === undefined) return { memory, run };
+    if (this.#resettable === undefined) return { memory, run, fuel };
     const globals = this.#resettable.map((name) => exports[name] as WebAssembly.Global);
-    const guest: Resettable = { memory, run, bytes: new Uint8Array(memory.buffer), globals };
-    this.#image ??= imageOf(guest);
+    const started: Resettable = { memory, run, fuel, bytes: new Uint8Array(memory.buffer), globals };
+    this.#image ??= imageOf(started);
     if (this.#image === undefined) this.#resettable = undefined;
-    return guest;
+    return started;
   }
 
   /** Takes back an instance whose execution returned normally. */
@@ -74,6 +99,10 @@ export class InstancePool {
     for (const [at, global] of guest.globals.entries()) global.value = image.globals[at] as number | bigint;
     this.#idle.push(guest);
   }
+}
+
+function isFresh(guest: Guest): guest is Fresh {
+  return "exports" in guest;
 }
 
 function isResettable(guest: Guest): guest is Resettable {

@@ -4,8 +4,7 @@
  *
  * Source of names, types and errno: the snapshot_preview1 witx files of WebAssembly/WASI.
  */
-import { failure } from "../store/outcome.ts";
-import { GuestFailed, logBytesMax, type Frame } from "./frame.ts";
+import { GuestFailed, type Frame } from "./frame.ts";
 import { failureTexts } from "../abi/error-texts.ts";
 import type { OfferedFunctions } from "./wasm/module.ts";
 
@@ -179,7 +178,7 @@ function write(view: DataView, frame: Frame, fd: number, vectors: number, count:
     total += length;
   }
   // Before anything is copied: vectors may overlap, and together name far more than there is memory.
-  if (total > logBytesMax) throw new GuestFailed(failure("limit", failureTexts.loggedTooMuch));
+  frame.checkLogBytes(total);
   const bytes = Buffer.concat(parts);
   frame.write(fd, bytes);
   return storeU32(view, written, bytes.length);

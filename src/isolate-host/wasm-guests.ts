@@ -1,5 +1,5 @@
 /**
- * Runs wasm guests (`coppice-wasm/1`), each execution in an instance that is fresh or can't be told from a fresh one, on the thread that asks. The sandbox is WebAssembly's.
+ * Runs wasm guests (`coppice-wasm/2`), each execution in an instance that is fresh or can't be told from a fresh one, on the thread that asks. The sandbox is WebAssembly's.
  *
  * Unwinding: a call that can't be answered notes why and raises a real trap in a tiny module of its own. A JavaScript exception would not do: a guest's
  * `catch_all` swallows one, but no trap. From then on the frame is poisoned, every further call traps, and what the guest returned is not looked at.
@@ -8,22 +8,22 @@ import { binaryFunctions, binaryModule } from "../abi/binary.ts";
 import { parseCall } from "../abi/call.ts";
 import { errorAnswer } from "../abi/answer.ts";
 import { errorTexts, failureTexts } from "../abi/error-texts.ts";
+import { defaultGuestLimits, describePassedLimit, type GuestLimits } from "../abi/limits.ts";
 import { NonAnswerError } from "../abi/non-answer.ts";
 import { resolveImage, wasmMarker, workerName } from "../abi/worker.ts";
 import type { FrameEnd, Guests, Job } from "../scheduler/settle.ts";
 import { HotMap } from "../store/hot-map.ts";
 import type { Oid } from "../store/oid.ts";
-import type { Outcome } from "../store/outcome.ts";
+import { failure, type Outcome } from "../store/outcome.ts";
 import { binaryCalls, type BinaryCaller } from "./binary-calls.ts";
 import { Frame, GuestFailed, Unwind, type FrameHost } from "./frame.ts";
-import { InstancePool } from "./instance-pool.ts";
+import { InstancePool, type Guest } from "./instance-pool.ts";
 import { serveJson } from "./json-calls.ts";
+import { fuelLeft } from "./wasm/meter.ts";
 import { fitModule } from "./wasm/module.ts";
 import { UnfitModule } from "./wasm/reader.ts";
 import { wasiFunctions, wasiImports, wasiModule } from "./wasi.ts";
 
-/** Memory of a guest: 256 MiB. Part of what `coppice-wasm/1` means. */
-export const guestPagesMax = 4096;
 /** Compiled modules that are kept. */
 const modulesMax = 256;
 
@@ -75,6 +75,8 @@ const trapModule = Uint8Array.of(
 );
 
 interface Live extends BinaryCaller {
+  guest: Guest | undefined;
+  /** The guest's, once it has been started: calls of a start function find none. */
   memory: WebAssembly.Memory | undefined;
   /** A view of the memory; of length 0 once the memory grew, which detaches it. */
   bytes: Buffer;
@@ -87,6 +89,12 @@ interface Live extends BinaryCaller {
 }
 const noBytes = Buffer.alloc(0);
 
+/** What executes a worker's requests. */
+interface Runnable {
+  readonly pool: InstancePool;
+  readonly limits: GuestLimits;
+}
+
 /** A compiled module, or why it is none. */
 type Prepared = { readonly module: WebAssembly.Module; readonly resettable: readonly string[] | undefined } | Unfit;
 interface Unfit {
@@ -96,14 +104,17 @@ interface Unfit {
 
 export class WasmGuests implements Guests {
   readonly #host: FrameHost;
-  readonly #modules = new HotMap<Oid, InstancePool | Unfit>(modulesMax);
+  readonly #modules = new HotMap<Oid, Runnable | Unfit>(modulesMax);
   readonly #imports: Record<string, Record<string, unknown>>;
   readonly #trap: () => never;
+  readonly #reusesInstances: boolean;
   /** Innermost last. */
   readonly #live: Live[] = [];
 
-  constructor(host: FrameHost) {
+  /** With `reusesInstances` false every execution has a fresh instance: slower, and no guest can tell (a test compares). */
+  constructor(host: FrameHost, reusesInstances: boolean = true) {
     this.#host = host;
+    this.#reusesInstances = reusesInstances;
     this.#trap = new WebAssembly.Instance(new WebAssembly.Module(trapModule), {}).exports["trap"] as () => never;
     this.#imports = {
       [abiModule]: {
@@ -122,11 +133,15 @@ export class WasmGuests implements Guests {
   }
 
   execute(job: Job): FrameEnd {
-    const frame = new Frame(this.#host, job);
-    const pool = this.#prepare(job);
-    if ("outcome" in pool) return this.#completed(frame, pool.outcome, pool.detail);
+    const runnable = this.#prepare(job);
+    if ("outcome" in runnable) {
+      return this.#completed(new Frame(this.#host, job, defaultGuestLimits), runnable.outcome, runnable.detail, 0);
+    }
+    const { pool, limits } = runnable;
+    const frame = new Frame(this.#host, job, limits);
     const live: Live = {
       frame,
+      guest: undefined,
       memory: undefined,
       bytes: noBytes,
       kept: noBytes,
@@ -136,28 +151,35 @@ export class WasmGuests implements Guests {
     };
     this.#live.push(live);
     try {
-      const guest = pool.take(() => live.calls > 0);
-      live.memory = guest.memory;
-      guest.run();
+      live.guest = pool.take();
+      live.guest = pool.start(live.guest, () => live.calls > 0);
+      live.memory = live.guest.memory;
+      live.guest.run();
       if (live.poison !== undefined) throw live.poison.cause;
-      pool.give(guest);
-      return this.#completed(frame, frame.finish(), undefined);
+      const { spent, passed } = fuelLeft(live.guest.fuel, limits.fuel);
+      pool.give(live.guest);
+      return this.#completed(frame, passed === undefined ? frame.finish() : passedLimit(passed), undefined, spent);
     } catch (error) {
-      return this.#end(live, live.poison === undefined ? error : live.poison.cause);
+      return this.#end(live, limits, live.poison === undefined ? error : live.poison.cause);
     } finally {
       this.#live.pop();
     }
   }
 
   /** What a thrown thing means for the frame. What is no guest's doing goes on up. */
-  #end({ frame }: Live, error: unknown): FrameEnd {
+  #end({ frame, guest }: Live, limits: GuestLimits, error: unknown): FrameEnd {
     if (error instanceof Unwind) return { how: "missed" };
-    if (error instanceof GuestFailed) return this.#completed(frame, error.failure, undefined);
+    const { spent, passed } = guest === undefined ? nothingSpent : fuelLeft(guest.fuel, limits.fuel);
+    const completed = (outcome: Outcome, detail: string | undefined) => this.#completed(frame, outcome, detail, spent);
+    if (error instanceof GuestFailed) return completed(error.failure, error.detail);
     if (error instanceof WebAssembly.RuntimeError) {
-      return this.#completed(frame, frame.fail("trap", failureTexts.trapped), this.#describe(frame, error));
+      if (passed !== undefined) {
+        return completed(passedLimit(passed), `${this.#nameOf(frame)}: ${describePassedLimit(passed, limits)}`);
+      }
+      return completed(frame.fail("trap", failureTexts.trapped), this.#describe(frame, error));
     }
     if (error instanceof WebAssembly.Exception) {
-      return this.#completed(frame, frame.fail("trap", failureTexts.threw), `an exception left ${this.#nameOf(frame)}`);
+      return completed(frame.fail("trap", failureTexts.threw), `an exception left ${this.#nameOf(frame)}`);
     }
     if (error instanceof RangeError && /call stack/.test(error.message)) return { how: "needs-empty-stack" };
     if (error instanceof RangeError && /memory/i.test(error.message)) {
@@ -166,9 +188,9 @@ export class WasmGuests implements Guests {
     throw error;
   }
 
-  #completed(frame: Frame, outcome: Outcome, detail: string | undefined): FrameEnd {
+  #completed(frame: Frame, outcome: Outcome, detail: string | undefined, fuel: number): FrameEnd {
     if (frame.log.length > 0) this.#host.onLog(frame.job, frame.log);
-    return { how: "completed", memo: { outcome, detail, fuel: 0, reads: [...frame.reads] } };
+    return { how: "completed", memo: { outcome, detail, fuel, reads: [...frame.reads] } };
   }
 
   /** For people: V8's words, the function where the name section has one, and the worker. */
@@ -183,7 +205,7 @@ export class WasmGuests implements Guests {
     return workerName(this.#host.objects, job.request.std, job.request.image);
   }
 
-  #prepare(job: Job): InstancePool | Unfit {
+  #prepare(job: Job): Runnable | Unfit {
     const image = job.request.image;
     const known = this.#modules.get(image);
     if (known !== undefined) return known;
@@ -200,11 +222,21 @@ export class WasmGuests implements Guests {
         message: `worker ${image} wants the runtime ${JSON.stringify(found.node.marker)}, which this version does not have`,
       });
     }
-    const prepared = prepareModule(this.#host.objects.get(found.node.module).body);
-    const pool =
-      "outcome" in prepared ? prepared : new InstancePool(prepared.module, this.#imports, prepared.resettable);
-    this.#modules.set(image, pool);
-    return pool;
+    const { module, limits } = found.node;
+    const prepared = prepareModule(this.#host.objects.get(module).body, limits);
+    const runnable =
+      "outcome" in prepared
+        ? prepared
+        : {
+            pool: new InstancePool(
+              prepared.module,
+              this.#imports,
+              this.#reusesInstances ? prepared.resettable : undefined,
+            ),
+            limits,
+          };
+    this.#modules.set(image, runnable);
+    return runnable;
   }
 
   /** The import that serves a call for the innermost frame, its parameters unsigned. Whatever it throws poisons the frame and becomes a trap. */
@@ -245,10 +277,16 @@ function serveRead({ bytes, answer }: Live, to: number): number {
   return 0;
 }
 
-/** Checks, bounds and compiles a module: what `coppice worker add` asks before a run does. */
-export function prepareModule(bytes: Uint8Array): Prepared {
+const nothingSpent = { spent: 0, passed: undefined } as const;
+
+function passedLimit(passed: "fuel" | "depth"): Outcome {
+  return failure("limit", passed === "fuel" ? failureTexts.outOfFuel : failureTexts.calledTooDeep);
+}
+
+/** Checks, bounds, meters and compiles a module: what `coppice worker add` asks before a run does. */
+export function prepareModule(bytes: Uint8Array, limits: GuestLimits = defaultGuestLimits): Prepared {
   try {
-    const fit = fitModule(bytes, offered, guestPagesMax);
+    const fit = fitModule(bytes, offered, limits);
     return { module: new WebAssembly.Module(fit.bytes), resettable: fit.resettable };
   } catch (error) {
     const fault =

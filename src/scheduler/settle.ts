@@ -144,7 +144,7 @@ export class Settler {
     const outcome = this.#options.memos.outcome(request.oid);
     if (outcome === undefined) return undefined;
     this.#memoized++;
-    this.#options.trace.add(request.oid, parent?.request.oid, "hit", 0);
+    this.#options.trace.add(request.oid, parent?.request.oid, "hit", 0, 0);
     return outcome;
   }
 
@@ -154,12 +154,13 @@ export class Settler {
     const depth = parent === undefined ? 0 : parent.depth + 1;
     const job: Job = { request, parent, depth, children: new Set(), misses: [] };
     const startedMs = performance.now();
-    const traced = (how: How) =>
-      trace.add(request.oid, parent?.request.oid, how, (performance.now() - startedMs) * 1000);
+    const traced = (how: How, fuel: number) =>
+      trace.add(request.oid, parent?.request.oid, how, (performance.now() - startedMs) * 1000, fuel);
     this.#frames++;
     this.#running.set(request.oid, job);
     watch?.enter(job);
     let how: How = "ended";
+    let fuel = 0;
     try {
       const end = guests.execute(job);
       if (end.how === "completed") {
@@ -167,6 +168,7 @@ export class Settler {
         this.#executed++;
         watch?.executed(job);
         how = "run";
+        fuel = end.memo.fuel;
         return end.memo.outcome;
       }
       if (end.how === "needs-empty-stack" && parent === undefined) {
@@ -177,7 +179,7 @@ export class Settler {
       this.#report.push({ request: request.oid, misses: end.how === "missed" ? job.misses : [] });
       return undefined;
     } finally {
-      traced(how);
+      traced(how, fuel);
       this.#running.delete(request.oid);
       watch?.leave(job);
     }

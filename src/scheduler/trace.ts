@@ -1,14 +1,15 @@
 /**
- * The trace: one event for each lookup and each execution of a request, cheap enough to be always on (48 bytes, no allocation).
+ * The trace: one event for each lookup and each execution of a request, cheap enough to be always on (56 bytes, no allocation).
  *
  * Bytes of an event: request (20), parent (20; zeros for the top request), how (1: 0 hit, 1 run, 2 suspended, 3 ended), 3 zero bytes,
- * microseconds (u32 little-endian, saturating; children included). The worker is the request's image, so it isn't repeated here.
+ * microseconds (u32 little-endian, saturating; children included), fuel that the execution spent (u64 little-endian; 0 unless it ran to an outcome; children not included). The worker is the request's image, so it isn't repeated here.
  */
 import { oidBytes, oidFromBytes, type Oid } from "../store/oid.ts";
 
-const eventBytes = 48;
+const eventBytes = 56;
 const howAt = 2 * oidBytes;
 const microsAt = howAt + 4;
+const fuelAt = microsAt + 4;
 /** Events held before `take`; beyond them the oldest buffer is handed out in parts by growing. */
 const firstEvents = 1024;
 
@@ -22,6 +23,8 @@ export interface TraceEvent {
   readonly parent: Oid | undefined;
   readonly how: How;
   readonly micros: number;
+  /** What the execution cost: deterministic, other than `micros`. */
+  readonly fuel: number;
 }
 
 /** Collects events until they are taken. */
@@ -29,7 +32,7 @@ export class TraceBuffer {
   #bytes = Buffer.alloc(firstEvents * eventBytes);
   #end = 0;
 
-  add(request: Oid, parent: Oid | undefined, how: How, micros: number): void {
+  add(request: Oid, parent: Oid | undefined, how: How, micros: number, fuel: number): void {
     if (this.#end === this.#bytes.length) this.#bytes = Buffer.concat([this.#bytes, Buffer.alloc(this.#bytes.length)]);
     const at = this.#end;
     this.#bytes.write(request, at, "hex");
@@ -37,6 +40,8 @@ export class TraceBuffer {
     else this.#bytes.write(parent, at + oidBytes, "hex");
     this.#bytes.writeUInt32LE(hows.indexOf(how), at + howAt);
     this.#bytes.writeUInt32LE(Math.min(Math.round(micros), 0xffff_ffff), at + microsAt);
+    this.#bytes.writeUInt32LE(fuel % 2 ** 32, at + fuelAt);
+    this.#bytes.writeUInt32LE(Math.floor(fuel / 2 ** 32), at + fuelAt + 4);
     this.#end += eventBytes;
   }
 
@@ -66,6 +71,7 @@ export function decodeTrace(bytes: Uint8Array): TraceEvent[] {
       parent: /^0*$/.test(parent) ? undefined : parent,
       how,
       micros: buffer.readUInt32LE(at + microsAt),
+      fuel: buffer.readUInt32LE(at + fuelAt) + buffer.readUInt32LE(at + fuelAt + 4) * 2 ** 32,
     });
   }
   return events;

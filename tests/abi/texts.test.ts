@@ -6,8 +6,8 @@ import { failureCodes } from "../../src/store/outcome.ts";
 
 const note = "a changed text is a changed outcome: bump the runtime's marker, then change this table";
 
-test("the texts of errors belong to coppice-wasm/1: a changed text is a changed outcome and bumps the marker", () => {
-  expect(wasmMarker, note).toBe("coppice-wasm/1");
+test("the texts of errors belong to coppice-wasm/2: a changed text is a changed outcome and bumps the marker", () => {
+  expect(wasmMarker, note).toBe("coppice-wasm/2");
   expect(errorTexts, note).toStrictEqual({
     outOfMemory: "the request does not lie inside the guest's memory",
     tooLong: "the request is too long",
@@ -49,7 +49,7 @@ test("the texts of errors belong to coppice-wasm/1: a changed text is a changed 
   });
 });
 
-test("the messages of failed outcomes belong to coppice-wasm/1 as well", () => {
+test("the messages of failed outcomes belong to coppice-wasm/2 as well", () => {
   expect(failureTexts, note).toStrictEqual({
     trapped: "the guest trapped",
     threw: "the guest threw an exception",
@@ -61,6 +61,9 @@ test("the messages of failed outcomes belong to coppice-wasm/1 as well", () => {
     memoryTooLarge: "the module asks for more memory than a guest can have",
     tooManyRuns: "the guest asked for too many nested requests",
     loggedTooMuch: "the guest logged too much",
+    outOfFuel: "the guest ran out of fuel",
+    calledTooDeep: "the guest's calls were nested too deep",
+    resultTooLarge: "the guest's result is too large",
   });
   expect(failureCodes, note).toStrictEqual(["trap", "exit", "abi", "module", "limit"]);
 });

@@ -1,6 +1,7 @@
 /** Images to runtime nodes: curries, names in std, and what binding does to args. */
 import { describe, expect, test } from "vitest";
 import { errorTexts } from "../../src/abi/error-texts.ts";
+import { defaultGuestLimits } from "../../src/abi/limits.ts";
 import { bindArgs, curryLevelsMax, putCurry, putRuntimeNode, resolveImage } from "../../src/abi/worker.ts";
 import { emptyBlob, emptyTree } from "../../src/store/object.ts";
 import { oid, type Oid } from "../../src/store/oid.ts";
@@ -18,7 +19,7 @@ function room() {
   objects.tree();
   objects.blob("");
   const module = objects.blob("a module");
-  const node = putRuntimeNode(objects, "coppice-wasm/1", module);
+  const node = putRuntimeNode(objects, "coppice-wasm/2", module);
   const entry = (name: string, text: string): TreeEntry => ({ name, mode: "100644", oid: objects.blob(text) });
   const curried = (levels: number) => {
     let image: string = node;
@@ -43,9 +44,17 @@ function room() {
 describe("an image", () => {
   test("that is a runtime node resolves to itself, its marker trimmed, with nothing bound", () => {
     const { objects, module, node, resolved } = room();
-    expect(resolved(node)).toEqual({ node: { oid: node, marker: "coppice-wasm/1", module }, bound: new Map() });
-    const spaced = putRuntimeNode(objects, " coppice-wasm/1\n", module);
-    expect(resolved(spaced).node).toEqual({ oid: spaced, marker: "coppice-wasm/1", module });
+    expect(resolved(node)).toEqual({
+      node: { oid: node, marker: "coppice-wasm/2", module, limits: defaultGuestLimits },
+      bound: new Map(),
+    });
+    const spaced = putRuntimeNode(objects, " coppice-wasm/2\n", module);
+    expect(resolved(spaced).node).toEqual({
+      oid: spaced,
+      marker: "coppice-wasm/2",
+      module,
+      limits: defaultGuestLimits,
+    });
   });
 
   test("of an unknown runtime resolves: whoever runs it says that it can't", () => {
@@ -53,9 +62,17 @@ describe("an image", () => {
     expect(resolved(putRuntimeNode(objects, "other/9", module)).node.marker).toBe("other/9");
   });
 
+  test("of an unknown runtime has whatever limits it likes: what they mean is that runtime's", () => {
+    const { objects, module, resolved } = room();
+    const entries = [".caos-runtime", "limits", "module"] as const;
+    const [marker, limits] = [objects.blob("other/9"), objects.blob("fast")];
+    const node = objects.tree([entries[0], marker], [entries[1], limits], [entries[2], module]);
+    expect(resolved(node).node).toEqual({ oid: node, marker: "other/9", module, limits: defaultGuestLimits });
+  });
+
   test("may have further entries", () => {
     const { objects, module, resolved } = room();
-    const marker = objects.blob("coppice-wasm/1");
+    const marker = objects.blob("coppice-wasm/2");
     const node = objects.tree([".caos-runtime", marker], ["module", module], ["README", emptyBlob]);
     expect(resolved(node).node.oid).toBe(node);
   });

@@ -209,7 +209,7 @@ describe("a fold that fails", () => {
     const said = await fold("sub", "--post", worker);
     expect(room.masked(said)).toMatchInlineSnapshot(`
       {
-        "err": "error: request <request> failed: ./b.txt: no luck (unreachable in function main of worker 1093849ed40c84db3ecc33e07a8558bfde6c66db)
+        "err": "error: request <request> failed: ./b.txt: no luck (unreachable in function main of worker 2af0f4ea702a647ceb5d31607b5d655a53767e15)
       ",
         "out": "",
         "status": 1,

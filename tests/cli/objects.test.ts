@@ -86,6 +86,35 @@ describe("worker add", () => {
   });
 });
 
+describe("worker add --limits", () => {
+  it("makes another worker, whose limits are told when one is passed", async () => {
+    const file = room.write("silent.wasm", silent);
+    const plain = await room.call("worker", "add", file);
+    const limited = await room.call("worker", "add", file, "--limits", '{"fuel":1}');
+    expect(limited).toMatchObject({ status: 0, err: "" });
+    expect(limited.out).not.toBe(plain.out);
+    const said = await room.call("run", limited.out.trim());
+    expect(said.status).toBe(1);
+    expect(said.err).toContain("the guest ran out of fuel");
+    expect(said.err).toContain(`it passed its limit fuel of 1; a worker may have up to 9007199254740991`);
+    expect(said.err).toContain(`--limits '{"fuel":4}'`);
+  });
+
+  it("refuses what is no limit", async () => {
+    const file = room.write("silent.wasm", silent);
+    for (const [text, words] of [
+      ["fuel", "--limits takes a JSON object, and this is no JSON: fuel"],
+      ["[1]", "--limits takes a JSON object, and this is none: [1]"],
+      ['{"speed":1}', 'there is no limit "speed"'],
+      ['{"fuel":0}', "fuel must be a whole number from 1 to"],
+    ] as const) {
+      const said = await room.call("worker", "add", file, "--limits", text);
+      expect(said.status, text).toBe(2);
+      expect(said.err, text).toContain(words);
+    }
+  });
+});
+
 describe("stats", () => {
   it("prints figures, and with --json one object of them", async () => {
     const store = room.path("stats.sqlite");

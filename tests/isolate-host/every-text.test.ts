@@ -102,6 +102,9 @@ const cases: Record<TextName, (at: Room) => readonly Step[]> = {
     ]),
   ),
   loggedTooMuch: child(script([{ head: '{"op":"log","msg":"', item: "x", times: 65_537, tail: '"}' }])),
+  outOfFuel: (at) => [run(at.engine.addWorker(guest("(loop $on (br $on))"), { fuel: 1000 }))],
+  calledTooDeep: child(guest("(call $main)")),
+  resultTooLarge: (at) => [run(at.engine.addWorker(script(["{}"]), { resultBytes: 1 }))],
 };
 
 describe("a guest can be told", () => {

@@ -1,11 +1,12 @@
 /** Non-answers that guests bring about: never remembered, never seen by a guest, told to whoever asked for the run. */
 import { describe, expect, test } from "vitest";
 import type { Engine } from "../../src/engine.ts";
+import { maximalGuestLimits } from "../../src/abi/limits.ts";
 import { NonAnswerError } from "../../src/abi/non-answer.ts";
 import { emptyTree } from "../../src/store/object.ts";
 import type { Oid } from "../../src/store/oid.ts";
 import { guest, abiImports, assemble } from "../guests/assemble.ts";
-import { library, run, runMany, silent, trapping } from "../guests/children.ts";
+import { library, run, runMany, silent } from "../guests/children.ts";
 import { blobOid, lines, nonAnswer, sharedRoom, withEngine } from "../guests/room.ts";
 import { json, script } from "../guests/script.ts";
 
@@ -219,67 +220,33 @@ describe("a guest that runs without end", () => {
 });
 
 describe("the native stack", () => {
-  const endless = assemble(`(module (memory (export "memory") 1)
-    (func $deeper (param i64) (result i64) (i64.add (call $deeper (i64.add (local.get 0) (i64.const 1))) (i64.const 1)))
-    (func (export "caos_run") (drop (call $deeper (i64.const 0)))))`);
-
-  test("overflowed by a guest ends the run, and is not the guest's failure", async () => {
-    const answer = await nonAnswer(room.run(endless));
-    expect(answer.kind === "host" ? answer.message : "").toMatch(/^request [0-9a-f]{40} overflowed the native stack$/);
-    expect((await room.run(trapping)).outcome.kind).toBe("failed");
-  });
-
-  test("overflowed by a nested guest has it run alone first; then its run and those above end", async () => {
-    const child = room.engine.addWorker(endless);
-    const parent = script([run(child), json({ op: "log", msg: "never" })]);
-    const answer = await nonAnswer(room.run(parent));
-    expect(answer.kind === "host" ? answer.message : "").toMatch(/^request [0-9a-f]{40} overflowed the native stack$/);
-    const events = room.engine.lastRun()?.events.map(({ how }) => how);
-    expect(events).toEqual(["suspended", "suspended", "ended"]);
-  });
-
-  test("cannot be caught by a guest that catches everything, with calls to the host on the way or without", async () => {
-    // Frames of half a kilobyte, shifted a little each time, so that the stack ends at another place of the host's own code.
-    for (const body of ["", `(drop (call $call (i32.const 0) (i32.const 12)))`]) {
-      for (let locals = 60; locals < 64; locals++) {
-        const catching = assemble(
-          `(module ${abiImports} (memory (export "memory") 1) (data (i32.const 0) "{\\"op\\":\\"job\\"}")
-            (func $deeper ${"(local i64)".repeat(locals)} (try (do ${body} (call $deeper)) (catch_all)))
-            (func (export "caos_run") (call $deeper)))`,
-          "exceptions",
-        );
-        const answer = await nonAnswer(room.run(catching));
-        expect(answer.kind === "host" ? answer.message : "").toMatch(/overflowed the native stack$/);
-      }
-    }
-  });
-
-  test("is enough for a guest that fits alone, though it does not fit on top of its parent", async () => {
-    const deep = (levels: number, then: string, imports: string) =>
-      assemble(`(module ${abiImports} (memory (export "memory") 1) ${imports}
+  test("is enough for a guest that fits alone, though it does not fit on top of those that ask for it", async () => {
+    const out = json({ op: "out", kind: "tree", hash: emptyTree });
+    const deep = (asking: string | undefined) =>
+      assemble(`(module ${abiImports} (memory (export "memory") 1) ${data(0, out)} ${data(512, asking ?? out)}
         (func $deeper (param $left i32) (param i64 i64 i64 i64 i64 i64 i64 i64) (result i64)
           (if (result i64) (i32.eqz (local.get $left))
-            (then ${then} (i64.const 1))
+            (then ${asking === undefined ? "" : `(drop (call $call (i32.const 512) (i32.const ${asking.length})))`} (i64.const 1))
             (else (i64.add (i64.xor (i64.mul (local.get 1) (local.get 2)) (i64.mul (local.get 3) (local.get 4)))
               (i64.add (i64.xor (i64.mul (local.get 5) (local.get 6)) (i64.mul (local.get 7) (local.get 8)))
                 (call $deeper (i32.sub (local.get $left) (i32.const 1))
                   (local.get 2) (local.get 3) (local.get 4) (local.get 5) (local.get 6) (local.get 7) (local.get 8) (local.get 1)))))))
         (func (export "caos_run")
-          (drop (call $deeper (i32.const ${levels}) (i64.const 1) (i64.const 2) (i64.const 3) (i64.const 4) (i64.const 5) (i64.const 6) (i64.const 7) (i64.const 8)))
-          (drop (call $call (i32.const 0) (i32.const ${outEmpty.length})))))`);
-    const outEmpty = json({ op: "out", kind: "tree", hash: emptyTree });
-    const levels = 130_000;
-    const child = room.engine.addWorker(deep(levels, "", data(0, outEmpty)));
-    const asking = run(child);
-    const parent = deep(
-      levels,
-      `(drop (call $call (i32.const 512) (i32.const ${asking.length})))`,
-      `${data(0, outEmpty)} ${data(512, asking)}`,
-    );
+          (drop (call $deeper (i32.const 55000) (i64.const 1) (i64.const 2) (i64.const 3) (i64.const 4) (i64.const 5) (i64.const 6) (i64.const 7) (i64.const 8)))
+          (drop (call $call (i32.const 0) (i32.const ${out.length})))))`);
+    const limits = { depth: maximalGuestLimits.depth };
+    let asking: string | undefined;
+    let worker: Oid | undefined;
+    // Together they are far beyond the stack's 32 MiB.
+    for (let level = 0; level < 8; level++) {
+      worker = room.engine.addWorker(deep(asking), limits);
+      asking = run(worker);
+    }
     room.engine.putTree([]);
-    const result = await room.run(parent);
+    const result = await room.engine.run({ worker: worker as Oid });
     expect(result.outcome).toEqual({ kind: "tree", oid: emptyTree });
-    expect(result.jobs.executed).toBe(2);
+    expect(result.jobs.executed).toBe(8);
+    expect(result.jobs.frames).toBeGreaterThan(8);
   });
 });
 

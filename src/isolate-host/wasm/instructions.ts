@@ -7,22 +7,64 @@
  */
 import { UnfitModule, type Reader } from "./reader.ts";
 
-/** An instruction: its opcode (0xFC and 0xFD instructions as `prefix << 16 | number`), and where it starts and ends. */
+/**
+ * An instruction: its opcode (0xFC and 0xFD instructions as `prefix << 16 | number`), where it starts and ends, and its first immediate where that is an index, a label or a
+ * block's type (else 0).
+ */
 export interface Instruction {
   opcode: number;
   start: number;
   end: number;
+  operand: number;
 }
 
 /** Opcodes that somebody asks for by name. */
 export const op = {
+  unreachable: 0x00,
+  nop: 0x01,
   block: 0x02,
   loop: 0x03,
   if: 0x04,
+  else: 0x05,
+  try: 0x06,
+  catch: 0x07,
+  throw: 0x08,
+  rethrow: 0x09,
+  throwRef: 0x0a,
   end: 0x0b,
+  br: 0x0c,
+  brIf: 0x0d,
+  brTable: 0x0e,
+  return: 0x0f,
+  call: 0x10,
+  callIndirect: 0x11,
+  returnCall: 0x12,
+  returnCallIndirect: 0x13,
+  delegate: 0x18,
+  catchAll: 0x19,
+  tryTable: 0x1f,
+  localGet: 0x20,
+  localSet: 0x21,
+  localTee: 0x22,
+  globalGet: 0x23,
+  globalSet: 0x24,
   tableSet: 0x26,
   memoryGrow: 0x40,
+  i32Const: 0x41,
+  i64Const: 0x42,
+  i32LtU: 0x49,
+  i64LtS: 0x53,
+  i32Sub: 0x6b,
+  i64Sub: 0x7d,
+  i64Or: 0x84,
+  i64Shl: 0x86,
+  i64ShrU: 0x88,
+  i64ExtendI32U: 0xad,
+  refFunc: 0xd2,
+  memoryInit: 0xfc0008,
   dataDrop: 0xfc0009,
+  memoryCopy: 0xfc000a,
+  memoryFill: 0xfc000b,
   tableInit: 0xfc000c,
   elemDrop: 0xfc000d,
   tableCopy: 0xfc000e,
@@ -37,11 +79,10 @@ const brTargetsMax = 1 << 20;
  * Reads instructions until the `end` that closes the sequence, and calls `visit` with each, that `end` included. The object passed is reused: copy what is to be kept.
  */
 export function walkInstructions(reader: Reader, visit: (instruction: Instruction) => void): void {
-  const instruction: Instruction = { opcode: 0, start: 0, end: 0 };
+  const instruction: Instruction = { opcode: 0, start: 0, end: 0, operand: 0 };
   for (let depth = 1; depth > 0;) {
     instruction.start = reader.at;
-    const opcode = readInstruction(reader);
-    instruction.opcode = opcode;
+    const opcode = readInstruction(reader, instruction);
     instruction.end = reader.at;
     if (opcode === op.end) depth--;
     // block, loop, if; try (legacy), try_table
@@ -52,24 +93,26 @@ export function walkInstructions(reader: Reader, visit: (instruction: Instructio
   }
 }
 
-function readInstruction(reader: Reader): number {
+function readInstruction(reader: Reader, into: Instruction): number {
   const first = reader.byte();
-  switch (first) {
-    case 0xfc:
-      return readPrefixed(reader, 0xfc);
-    case 0xfd:
-      return readSimd(reader);
-    default:
-      readImmediates(reader, first);
-      return first;
+  if (first === 0xfc || first === 0xfd) {
+    into.operand = 0;
+    into.opcode = first === 0xfc ? readPrefixed(reader) : readSimd(reader);
+  } else {
+    into.operand = readImmediates(reader, first);
+    into.opcode = first;
   }
+  return into.opcode;
 }
 
-function readImmediates(reader: Reader, opcode: number): void {
+function readImmediates(reader: Reader, opcode: number): number {
   // Comparisons, arithmetic, conversions, sign extensions: nothing follows.
-  if (opcode >= 0x45 && opcode <= 0xc4) return;
+  if (opcode >= 0x45 && opcode <= 0xc4) return 0;
   // Loads and stores: alignment and offset.
-  if (opcode >= 0x28 && opcode <= 0x3e) return skipMemoryArgument(reader);
+  if (opcode >= 0x28 && opcode <= 0x3e) {
+    skipMemoryArgument(reader);
+    return 0;
+  }
   switch (opcode) {
     case 0x00: // unreachable
     case 0x01: // nop
@@ -81,21 +124,23 @@ function readImmediates(reader: Reader, opcode: number): void {
     case 0x1a: // drop
     case 0x1b: // select
     case 0xd1: // ref.is_null
-      return;
+      return 0;
     case 0x02: // block
     case 0x03: // loop
     case 0x04: // if
     case 0x06: // try (legacy)
-      return reader.skipSigned(33);
+      return reader.s33();
     case 0x1f: // try_table
-      reader.skipSigned(33);
+    {
+      const type = reader.s33();
       for (let left = reader.count(); left > 0; left--) {
         const kind = reader.byte();
         if (kind > 3) throw new UnfitModule("notWasm", "a catch clause is malformed");
         if (kind < 2) reader.u32();
         reader.u32();
       }
-      return;
+      return type;
+    }
     case 0x07: // catch (legacy)
     case 0x08: // throw
     case 0x09: // rethrow (legacy)
@@ -112,48 +157,52 @@ function readImmediates(reader: Reader, opcode: number): void {
     case 0x25: // table.get
     case 0x26: // table.set
     case 0xd2: // ref.func
-      reader.u32();
-      return;
+      return reader.u32();
     case 0x0e: {
       // br_table
       const targets = reader.count();
       if (targets > brTargetsMax) throw new UnfitModule("notWasm", "a branch table is too long");
       for (let left = targets; left >= 0; left--) reader.u32();
-      return;
+      return 0;
     }
     case 0x11: // call_indirect
-    case 0x13: // return_call_indirect
+    case 0x13: {
+      // return_call_indirect
+      const type = reader.u32();
       reader.u32();
-      reader.u32();
-      return;
+      return type;
+    }
     case 0x1c: // select with types
       for (let left = reader.count(); left > 0; left--) reader.byte();
-      return;
+      return 0;
     case 0x3f: // memory.size
     case 0x40: // memory.grow
     case 0xd0: // ref.null
-      reader.byte();
-      return;
+      return reader.byte();
     case 0x41: // i32.const
-      return reader.skipSigned(32);
+      reader.skipSigned(32);
+      return 0;
     case 0x42: // i64.const
-      return reader.skipSigned(64);
+      reader.skipSigned(64);
+      return 0;
     case 0x43: // f32.const
-      return reader.skip(4);
+      reader.skip(4);
+      return 0;
     case 0x44: // f64.const
-      return reader.skip(8);
+      reader.skip(8);
+      return 0;
     default:
       throw unknown(`0x${opcode.toString(16)}`);
   }
 }
 
 /** 0xFC: saturating conversions, bulk memory and tables. */
-function readPrefixed(reader: Reader, prefix: number): number {
+function readPrefixed(reader: Reader): number {
   const number = reader.u32();
   const indexes = [0, 0, 0, 0, 0, 0, 0, 0, 2, 1, 2, 1, 2, 1, 2, 1, 1, 1][number];
   if (indexes === undefined) throw unknown(`0xfc ${number}`);
   for (let left = indexes; left > 0; left--) reader.u32();
-  return (prefix << 16) | number;
+  return (0xfc << 16) | number;
 }
 
 /** 0xFD: fixed-width SIMD; relaxed SIMD (0x100 and up) is not ours. */

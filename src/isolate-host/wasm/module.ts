@@ -1,244 +1,587 @@
 /**
- * Reads a WebAssembly module's sections and decides what a guest may be at all (V8 validates the rest):
+ * Reads a WebAssembly module's sections, decides what a guest may be at all (V8 validates the rest), and writes the module that is compiled in its place:
  *
  * - it exports `memory` and `caos_run: () -> ()`;
- * - it defines one memory of its own, 32-bit and not shared, whose maximum is at most `pagesMax` (set here: the host's own bound must never be seen);
+ * - it defines one memory of its own, 32-bit and not shared, whose maximum is at most `memoryPages`, and tables whose maximum is at most `tableElementsMax`: both are set here, since the
+ *   host's own bounds must never be seen;
  * - it imports only functions that the host offers, with their exact types (V8 would convert arguments of any other type silently);
- * - it has no instruction outside of our list (instructions.ts).
+ * - it has no instruction outside of our list (instructions.ts);
+ * - its functions count fuel and depth (meter.ts). Exported functions are replaced by entries that start with the whole depth; the start function is exported in place of being
+ *   started, so that whoever starts it has the instance, and with it the fuel, even if it traps.
  *
  * And it says whether an instance can be reset and used again: everything that a guest can change must be within our reach. Memory is; mutable globals of number types are, once
- * they are exported (appended here under names that no toolchain writes); tables and dropped segments are not, so a module that touches those is not reusable.
+ * they are exported (under names that no toolchain writes); tables and dropped segments are not, so a module that touches those is not reusable.
  */
 import { op, walkInstructions } from "./instructions.ts";
+import { meterBody, valueType, writeEntry, writeStandIn, type MeterContext, type Metering } from "./meter.ts";
+import type { FunctionType } from "./body.ts";
 import { Reader, UnfitModule } from "./reader.ts";
+import { Writer } from "./writer.ts";
 
 /** Types of the functions that a guest may import, as `module.name` -> e.g. "ii:i" (i = i32, I = i64, f = f32, F = f64; params, then results). */
 export type OfferedFunctions = ReadonlyMap<string, string>;
 
+/** Limits that are written into the module. */
+export interface ModuleLimits {
+  readonly depth: number;
+  readonly fuel: number;
+  readonly memoryPages: number;
+}
+
 /** A module that fits. */
 export interface FitModule {
   readonly bytes: Uint8Array;
-  /** Export names of its mutable globals, when an instance can be reset; undefined when it can't. */
+  /** Export names of its mutable globals, the fuel's among them, when an instance can be reset; undefined when it can't. */
   readonly resettable: readonly string[] | undefined;
 }
 
-const section = { custom: 0, type: 1, import: 2, function: 3, memory: 5, global: 6, export: 7, code: 10 } as const;
-const external = { function: 0, memory: 2, global: 3 } as const;
+/** Export names of what is added. The start function is there when the module has one. */
+export const fuelExport = "coppice fuel";
+export const startExport = "coppice start";
+
+/** All of the metering. */
+export const fullMetering: Metering = { fuel: true, depth: true };
+
+const section = {
+  custom: 0,
+  type: 1,
+  import: 2,
+  function: 3,
+  table: 4,
+  memory: 5,
+  global: 6,
+  export: 7,
+  start: 8,
+  element: 9,
+  code: 10,
+  data: 11,
+  dataCount: 12,
+  tag: 13,
+} as const;
+/** The order in which sections stand. */
+const order = [1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11] as const;
+const external = { function: 0, table: 1, memory: 2, global: 3, tag: 4 } as const;
 const magic = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
 /** Sections of a module: far above what any toolchain writes. */
 const sectionsMax = 10_000;
+/** Parameters or results of a function; one parameter is added, and V8's bound of 1,000 must never be seen. */
+const valuesMax = 900;
+/** Elements of a table, and tables. */
+const tableElementsMax = 1 << 20;
+const tablesMax = 16;
 /** Mutable globals beyond which resetting an instance costs more than a fresh one. */
 const resetGlobalsMax = 64;
 const globalPrefix = "coppice global ";
 
-interface Facts {
-  types: readonly string[];
-  readonly functions: (string | undefined)[];
-  readonly exported: Map<string, string | undefined>;
-  mutableGlobals: readonly number[];
-  /** Why an instance can't be reset, once something says so. */
-  isResettable: boolean;
+/** The module with its memory bounded and its functions metered. Throws UnfitModule. */
+export function fitModule(bytes: Uint8Array, offered: OfferedFunctions, limits: ModuleLimits): FitModule {
+  return rewriteModule(bytes, offered, limits, fullMetering, true);
 }
 
-/** The module with its memory bounded. Throws UnfitModule. */
-export function fitModule(bytes: Uint8Array, offered: OfferedFunctions, pagesMax: number): FitModule {
-  if (!magic.every((byte, at) => bytes[at] === byte)) {
-    throw new UnfitModule("notWasm", "it does not start as a WebAssembly module does");
+/**
+ * The module rewritten, whose imported functions are among those offered (any, when none are given); a guest has the exports that a guest must have. With other `metering` and imports it serves to measure.
+ * Throws UnfitModule.
+ */
+export function rewriteModule(
+  bytes: Uint8Array,
+  offered: OfferedFunctions | undefined,
+  limits: ModuleLimits,
+  metering: Metering,
+  isGuest: boolean,
+): FitModule {
+  const rewriting = new Rewriting(bytes, offered, limits, metering);
+  if (isGuest) rewriting.checkEntry();
+  return rewriting.write();
+}
+
+interface TypeOfFunction extends FunctionType {
+  readonly index: number;
+  readonly text: string;
+}
+
+interface Export {
+  readonly name: string;
+  readonly kind: number;
+  readonly index: number;
+}
+
+interface Place {
+  readonly start: number;
+  readonly end: number;
+}
+
+class Rewriting {
+  readonly #bytes: Uint8Array;
+  readonly #limits: ModuleLimits;
+  readonly #metering: Metering;
+  /** Contents of the sections, by number. */
+  readonly #places = new Map<number, Place>();
+  /** Custom sections, with the number of the section that they follow. */
+  readonly #customs: { readonly after: number; readonly place: Place }[] = [];
+  readonly #types: TypeOfFunction[];
+  /** Types that are added behind the metered ones. */
+  readonly #addedTypes: { readonly key: string; readonly params: Uint8Array; readonly results: Uint8Array }[] = [];
+  readonly #functions: readonly TypeOfFunction[];
+  readonly #importedCount: number;
+  readonly #tags: TypeOfFunction[];
+  readonly #exports: readonly Export[];
+  readonly #startFunction: number | undefined;
+  readonly #globalCount: number;
+  readonly #mutableGlobals: readonly number[];
+  #isResettable = true;
+  /** Code makes values of functions, which have to be declared. */
+  #hasFunctionReferences = false;
+
+  constructor(bytes: Uint8Array, offered: OfferedFunctions | undefined, limits: ModuleLimits, metering: Metering) {
+    this.#bytes = bytes;
+    this.#limits = limits;
+    this.#metering = metering;
+    if (!magic.every((byte, at) => bytes[at] === byte)) {
+      throw new UnfitModule("notWasm", "it does not start as a WebAssembly module does");
+    }
+    this.#readSections();
+    this.#types = this.#list(section.type, (reader) => readType(reader)).map((type, index) => ({ ...type, index }));
+    const imported = this.#list(section.import, (reader) => this.#readImport(reader, offered));
+    this.#importedCount = imported.length;
+    this.#functions = [...imported, ...this.#list(section.function, (reader) => this.#typeAt(reader.u32()))];
+    this.#tags = this.#list(section.tag, (reader) => {
+      reader.byte();
+      return this.#typeAt(reader.u32());
+    });
+    const globals = this.#list(section.global, readGlobal);
+    this.#globalCount = globals.length;
+    this.#mutableGlobals = globals.flatMap(({ isMutable }, index) => (isMutable ? [index] : []));
+    // A reference or a vector can't be read and written back from outside.
+    if (globals.some(({ isMutable, isNumber }) => isMutable && !isNumber)) this.#isResettable = false;
+    this.#exports = this.#list(section.export, readExport);
+    const start = this.#places.get(section.start);
+    this.#startFunction = start === undefined ? undefined : new Reader(bytes, start.start, start.end).u32();
   }
-  const facts: Facts = { types: [], functions: [], exported: new Map(), mutableGlobals: [], isResettable: true };
-  const parts: Uint8Array[] = [bytes.subarray(0, magic.length)];
-  const reader = new Reader(bytes, magic.length);
-  let exportsAt: number | undefined;
-  for (let count = 0; !reader.isDone; count++) {
-    if (count > sectionsMax) throw new UnfitModule("notWasm", "it has too many sections");
-    const start = reader.at;
-    const id = reader.byte();
-    const length = reader.u32();
-    const body = reader.at;
-    reader.skip(length);
-    const inner = new Reader(bytes, body, reader.at);
-    if (id === section.export) exportsAt = parts.length;
-    parts.push(readSection(id, inner, facts, offered, pagesMax) ?? bytes.subarray(start, reader.at));
-  }
-  if (facts.exported.get("memory") !== "memory" || facts.exported.get("caos_run") !== ":") {
+
+  checkEntry(): void {
+    const isExported = (name: string, fits: (each: Export) => boolean) =>
+      this.#exports.some((each) => each.name === name && fits(each));
+    const hasMemory = isExported("memory", ({ kind }) => kind === external.memory);
+    const hasRun = isExported(
+      "caos_run",
+      ({ kind, index }) => kind === external.function && this.#functions[index]?.text === ":",
+    );
+    if (hasMemory && hasRun) return;
     throw new UnfitModule(
       "noEntry",
       "it does not export a memory `memory` and a function `caos_run` without parameters or results",
     );
   }
-  const names = facts.mutableGlobals.map((index) => `${globalPrefix}${index}`);
-  const canReset =
-    facts.isResettable && names.length <= resetGlobalsMax && !names.some((name) => facts.exported.has(name));
-  if (canReset && exportsAt !== undefined)
-    parts[exportsAt] = withExports(parts[exportsAt] as Uint8Array, facts.mutableGlobals, names);
-  return { bytes: Buffer.concat(parts), resettable: canReset ? names : undefined };
-}
 
-/** Takes note of a section; returns another one where it is rewritten. */
-function readSection(
-  id: number,
-  reader: Reader,
-  facts: Facts,
-  offered: OfferedFunctions,
-  pagesMax: number,
-): Uint8Array | undefined {
-  switch (id) {
-    case section.type:
-      facts.types = readTypes(reader);
-      return undefined;
-    case section.import:
-      for (const type of readImports(reader, facts.types, offered)) facts.functions.push(type);
-      return undefined;
-    case section.function:
-      for (let left = reader.count(); left > 0; left--) facts.functions.push(facts.types[reader.u32()]);
-      return undefined;
-    case section.memory:
-      return writeSection(section.memory, boundMemory(reader, pagesMax));
-    case section.global:
-      readGlobals(reader, facts);
-      return undefined;
-    case section.export:
-      readExports(reader, facts);
-      return undefined;
-    case section.code:
-      readCode(reader, facts);
-      return undefined;
-    default:
-      return undefined;
+  write(): FitModule {
+    const { fuel, depth } = this.#metering;
+    const fuelGlobal = this.#globalCount;
+    const context: MeterContext = {
+      types: this.#types,
+      functions: this.#functions,
+      importedCount: this.#importedCount,
+      tags: this.#tags,
+      metering: this.#metering,
+      fuelGlobal,
+      meteredType: (type) => type + this.#types.length,
+      asValue: (func) => {
+        this.#hasFunctionReferences = true;
+        return this.#asValue(func);
+      },
+      blockType: (results) => this.#addedType(new Uint8Array(0), results),
+    };
+    // Functions are added in this order: stand-ins of the host's, then entries.
+    const entries: number[] = depth ? this.#entered() : [];
+    const code = this.#writeCode(context, entries);
+    const written = new Map<number, Writer>([
+      [section.code, code],
+      [section.function, this.#writeFunctions(entries)],
+      [section.table, this.#writeTables()],
+      [section.memory, this.#writeMemory()],
+      [section.global, this.#writeGlobals()],
+      [section.element, this.#writeElements(entries)],
+    ]);
+    const names = this.#mutableGlobals.map((index) => `${globalPrefix}${index}`);
+    const added = new Set([fuelExport, startExport, ...names]);
+    const canReset =
+      this.#isResettable && names.length < resetGlobalsMax && !this.#exports.some(({ name }) => added.has(name));
+    written.set(section.export, this.#writeExports(entries, canReset ? names : [], fuelGlobal));
+    // Last, since writing the others asks for types.
+    written.set(section.type, this.#writeTypes());
+    return {
+      bytes: this.#assemble(written),
+      resettable: canReset ? [...names, ...(fuel || depth ? [fuelExport] : [])] : undefined,
+    };
+  }
+
+  #readSections(): void {
+    const reader = new Reader(this.#bytes, magic.length);
+    let last = 0;
+    for (let count = 0; !reader.isDone; count++) {
+      if (count > sectionsMax) throw new UnfitModule("notWasm", "it has too many sections");
+      const id = reader.byte();
+      const length = reader.u32();
+      const start = reader.at;
+      reader.skip(length);
+      const place: Place = { start, end: reader.at };
+      if (id === section.custom) this.#customs.push({ after: last, place });
+      else {
+        const rank = order.findIndex((each) => each === id);
+        if (rank < 0 || this.#places.has(id) || rank < order.findIndex((each) => each === last)) {
+          throw new UnfitModule("notWasm", "its sections are unknown or out of order");
+        }
+        this.#places.set(id, place);
+        last = id;
+      }
+    }
+  }
+
+  /** The items of a section that is a list; none when there is no such section. */
+  #list<T>(id: number, read: (reader: Reader) => T): T[] {
+    const reader = this.#reader(id);
+    const items: T[] = [];
+    for (let left = reader.count(); left > 0; left--) items.push(read(reader));
+    if (!reader.isDone) throw new UnfitModule("notWasm", "a section is longer than what it holds");
+    return items;
+  }
+
+  /** A section that is not there reads as an empty list. */
+  #reader(id: number): Reader {
+    const place = this.#places.get(id);
+    return place === undefined ? new Reader(Uint8Array.of(0)) : new Reader(this.#bytes, place.start, place.end);
+  }
+
+  #typeAt(index: number): TypeOfFunction {
+    const type = this.#types[index];
+    if (type === undefined) throw new UnfitModule("notWasm", "an index names no type");
+    return type;
+  }
+
+  #functionAt(index: number): TypeOfFunction {
+    const type = this.#functions[index];
+    if (type === undefined) throw new UnfitModule("notWasm", "an index names no function");
+    return type;
+  }
+
+  #readImport(reader: Reader, offered: OfferedFunctions | undefined): TypeOfFunction {
+    const name = `${reader.name()}.${reader.name()}`;
+    if (reader.byte() !== external.function) {
+      throw new UnfitModule("unknownImport", `it imports ${name}, which no guest can have`);
+    }
+    const type = this.#typeAt(reader.u32());
+    if (offered !== undefined && offered.get(name) !== type.text) {
+      const why = offered.has(name) ? "with another type than the host's" : "which no guest can have";
+      throw new UnfitModule("unknownImport", `it imports ${name}, ${why}`);
+    }
+    return type;
+  }
+
+  /** A function as others may refer to it: the host's have a stand-in behind the module's own. */
+  #asValue(func: number): number {
+    if (!this.#metering.depth) return func;
+    return func < this.#importedCount ? this.#functions.length + func : func;
+  }
+
+  #standIns(): number {
+    return this.#metering.depth ? this.#importedCount : 0;
+  }
+
+  /** Functions that are called from outside, each once. */
+  #entered(): number[] {
+    const exported = this.#exports.filter(({ kind }) => kind === external.function).map(({ index }) => index);
+    const all = this.#startFunction === undefined ? exported : [...exported, this.#startFunction];
+    for (const func of all) this.#functionAt(func);
+    // The host's own, exported again, are called as they are.
+    return [...new Set(all)].filter((func) => func >= this.#importedCount);
+  }
+
+  /** The function to call from outside for a function. */
+  #entryOf(func: number, entries: readonly number[]): number {
+    const at = entries.indexOf(func);
+    return at < 0 ? func : this.#functions.length + this.#standIns() + at;
+  }
+
+  #addedType(params: Uint8Array, results: Uint8Array): number {
+    const key = `${Buffer.from(params).toString("hex")}:${Buffer.from(results).toString("hex")}`;
+    let at = this.#addedTypes.findIndex((each) => each.key === key);
+    if (at < 0) at = this.#addedTypes.push({ key, params, results }) - 1;
+    return this.#types.length * 2 + at;
+  }
+
+  #writeTypes(): Writer {
+    const out = new Writer();
+    const metered = this.#types.map(({ params, results }) => ({
+      params: this.#metering.depth ? Uint8Array.of(...params, valueType.i32) : params,
+      results,
+    }));
+    const all = [...this.#types, ...metered, ...this.#addedTypes];
+    out.u32(all.length);
+    for (const { params, results } of all) {
+      out.byte(0x60);
+      out.u32(params.length);
+      out.bytes(params);
+      out.u32(results.length);
+      out.bytes(results);
+    }
+    return out;
+  }
+
+  #writeFunctions(entries: readonly number[]): Writer {
+    const out = new Writer();
+    const own = this.#functions.slice(this.#importedCount);
+    const standIns = this.#functions.slice(0, this.#standIns());
+    out.u32(own.length + standIns.length + entries.length);
+    for (const { index } of [...own, ...standIns]) out.u32(index + this.#types.length);
+    for (const func of entries) out.u32(this.#functionAt(func).index);
+    return out;
+  }
+
+  #writeTables(): Writer {
+    const out = new Writer();
+    const reader = this.#reader(section.table);
+    const count = reader.count();
+    if (count > tablesMax) throw new UnfitModule("notWasm", `it has more than ${tablesMax} tables`);
+    out.u32(count);
+    for (let left = count; left > 0; left--) this.#writeTable(reader, out);
+    return out;
+  }
+
+  #writeTable(reader: Reader, out: Writer): void {
+    let type = reader.byte();
+    const hasInitializer = type === 0x40;
+    if (hasInitializer) {
+      if (reader.byte() !== 0) throw new UnfitModule("notWasm", "a table is malformed");
+      out.bytes(Uint8Array.of(0x40, 0));
+      type = reader.byte();
+    }
+    checkValue(type);
+    out.byte(type);
+    const flags = reader.byte();
+    if (flags > 1) throw new UnfitModule("notWasm", "a table is shared or 64-bit");
+    const least = reader.u32();
+    const most = flags === 1 ? reader.u32() : tableElementsMax;
+    if (least > tableElementsMax) {
+      throw new UnfitModule("notWasm", `a table starts with ${least} elements; a guest can have ${tableElementsMax}`);
+    }
+    out.byte(1);
+    out.u32(least);
+    out.u32(Math.min(most, tableElementsMax));
+    if (hasInitializer) this.#writeConstant(reader, out);
+  }
+
+  #writeMemory(): Writer {
+    const pagesMax = this.#limits.memoryPages;
+    const out = new Writer();
+    const reader = this.#reader(section.memory);
+    const count = reader.count();
+    out.u32(count);
+    if (count === 0) return out;
+    if (count > 1) throw new UnfitModule("notWasm", "it has more than one memory");
+    const flags = reader.byte();
+    if (flags > 1) throw new UnfitModule("notWasm", "its memory is shared or 64-bit");
+    const least = reader.u32();
+    const most = flags === 1 ? reader.u32() : pagesMax;
+    if (least > pagesMax) {
+      throw new UnfitModule("memoryTooLarge", `its memory starts at ${least} pages; a guest can have ${pagesMax}`);
+    }
+    out.byte(1);
+    out.u32(least);
+    out.u32(Math.min(most, pagesMax));
+    return out;
+  }
+
+  #writeGlobals(): Writer {
+    const out = new Writer();
+    const reader = this.#reader(section.global);
+    const { fuel, depth } = this.#metering;
+    const added = fuel || depth ? 1 : 0;
+    const count = reader.count();
+    out.u32(count + added);
+    for (let left = count; left > 0; left--) {
+      out.byte(reader.byte());
+      out.byte(reader.byte());
+      this.#writeConstant(reader, out);
+    }
+    if (added === 0) return out;
+    out.byte(valueType.i64);
+    out.byte(1);
+    out.byte(op.i64Const);
+    out.signed(this.#limits.fuel);
+    out.byte(op.end);
+    return out;
+  }
+
+  #writeExports(entries: readonly number[], names: readonly string[], fuelGlobal: number): Writer {
+    const out = new Writer();
+    const { fuel, depth } = this.#metering;
+    const all: Export[] = this.#exports.map(({ name, kind, index }) => ({
+      name,
+      kind,
+      index: kind === external.function ? this.#entryOf(index, entries) : index,
+    }));
+    for (const [at, name] of names.entries()) {
+      all.push({ name, kind: external.global, index: this.#mutableGlobals[at] as number });
+    }
+    if (fuel || depth) all.push({ name: fuelExport, kind: external.global, index: fuelGlobal });
+    if (this.#startFunction !== undefined) {
+      all.push({ name: startExport, kind: external.function, index: this.#entryOf(this.#startFunction, entries) });
+    }
+    out.u32(all.length);
+    for (const { name, kind, index } of all) {
+      out.name(name);
+      out.byte(kind);
+      out.u32(index);
+    }
+    return out;
+  }
+
+  #writeElements(entries: readonly number[]): Writer {
+    const out = new Writer();
+    const reader = this.#reader(section.element);
+    const count = reader.count();
+    // A function that was declared as a value by being exported isn't exported any more: its entry is.
+    const declared = this.#hasFunctionReferences
+      ? [...entries, ...Array.from({ length: this.#standIns() }, (_, func) => this.#asValue(func))]
+      : [];
+    out.u32(count + (declared.length > 0 ? 1 : 0));
+    for (let left = count; left > 0; left--) this.#writeElement(reader, out);
+    if (declared.length > 0) {
+      out.byte(3);
+      out.byte(0);
+      out.u32(declared.length);
+      for (const func of declared) out.u32(func);
+    }
+    return out;
+  }
+
+  #writeElement(reader: Reader, out: Writer): void {
+    const flags = reader.u32();
+    if (flags > 7) throw new UnfitModule("notWasm", "an element segment is malformed");
+    out.u32(flags);
+    const isActive = (flags & 1) === 0;
+    if (isActive && (flags & 2) !== 0) out.u32(reader.u32());
+    if (isActive) this.#writeConstant(reader, out);
+    if ((flags & 3) !== 0) out.byte(reader.byte());
+    const count = reader.count();
+    out.u32(count);
+    for (let left = count; left > 0; left--) {
+      if ((flags & 4) === 0) out.u32(this.#asValue(reader.u32()));
+      else this.#writeConstant(reader, out);
+    }
+  }
+
+  /** A constant expression, in which functions are values. */
+  #writeConstant(reader: Reader, out: Writer): void {
+    walkInstructions(reader, ({ opcode, operand, start, end }) => {
+      if (opcode === op.refFunc) {
+        out.byte(opcode);
+        out.u32(this.#asValue(operand));
+      } else out.slice(this.#bytes, start, end);
+    });
+  }
+
+  #writeCode(context: MeterContext, entries: readonly number[]): Writer {
+    const out = new Writer(this.#bytes.length * 2);
+    const reader = this.#reader(section.code);
+    const count = reader.count();
+    if (count !== this.#functions.length - this.#importedCount) {
+      throw new UnfitModule("notWasm", "it has functions without bodies, or bodies without functions");
+    }
+    out.u32(count + this.#standIns() + entries.length);
+    const body = new Writer();
+    for (let func = this.#importedCount; func < this.#functions.length; func++) {
+      const length = reader.u32();
+      const start = reader.at;
+      reader.skip(length);
+      body.clear();
+      const changesTables = meterBody(this.#bytes, start, reader.at, this.#functionAt(func), context, body);
+      if (changesTables) this.#isResettable = false;
+      out.sized(body);
+    }
+    for (let func = 0; func < this.#standIns(); func++) {
+      body.clear();
+      writeStandIn(body, this.#functionAt(func).params.length, func);
+      out.sized(body);
+    }
+    for (const func of entries) {
+      body.clear();
+      writeEntry(body, this.#functionAt(func).params.length, func, this.#limits.depth);
+      out.sized(body);
+    }
+    return out;
+  }
+
+  #assemble(written: ReadonlyMap<number, Writer>): Uint8Array {
+    const out = new Writer(this.#bytes.length * 2);
+    out.bytes(Uint8Array.from(magic));
+    const writeCustoms = (after: number) => {
+      for (const { place } of this.#customs.filter((each) => each.after === after)) {
+        out.byte(section.custom);
+        out.u32(place.end - place.start);
+        out.slice(this.#bytes, place.start, place.end);
+      }
+    };
+    writeCustoms(0);
+    for (const id of order) {
+      const place = this.#places.get(id);
+      const rewritten = written.get(id);
+      if (rewritten !== undefined) {
+        // An empty list is written where there was one, or where nothing was: then it is left out.
+        if (place !== undefined || rewritten.written[0] !== 0) {
+          out.byte(id);
+          out.sized(rewritten);
+        }
+      } else if (place !== undefined && id !== section.start) {
+        out.byte(id);
+        out.u32(place.end - place.start);
+        out.slice(this.#bytes, place.start, place.end);
+      }
+      writeCustoms(id);
+    }
+    return out.written;
   }
 }
 
-const valueTypes = new Map([
+const valueLetters = new Map([
   [0x7f, "i"],
   [0x7e, "I"],
   [0x7d, "f"],
   [0x7c, "F"],
 ]);
+/** Vectors, and references to functions, to whatever the host has, and to exceptions. */
+const furtherValues = new Set([0x7b, 0x70, 0x6f, 0x69]);
 
-/** One text a type; types that aren't plain functions over numbers stand as "?", which no offered function has. */
-function readTypes(reader: Reader): string[] {
-  const types: string[] = [];
-  for (let left = reader.count(); left > 0; left--) {
-    if (reader.byte() !== 0x60) throw new UnfitModule("notWasm", "it has a type that is no function type");
-    const values = () => Array.from({ length: reader.count() }, () => valueTypes.get(reader.byte()) ?? "?").join("");
-    const parameters = values();
-    types.push(`${parameters}:${values()}`);
-  }
-  return types;
-}
-
-/** The types of the imported functions, which come first in the space of functions. */
-function readImports(reader: Reader, types: readonly string[], offered: OfferedFunctions): string[] {
-  const imported: string[] = [];
-  for (let left = reader.count(); left > 0; left--) {
-    const name = `${reader.name()}.${reader.name()}`;
-    const kind = reader.byte();
-    const wanted = offered.get(name);
-    if (kind !== external.function || wanted === undefined) {
-      throw new UnfitModule("unknownImport", `it imports ${name}, which no guest can have`);
-    }
-    if (types[reader.u32()] !== wanted) {
-      throw new UnfitModule("unknownImport", `it imports ${name} with another type than the host's`);
-    }
-    imported.push(wanted);
-  }
-  return imported;
-}
-
-/** The memory section's content with the maximum lowered to `pagesMax`. */
-function boundMemory(reader: Reader, pagesMax: number): Uint8Array {
-  const count = reader.u32();
-  if (count === 0) return Uint8Array.of(0);
-  if (count > 1) throw new UnfitModule("notWasm", "it has more than one memory");
-  const flags = reader.byte();
-  if (flags > 1) throw new UnfitModule("notWasm", "its memory is shared or 64-bit");
-  const pagesMin = reader.u32();
-  const declared = flags === 1 ? reader.u32() : pagesMax;
-  if (pagesMin > pagesMax) {
-    throw new UnfitModule("memoryTooLarge", `its memory starts at ${pagesMin} pages; a guest can have ${pagesMax}`);
-  }
-  return Buffer.concat([Uint8Array.of(1, 1), uleb(pagesMin), uleb(Math.min(declared, pagesMax))]);
-}
-
-function readGlobals(reader: Reader, facts: Facts): void {
-  const mutable: number[] = [];
-  const count = reader.count();
-  for (let index = 0; index < count; index++) {
-    const isNumber = valueTypes.has(reader.byte());
-    const isMutable = reader.byte() === 1;
-    walkInstructions(reader, () => {});
-    if (!isMutable) continue;
-    mutable.push(index);
-    // A reference or a vector can't be read and written back from outside.
-    if (!isNumber) facts.isResettable = false;
-  }
-  // No global can be imported, so these are their indexes.
-  facts.mutableGlobals = mutable;
-}
-
-/** Exported functions by their type, memories as "memory". */
-function readExports(reader: Reader, facts: Facts): void {
-  for (let left = reader.count(); left > 0; left--) {
-    const name = reader.name();
-    const kind = reader.byte();
-    const index = reader.u32();
-    facts.exported.set(
-      name,
-      kind === external.function ? facts.functions[index] : kind === external.memory ? "memory" : undefined,
-    );
+function checkValue(type: number): void {
+  if (!valueLetters.has(type) && !furtherValues.has(type)) {
+    throw new UnfitModule("notWasm", "it has a type of values that no guest can have");
   }
 }
 
-/** Instructions that change what no reset can reach. */
-const unresettable = new Set<number>([
-  op.tableSet,
-  op.tableInit,
-  op.tableCopy,
-  op.tableGrow,
-  op.tableFill,
-  op.dataDrop,
-  op.elemDrop,
-]);
-
-function readCode(reader: Reader, facts: Facts): void {
-  for (let left = reader.count(); left > 0; left--) {
-    const length = reader.u32();
-    const start = reader.at;
-    reader.skip(length);
-    const body = new Reader(reader.bytes, start, reader.at);
-    for (let groups = body.count(); groups > 0; groups--) {
-      body.u32();
-      body.byte();
-    }
-    walkInstructions(body, ({ opcode }) => {
-      if (unresettable.has(opcode)) facts.isResettable = false;
-    });
-    if (!body.isDone) throw new UnfitModule("notWasm", "a function goes on after its end");
-  }
+/** With a text like "ii:i"; values that aren't numbers stand as "?", which no offered function has. */
+function readType(reader: Reader): Omit<TypeOfFunction, "index"> {
+  if (reader.byte() !== 0x60) throw new UnfitModule("notWasm", "it has a type that is no function type");
+  const values = () => {
+    const count = reader.count();
+    if (count > valuesMax)
+      throw new UnfitModule("notWasm", `a function has more than ${valuesMax} parameters or results`);
+    const types = Uint8Array.from({ length: count }, () => reader.byte());
+    for (const type of types) checkValue(type);
+    return types;
+  };
+  const params = values();
+  const results = values();
+  const letters = (types: Uint8Array) => Array.from(types, (type) => valueLetters.get(type) ?? "?").join("");
+  return { params, results, text: `${letters(params)}:${letters(results)}` };
 }
 
-/** An export section with globals appended. */
-function withExports(whole: Uint8Array, indexes: readonly number[], names: readonly string[]): Uint8Array {
-  const reader = new Reader(whole, 1);
-  reader.u32();
-  const count = reader.u32();
-  const added = indexes.map((index, at) => {
-    const name = Buffer.from(names[at] as string, "latin1");
-    return Buffer.concat([uleb(name.length), name, Uint8Array.of(external.global), uleb(index)]);
-  });
-  return writeSection(section.export, Buffer.concat([uleb(count + added.length), whole.subarray(reader.at), ...added]));
+function readGlobal(reader: Reader): { readonly isMutable: boolean; readonly isNumber: boolean } {
+  const type = reader.byte();
+  checkValue(type);
+  const isMutable = reader.byte() === 1;
+  walkInstructions(reader, () => {});
+  return { isMutable, isNumber: valueLetters.has(type) };
 }
 
-function writeSection(id: number, body: Uint8Array): Uint8Array {
-  return Buffer.concat([Uint8Array.of(id), uleb(body.length), body]);
-}
-
-function uleb(value: number): Uint8Array {
-  const bytes: number[] = [];
-  let rest = value;
-  while (rest > 0x7f) {
-    bytes.push((rest & 0x7f) | 0x80);
-    rest >>>= 7;
-  }
-  return Uint8Array.from([...bytes, rest]);
+function readExport(reader: Reader): Export {
+  return { name: reader.name(), kind: reader.byte(), index: reader.u32() };
 }

@@ -57,6 +57,19 @@ export class Reader {
     throw new UnfitModule("notWasm", "a number is malformed");
   }
 
+  /** A signed number that fits into 33 bits: a block's type. */
+  s33(): number {
+    let value = 0;
+    let scale = 1;
+    for (let left = 5; left > 0; left--) {
+      const byte = this.byte();
+      value += (byte & 0x7f) * scale;
+      scale *= 128;
+      if (byte < 0x80) return byte & 0x40 ? value - scale : value;
+    }
+    throw new UnfitModule("notWasm", "a number is malformed");
+  }
+
   /** A count of things that each take a byte at least, so that a lie can't ask for more than the module is long. */
   count(): number {
     const count = this.u32();

@@ -1,0 +1,101 @@
+/**
+ * Counted limits of one execution of a guest. What passes one is a failed outcome `limit`, since it follows from the request (spec, 5.5): the defaults belong to the runtime's marker,
+ * and a worker that wants others carries them in its runtime node, and so in the key of every request that it serves.
+ *
+ * Bytes of a runtime node's `limits` blob: canonical JSON, an object whose keys are some of the names below in alphabetical order, each with a whole number from 1 to the engine's
+ * maximum, without white space: `{"fuel":1000000,"memoryPages":16}`. What it leaves out has its default. There is one way to write it; any other is no worker.
+ */
+
+/** Names, in alphabetical order. */
+export const guestLimitNames = ["depth", "fuel", "logBytes", "memoryPages", "nestedRuns", "resultBytes"] as const;
+export type GuestLimitName = (typeof guestLimitNames)[number];
+
+/**
+ * - `depth`: slots of eight bytes that the frames of the functions being called may take together (wasm/body.ts says what a function's frame takes);
+ * - `fuel`: instructions, more or less (wasm/instruction-facts.ts), by far most of them under a nanosecond;
+ * - `logBytes`: bytes of log, a newline a line included;
+ * - `memoryPages`: pages of 64 KiB that the memory may grow to; `memory.grow` answers -1 beyond;
+ * - `nestedRuns`: nested requests, repeated ones included;
+ * - `resultBytes`: bytes of the object that is the result.
+ */
+export type GuestLimits = Readonly<Record<GuestLimitName, number>>;
+
+export const defaultGuestLimits: GuestLimits = {
+  depth: 1 << 20,
+  fuel: 2 ** 38,
+  logBytes: 1 << 20,
+  memoryPages: 4096,
+  nestedRuns: 1 << 22,
+  resultBytes: 512 << 20,
+};
+
+/** What a worker may ask for at most. */
+export const maximalGuestLimits: GuestLimits = {
+  depth: 1 << 21,
+  fuel: Number.MAX_SAFE_INTEGER,
+  logBytes: 1 << 26,
+  memoryPages: 1 << 14,
+  nestedRuns: 1 << 24,
+  resultBytes: 512 << 20,
+};
+
+/** Length of a `limits` blob; all six at their maxima take less. */
+const limitsBytesMax = 1024;
+
+/** The limits that a `limits` blob gives; undefined when it is malformed. */
+export function parseGuestLimits(bytes: Uint8Array): GuestLimits | undefined {
+  if (bytes.length > limitsBytesMax) return undefined;
+  const text = Buffer.from(bytes).toString("utf8");
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined; // JSON.parse reports bad text by throwing; the caller says what it means here
+  }
+  if (typeof value !== "object" || value === null) return undefined;
+  const given = value as Partial<Record<GuestLimitName, unknown>>;
+  const parsed: Partial<Record<GuestLimitName, number>> = {};
+  for (const name of guestLimitNames) {
+    const limit = given[name];
+    if (limit === undefined) continue;
+    if (typeof limit !== "number" || !isAllowed(name, limit)) return undefined;
+    parsed[name] = limit;
+  }
+  return formatGuestLimits(parsed) === text ? { ...defaultGuestLimits, ...parsed } : undefined;
+}
+
+/** The text of a `limits` blob. */
+export function formatGuestLimits(limits: Partial<GuestLimits>): string {
+  return JSON.stringify(Object.fromEntries(guestLimitNames.flatMap((name) => entryOf(limits, name))));
+}
+
+/** Why these limits can't be a worker's, in a sentence for a person; undefined when they can. */
+export function guestLimitsFault(limits: Readonly<Record<string, unknown>>): string | undefined {
+  for (const [key, limit] of Object.entries(limits)) {
+    const name = guestLimitNames.find((each) => each === key);
+    if (name === undefined) return `there is no limit ${JSON.stringify(key)}; there are ${guestLimitNames.join(", ")}`;
+    if (typeof limit !== "number" || !isAllowed(name, limit)) {
+      return `${name} must be a whole number from 1 to ${maximalGuestLimits[name]}`;
+    }
+  }
+  return undefined;
+}
+
+/** For people: which limit was passed, its value, and how to raise it. */
+export function describePassedLimit(name: GuestLimitName, limits: GuestLimits): string {
+  const value = limits[name];
+  const most = maximalGuestLimits[name];
+  const passed = `it passed its limit ${name} of ${value}`;
+  if (value >= most) return `${passed}, which is the engine's maximum`;
+  const more = JSON.stringify({ [name]: Math.min(most, value * 4) });
+  return `${passed}; a worker may have up to ${most}: \`coppice worker add FILE.wasm --limits '${more}'\``;
+}
+
+function isAllowed(name: GuestLimitName, limit: number): boolean {
+  return Number.isSafeInteger(limit) && limit >= 1 && limit <= maximalGuestLimits[name];
+}
+
+function entryOf(limits: Partial<GuestLimits>, name: GuestLimitName): [string, number][] {
+  const limit = limits[name];
+  return limit === undefined ? [] : [[name, limit]];
+}
