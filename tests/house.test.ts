@@ -32,6 +32,26 @@ test("imports point from a room to itself or to one below", () => {
   expect(arrows.filter(([from, to]) => !isAllowed(from, to))).toEqual([]);
 });
 
+test("no file imports itself by way of others", () => {
+  const importing = new Map(sources.map((file) => [file, importsOf(file)]));
+  const isKnown = ([, imported]: readonly [string, string[]]) => imported.every((each) => importing.has(each));
+  expect([...importing].filter((entry) => !isKnown(entry)).map(([file]) => file)).toEqual([]);
+  /** Files already found to be in no circle. */
+  const clear = new Set<string>();
+  const circleFrom = (file: string, above: readonly string[]): readonly string[] | undefined => {
+    if (above.includes(file)) return [...above.slice(above.indexOf(file)), file];
+    if (clear.has(file)) return undefined;
+    for (const imported of importing.get(file) ?? []) {
+      const circle = circleFrom(imported, [...above, file]);
+      if (circle !== undefined) return circle;
+    }
+    clear.add(file);
+    return undefined;
+  };
+  expect(sources.map((file) => circleFrom(file, [])).filter((circle) => circle !== undefined)).toEqual([]);
+  expect(clear.size).toBe(sources.length);
+});
+
 test("every folder of src is a room that is known here", () => {
   expect(new Set(sources.map(roomOf))).toEqual(new Set(rooms));
 });

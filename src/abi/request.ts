@@ -1,11 +1,14 @@
-/**
- * Requests: the tree that names all a job may see (spec, section 1).
- *
- * Bytes: `40000 args` NUL oid, `100644 image` NUL oid, `100644 salt` NUL oid, `100644 std` NUL oid, in that order and nothing else.
- */
+/** Requests: the tree that names all a job may see (spec, section 1). Its bytes: src/store/request-tree.ts. */
 import { isUtf8 } from "node:buffer";
-import { oidBytes, oidFromBytes, parseOid, type Oid } from "../store/oid.ts";
 import { emptyTree } from "../store/object.ts";
+import { parseOid, type Oid } from "../store/oid.ts";
+import {
+  encodeRequest,
+  isRequestTree,
+  requestEntries,
+  requestSurroundings,
+  requestWith,
+} from "../store/request-tree.ts";
 import type { ObjectReader, Objects } from "./objects.ts";
 
 /** The parts of a request that pass unchanged into every nested one. */
@@ -48,48 +51,27 @@ export function putSurroundings(objects: Objects, std: Oid | undefined, salt: st
   };
 }
 
-const names = ["args", "image", "salt", "std"] as const;
-const slots = names.map((name) => Buffer.from(`${name === "args" ? "40000" : "100644"} ${name}\0`, "latin1"));
-const slotOffsets = slots.map((_, at) =>
-  slots.slice(0, at + 1).reduce((sum, slot) => sum + slot.length, at * oidBytes),
-);
-const [argsAt, imageAt, saltAt, stdAt] = slotOffsets as [number, number, number, number];
-const template = Buffer.concat(slots.flatMap((slot) => [slot, Buffer.alloc(oidBytes)]));
-
-/** The bytes of a request's tree, given the oids of its four entries. */
-export function encodeRequest(args: Oid, imageBlob: Oid, saltBlob: Oid, stdBlob: Oid): Buffer {
-  const bytes = Buffer.allocUnsafe(template.length);
-  template.copy(bytes);
-  bytes.write(args, argsAt, "hex");
-  bytes.write(imageBlob, imageAt, "hex");
-  bytes.write(saltBlob, saltAt, "hex");
-  bytes.write(stdBlob, stdAt, "hex");
-  return bytes;
-}
-
 /** All of a request but its args: what the requests of one worker in the same surroundings have in common. */
 export interface RequestForm {
   readonly image: Oid;
   /** Spells `image`. */
   readonly imageBlob: Oid;
   readonly around: Surroundings;
-  readonly bytes: Buffer;
+  /** All of the request's bytes that come after its args' oid. */
+  readonly rest: Uint8Array;
 }
 
 /** The form of requests for a runtime node. Stores what it names. */
 export function requestForm(objects: Objects, image: Oid, around: Surroundings): RequestForm {
   const imageBlob = objects.put("blob", Buffer.from(image, "latin1"));
   const { std, stdBlob, salt, saltBlob } = around;
-  const bytes = encodeRequest(emptyTree, imageBlob, saltBlob, stdBlob);
-  return { image, imageBlob, around: { std, stdBlob, salt, saltBlob }, bytes };
+  const rest = requestSurroundings(encodeRequest(emptyTree, imageBlob, saltBlob, stdBlob));
+  return { image, imageBlob, around: { std, stdBlob, salt, saltBlob }, rest };
 }
 
 /** Stores the request of that form for an args tree. What the form names must be here. */
-export function putRequestOf(objects: Objects, { image, around, bytes }: RequestForm, args: Oid): Request {
-  const filled = Buffer.allocUnsafe(bytes.length);
-  bytes.copy(filled);
-  filled.write(args, argsAt, "hex");
-  const oid = objects.put("tree", filled);
+export function putRequestOf(objects: Objects, { image, around, rest }: RequestForm, args: Oid): Request {
+  const oid = objects.put("tree", requestWith(args, rest));
   return { oid, args, image, std: around.std, stdBlob: around.stdBlob, salt: around.salt, saltBlob: around.saltBlob };
 }
 
@@ -102,15 +84,8 @@ export function putRequest(objects: Objects, image: Oid, args: Oid, around: Surr
 export function readRequest(objects: ObjectReader, name: Oid): Request {
   const tree = objects.get(name);
   if (tree.kind !== "tree") throw new MalformedRequest(name, `it is a ${tree.kind}, not a tree`);
-  const bytes = Buffer.from(tree.body.buffer, tree.body.byteOffset, tree.body.length);
-  const isShaped =
-    bytes.length === template.length &&
-    slots.every((slot, at) => {
-      const end = slotOffsets[at] as number;
-      return bytes.subarray(end - slot.length, end).equals(slot);
-    });
-  if (!isShaped) throw new MalformedRequest(name, "its entries are not args, image, salt and std");
-  const [args, imageBlob, saltBlob, stdBlob] = slotOffsets.map((at) => oidFromBytes(bytes, at)) as [Oid, Oid, Oid, Oid];
+  if (!isRequestTree(tree.body)) throw new MalformedRequest(name, "its entries are not args, image, salt and std");
+  const [args, imageBlob, saltBlob, stdBlob] = requestEntries(tree.body);
   const blob = (at: Oid, what: string) => {
     const object = objects.get(at);
     if (object.kind !== "blob") throw new MalformedRequest(name, `its ${what} is not a blob`);

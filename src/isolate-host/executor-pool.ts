@@ -40,7 +40,7 @@ export class ExecutorPool implements Runner {
         claims,
         bury: () => this.#bury(owner),
         onNews: (dispatch, news) => {
-          if (news.type === "offer") this.news?.offered(dispatch, news.requests);
+          if (news.type === "offer") this.news?.offered(dispatch, news.parent, news.requests);
           else this.news?.released();
         },
       });

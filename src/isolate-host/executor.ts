@@ -10,7 +10,10 @@ import { settleDispatch, type Dispatched, type Place } from "../scheduler/settle
 import { Settler, type Job, type Neighbours } from "../scheduler/settle.ts";
 import { Claims } from "../scheduler/claims.ts";
 import { TraceBuffer } from "../scheduler/trace.ts";
+import type { Oid } from "../store/oid.ts";
+import type { Outcome } from "../store/outcome.ts";
 import {
+  CollidingObject,
   CorruptObject,
   MissingObject,
   OversizeObject,
@@ -41,6 +44,7 @@ class Executor {
   #logs: LogLine[] | undefined;
   #run = 0;
   #offersFromMs = 0;
+  #lookedAtEpoch = 0;
 
   constructor(start: ExecutorStart, send: (message: FromExecutor) => void) {
     this.#store = openStore(start.storePath);
@@ -55,7 +59,10 @@ class Executor {
     this.#claims = start.claims === undefined ? undefined : new Claims(start.claims.table, start.claims.owner);
     const neighbours = this.#claims === undefined ? undefined : this.#neighbours(this.#claims);
     this.#settler = new Settler({
-      memos: store,
+      memos: {
+        outcome: (request) => this.#outcome(request),
+        remember: (request, memo, run) => store.remember(request, memo, run),
+      },
       guests,
       trace: this.#trace,
       framesMax: start.nestedFramesMax,
@@ -91,6 +98,14 @@ class Executor {
     return { ...(dispatched as NonNullable<typeof dispatched>), ...common };
   }
 
+  /** Looks at the file once after each commit of a neighbour, and each dispatch; a lookup in between need not. */
+  #outcome(request: Oid): Outcome | undefined {
+    const epoch = this.#claims?.epoch ?? 0;
+    if (epoch !== this.#lookedAtEpoch) this.#store.refresh();
+    this.#lookedAtEpoch = epoch;
+    return this.#store.seenOutcome(request);
+  }
+
   #neighbours(claims: Claims): Neighbours {
     const commit = () => {
       this.#store.flush();
@@ -107,12 +122,12 @@ class Executor {
         this.#offersFromMs = nowMs + offerEveryMs;
         return true;
       },
-      offer: (requests) => {
+      offer: (parent, requests) => {
         const [first, ...others] = requests;
         if (first === undefined || !claims.takeHunger()) return false;
         // Others see what is committed.
         commit();
-        this.#send({ type: "offer", requests: [first, ...others] });
+        this.#send({ type: "offer", parent, requests: [first, ...others] });
         return true;
       },
     };
@@ -131,6 +146,8 @@ class Executor {
   }
 }
 
+const hostErrors = [StoreFailure, CorruptObject, CollidingObject, StaleStore, OversizeObject, MalformedRequest];
+
 /** The non-answer that a thrown error means; undefined when nothing was thrown. A bug is thrown on. */
 function asNonAnswer(work: () => void): NonAnswer | undefined {
   try {
@@ -140,10 +157,7 @@ function asNonAnswer(work: () => void): NonAnswer | undefined {
     if (error instanceof NonAnswerError) return error.answer;
     if (error instanceof MissingObject) return { kind: "missing", oid: error.oid };
     if (error instanceof QuarantinedMemo) return { kind: "quarantine", request: error.request };
-    const isHost = [StoreFailure, CorruptObject, StaleStore, OversizeObject, MalformedRequest].some(
-      (each) => error instanceof each,
-    );
-    if (isHost) return { kind: "host", message: (error as Error).message };
+    if (hostErrors.some((each) => error instanceof each)) return { kind: "host", message: (error as Error).message };
     throw error;
   }
 }

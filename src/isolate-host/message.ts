@@ -17,6 +17,6 @@ export type ToExecutor =
   { readonly type: "dispatch"; readonly dispatch: Dispatch; readonly alone: boolean } | { readonly type: "close" };
 
 export type FromExecutor =
-  | { readonly type: "offer"; readonly requests: readonly [Oid, ...Oid[]] }
+  | { readonly type: "offer"; readonly parent: Oid; readonly requests: readonly [Oid, ...Oid[]] }
   | { readonly type: "released" }
   | { readonly type: "report"; readonly report: Report };

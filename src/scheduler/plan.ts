@@ -193,6 +193,12 @@ export class Plan {
     return this.#nodes.get(request)?.cause ?? request;
   }
 
+  /** One of those that wait for the request. */
+  waiterOf(request: Oid): Oid | undefined {
+    const [waiter] = this.#nodes.get(request)?.waiters ?? [];
+    return waiter;
+  }
+
   /** A chain of requests from one that a run asked for down to this one, each waiting for the next. */
   lineage(request: Oid): readonly Oid[] {
     const chain = [request];

@@ -24,6 +24,8 @@ export interface Dispatch {
   /** One, or several that were offered: they are settled in this order until one is met that another executor has. */
   readonly requests: readonly [Oid, ...Oid[]];
   readonly isOffer: boolean;
+  /** A request that asked for these, for the trace; undefined for what a caller asked for. */
+  readonly parent: Oid | undefined;
   /** Number of the run that it belongs to in the trace. */
   readonly run: number;
   /** Execute even if there is a memo; what comes of it is compared with the memo. */
@@ -49,8 +51,8 @@ export type Report = {
 
 /** What a runner tells while requests run. */
 export interface RunnerNews {
-  /** The executor of that dispatch offers requests to others. It runs them itself unless somebody is faster. */
-  offered(by: Dispatch, requests: readonly [Oid, ...Oid[]]): void;
+  /** The executor of that dispatch offers requests, which `parent` asked for, to others. It runs them itself unless somebody is faster. */
+  offered(by: Dispatch, parent: Oid, requests: readonly [Oid, ...Oid[]]): void;
   /** Claims that somebody waited for were given back: the epoch is another one. */
   released(): void;
 }

@@ -29,6 +29,8 @@ interface Caller {
   readonly reject: (error: unknown) => void;
   /** Stops hearing of the caller's signal. */
   readonly unhear: AbortController;
+  /** What its request settled to. It is told when those who served it by offers have told their counts, too. */
+  outcome: Outcome | undefined;
 }
 
 /** What the scheduler asks of the store: outcomes that executors have committed. A quarantined memo is none: whoever runs its request finds out. */
@@ -40,6 +42,7 @@ export interface CommittedMemos {
 interface Offer {
   /** The dispatch that will get there. */
   readonly by: Dispatch;
+  readonly parent: Oid;
   readonly requests: readonly [Oid, ...Oid[]];
 }
 
@@ -63,7 +66,7 @@ export class Scheduler {
     this.#runner = runner;
     this.#memos = memos;
     runner.news = {
-      offered: (by, requests) => this.#take(by, requests),
+      offered: (by, parent, requests) => this.#take(by, parent, requests),
       released: () => this.#goOn(),
     };
   }
@@ -77,7 +80,7 @@ export class Scheduler {
       }
       const counts = { executed: 0, frames: 0, memoized: 0 };
       const unhear = new AbortController();
-      const caller: Caller = { request, options, counts, resolve, reject, unhear };
+      const caller: Caller = { request, options, counts, resolve, reject, unhear, outcome: undefined };
       this.#callers.add(caller);
       options.signal?.addEventListener("abort", () => this.#cancel(caller), { signal: unhear.signal });
       this.#plan.ask(request);
@@ -95,21 +98,27 @@ export class Scheduler {
     while (this.#flights.size < this.#runner.slots) {
       const request = this.#plan.next();
       const offer = request === undefined ? this.#offers.shift() : undefined;
-      if (request !== undefined) this.#start([request], request, this.#callerOf(request));
+      if (request !== undefined) this.#startRequest(request);
       else if (offer !== undefined) this.#startOffer(offer);
       else return;
     }
   }
 
-  #startOffer({ by, requests }: Offer): void {
-    const from = this.#flights.get(by);
-    if (from !== undefined) this.#start(requests, from.neededBy, from.caller, true);
+  #startRequest(request: Oid): void {
+    const caller = this.#callerOf(request);
+    const rerun = caller?.request === request && caller.options.rerun === true;
+    const parent = this.#plan.waiterOf(request);
+    this.#start({ requests: [request], isOffer: false, parent, rerun, ...dispatchFor(caller) }, request, caller);
   }
 
-  #start(requests: readonly [Oid, ...Oid[]], neededBy: Oid, caller: Caller | undefined, isOffer = false): void {
-    const { run = 0, rerun = false, onLog } = caller?.options ?? {};
-    const isTop = !isOffer && caller?.request === requests[0];
-    const dispatch: Dispatch = { requests, isOffer, run, rerun: rerun && isTop, logs: onLog !== undefined };
+  #startOffer({ by, parent, requests }: Offer): void {
+    const from = this.#flights.get(by);
+    if (from === undefined) return;
+    const { neededBy, caller } = from;
+    this.#start({ requests, isOffer: true, parent, rerun: false, ...dispatchFor(caller) }, neededBy, caller);
+  }
+
+  #start(dispatch: Dispatch, neededBy: Oid, caller: Caller | undefined): void {
     const flight = { dispatch, neededBy, caller };
     this.#flights.set(dispatch, flight);
     void this.#fly(flight);
@@ -188,23 +197,35 @@ export class Scheduler {
   /** An offered piece is done. What came to no answer is needed by the request whose executor offered it, and so is the rest. */
   #takeServed(neededBy: Oid, report: Report): void {
     if (report.how === "ended" && report.answer.kind !== "cancelled") this.#end(neededBy, report.answer);
+    this.#tellSettled();
   }
 
   #settled(request: Oid, outcome: Outcome): void {
     this.#plan.settled(request);
     for (const each of this.#callers) {
-      if (each.request === request) this.#leave(each, () => each.resolve({ outcome, counts: each.counts }));
+      if (each.request === request) each.outcome = outcome;
+    }
+    this.#tellSettled();
+  }
+
+  #tellSettled(): void {
+    const flights = [...this.#flights.values()];
+    for (const each of this.#callers) {
+      const { outcome, counts } = each;
+      if (outcome === undefined || flights.some(({ dispatch, caller }) => dispatch.isOffer && caller === each))
+        continue;
+      this.#leave(each, () => each.resolve({ outcome, counts }));
     }
   }
 
   /** An executor offers what it has before it: to each slot that has nothing to do a piece, to be worked through from its end. */
-  #take(by: Dispatch, requests: readonly [Oid, ...Oid[]]): void {
+  #take(by: Dispatch, parent: Oid, requests: readonly [Oid, ...Oid[]]): void {
     if (!this.#flights.has(by)) return;
     const idle = Math.max(1, this.#runner.slots - this.#flights.size);
     const length = Math.ceil(requests.length / idle);
     for (let at = 0; at < requests.length; at += length) {
       const [first, ...others] = requests.slice(at, at + length).toReversed();
-      if (first !== undefined) this.#offers.push({ by, requests: [first, ...others] });
+      if (first !== undefined) this.#offers.push({ by, parent, requests: [first, ...others] });
     }
     this.#drive();
   }
@@ -258,4 +279,9 @@ export class Scheduler {
     }
     return first;
   }
+}
+
+/** What a dispatch says of the run on whose behalf it is. */
+function dispatchFor(caller: Caller | undefined): Pick<Dispatch, "run" | "logs"> {
+  return { run: caller?.options.run ?? 0, logs: caller?.options.onLog !== undefined };
 }

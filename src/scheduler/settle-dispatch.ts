@@ -34,7 +34,8 @@ export function settleDispatch(place: Place, dispatch: Dispatch, alone: boolean)
   return { how: "served" };
 }
 
-function settleOne(place: Place, top: Oid, { run, rerun }: Dispatch, alone: boolean): Dispatched {
+function settleOne(place: Place, top: Oid, dispatch: Dispatch, alone: boolean): Dispatched {
+  const { run } = dispatch;
   const { settler, neighbours } = place;
   const plan = new Plan();
   plan.ask(top);
@@ -47,14 +48,17 @@ function settleOne(place: Place, top: Oid, { run, rerun }: Dispatch, alone: bool
     if (request === undefined) return { how: "waiting", misses: plan.misses };
     if (neighbours?.areHungry() === true) offerReady(plan, neighbours);
     const isSuspended = (name: Oid) => plan.isWaiting(name);
-    const settled = settler.settle(place.read(request), { run, rerun: rerun && request === top, alone, isSuspended });
+    const isTop = request === top;
+    const parent = isTop ? dispatch.parent : plan.waiterOf(request);
+    const rerun = dispatch.rerun && isTop;
+    const settled = settler.settle(place.read(request), { parent, run, rerun, alone, isSuspended });
     switch (settled.how) {
       case "settled":
-        if (request === top) return settled;
+        if (isTop) return settled;
         plan.settled(request);
         break;
       case "elsewhere":
-        if (request === top) return settled;
+        if (isTop) return settled;
         plan.elsewhere(request, settled.epoch);
         break;
       case "suspended": {
@@ -74,6 +78,11 @@ function nextTakenBack(plan: Plan, neighbours: Neighbours | undefined): Oid | un
 }
 
 function offerReady(plan: Plan, neighbours: Neighbours): void {
-  const [first, ...others] = plan.ready;
-  if (first !== undefined) neighbours.offer([first, ...others]);
+  const ready = plan.ready;
+  const parent = ready[0] && plan.waiterOf(ready[0]);
+  if (parent === undefined) return;
+  neighbours.offer(
+    parent,
+    ready.filter((request) => plan.waiterOf(request) === parent),
+  );
 }

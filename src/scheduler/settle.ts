@@ -66,8 +66,8 @@ export interface Neighbours {
   tell(): void;
   /** Whether somebody idle should be offered work now. */
   areHungry(): boolean;
-  /** Offers requests that will be settled here unless another executor starts them first. False when somebody else was faster to offer. */
-  offer(requests: readonly Oid[]): boolean;
+  /** Offers requests that `parent` asked for and that will be settled here unless another executor starts them first. False when somebody else was faster to offer. */
+  offer(parent: Oid, requests: readonly Oid[]): boolean;
 }
 
 export interface SettlerOptions {
@@ -99,6 +99,8 @@ export type Settled =
   | { readonly how: "elsewhere"; readonly epoch: number };
 
 export interface SettleHow {
+  /** Who asked for the request, for the trace. */
+  readonly parent: Oid | undefined;
   /** Number of the run in the trace. */
   readonly run: number;
   /** Don't look up the request's own memo. */
@@ -113,7 +115,7 @@ export class Settler {
   readonly #options: SettlerOptions;
   readonly #framesMax: number;
   readonly #running = new Map<Oid, Job>();
-  #how: SettleHow = { run: 0, rerun: false, alone: false, isSuspended: () => false };
+  #how: SettleHow = { parent: undefined, run: 0, rerun: false, alone: false, isSuspended: () => false };
   /** Frames that unwound since the stack was empty, innermost first. */
   readonly #unwound = new Map<Oid, SuspendedFrame>();
   #executed = 0;
@@ -189,7 +191,7 @@ export class Settler {
     const outcome = this.#options.memos.outcome(request.oid);
     if (outcome === undefined) return undefined;
     this.#memoized++;
-    this.#options.trace.add(request.oid, parent?.request.oid, "hit", 0, 0);
+    this.#options.trace.add(request.oid, parent?.request.oid ?? this.#how.parent, "hit", 0, 0);
     return outcome;
   }
 
@@ -230,7 +232,8 @@ export class Settler {
     for (const job of this.#running.values()) {
       const rest = job.batch.slice(job.begun);
       if (rest.length === 0) continue;
-      if (neighbours.offer(rest.map(({ oid }) => oid))) job.begun = job.batch.length;
+      const names = rest.map(({ oid }) => oid);
+      if (neighbours.offer(job.request.oid, names)) job.begun = job.batch.length;
       return;
     }
   }
@@ -242,7 +245,13 @@ export class Settler {
     const job: Job = { request, parent, depth, children: new Set(), misses: [], batch: [], begun: 0 };
     const startedMs = performance.now();
     const traced = (how: How, fuel: number) =>
-      trace.add(request.oid, parent?.request.oid, how, (performance.now() - startedMs) * 1000, fuel);
+      trace.add(
+        request.oid,
+        parent?.request.oid ?? this.#how.parent,
+        how,
+        (performance.now() - startedMs) * 1000,
+        fuel,
+      );
     this.#frames++;
     this.#running.set(request.oid, job);
     watch?.enter(job);

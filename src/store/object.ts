@@ -15,17 +15,35 @@ export interface GitObject {
 
 /** Below this a copy behind the header costs less than a streaming hash object (measured: 0.5 against 1.6 µs). */
 const oneShotBytesMax = 16 * 1024;
+/** Header and body of the object that is being hashed: a buffer for each would be garbage at once. */
+const scratch = Buffer.alloc(oneShotBytesMax + 32);
 
 /** The name of the object of that kind and body. */
 export function hashObject(kind: ObjectKind, body: Uint8Array): Oid {
-  const header = `${kind} ${body.length}\0`;
-  if (body.length <= oneShotBytesMax) {
-    const whole = Buffer.allocUnsafe(header.length + body.length);
-    whole.write(header, 0, "latin1");
-    whole.set(body, header.length);
-    return hash("sha1", whole, "hex") as Oid;
-  }
-  return createHash("sha1").update(header, "latin1").update(body).digest("hex") as Oid;
+  const end = writeWhole(kind, body);
+  if (end > 0) return hash("sha1", scratch.subarray(0, end), "hex") as Oid;
+  return createHash("sha1").update(`${kind} ${body.length}\0`, "latin1").update(body).digest("hex") as Oid;
+}
+
+/** SHA-256 over the same bytes: the second digest, by which two objects of one name are told apart. */
+export function digestObject(kind: ObjectKind, body: Uint8Array): Buffer {
+  const end = writeWhole(kind, body);
+  if (end > 0) return hash("sha256", scratch.subarray(0, end), "buffer");
+  return createHash("sha256").update(`${kind} ${body.length}\0`, "latin1").update(body).digest();
+}
+
+/** Fills `scratch` and says how far; 0 when the object is too large for it. */
+function writeWhole(kind: ObjectKind, body: Uint8Array): number {
+  if (body.length > oneShotBytesMax) return 0;
+  let end = 0;
+  for (; end < kind.length; end++) scratch[end] = kind.charCodeAt(end);
+  scratch[end++] = 0x20;
+  let scale = 1;
+  while (scale * 10 <= body.length) scale *= 10;
+  for (; scale >= 1; scale = Math.floor(scale / 10)) scratch[end++] = 0x30 + (Math.floor(body.length / scale) % 10);
+  scratch[end++] = 0;
+  scratch.set(body, end);
+  return end + body.length;
 }
 
 /** The oid of the blob with no bytes. */

@@ -1,40 +1,52 @@
 /**
  * The store's file: one SQLite database in WAL mode, `application_id` "copp", `user_version` the schema's version.
  *
- *   objects      kind 1 blob, 2 tree, 3 commit, 4 tag; digest = SHA-256 over git's header and body, so that a SHA-1
- *                collision is seen where it would be stored. rowid + UNIQUE(oid) beat WITHOUT ROWID for rows of this size.
- *   memos        request -> outcome. kind 1 blob, 2 tree (outcome = 20 bytes), 3 failed (outcome = canonical JSON);
- *                reads and children are oids end to end; digest = SHA-256 over all that (see digestOfMemo): an object is checked by its name, a memo by this;
- *                quarantined 1 = never served.
+ *   objects      the large ones, a row each. kind 1 blob, 2 tree, 3 commit, 4 tag; digest = SHA-256 over git's header and body, so that a SHA-1 collision is
+ *                seen where it would be stored, without reading the body. Found by way of the index, so rows are appended.
+ *   object_packs the small ones (layout: pack.ts, packed-objects.ts).
+ *   job_packs    requests with their trees, their args' trees and their memos (layout: pack.ts, job-record.ts). surroundings: what many of those trees have in common.
+ *   recent, buckets   the index: where a name stands (layout: name-index.ts).
  *   divergences  an outcome that differs from the memo's: evidence, never overwritten.
  *   refs         names of oids that people or the engine gave.
  *   runs, trace  the last runs of the engine and their events (layout: src/scheduler/trace.ts).
  *   counters     `generation`: bumped by whatever deletes (forget, garbage collection); a connection that remembers what is here
- *                checks it in each commit.
+ *                checks it in each commit. `commits`: bumped by each commit of objects or memos, so that a handle knows whether it missed one.
+ *                `index_…`: see name-index.ts.
+ *
+ * Version 1 had a row and an SQLite index entry for each object and each memo. It is refused, not converted: what it holds can be computed again.
  */
 export const applicationId = 0x636f7070;
-export const schemaVersion = 1;
+export const schemaVersion = 2;
 
 export const schema = `
 CREATE TABLE objects (
   id INTEGER PRIMARY KEY,
-  oid BLOB NOT NULL UNIQUE,
+  oid BLOB NOT NULL,
   kind INTEGER NOT NULL,
   digest BLOB NOT NULL,
   body BLOB NOT NULL
 ) STRICT;
-CREATE TABLE memos (
+CREATE TABLE object_packs (
   id INTEGER PRIMARY KEY,
-  request BLOB NOT NULL UNIQUE,
-  kind INTEGER NOT NULL,
-  outcome BLOB NOT NULL,
-  detail TEXT,
-  fuel INTEGER NOT NULL,
-  reads BLOB NOT NULL,
-  children BLOB NOT NULL,
-  digest BLOB NOT NULL,
-  run INTEGER NOT NULL,
-  quarantined INTEGER NOT NULL DEFAULT 0
+  records BLOB NOT NULL
+) STRICT;
+CREATE TABLE job_packs (
+  id INTEGER PRIMARY KEY,
+  records BLOB NOT NULL
+) STRICT;
+CREATE TABLE surroundings (
+  id INTEGER PRIMARY KEY,
+  bytes BLOB NOT NULL UNIQUE
+) STRICT;
+CREATE TABLE recent (
+  at INTEGER PRIMARY KEY,
+  entries BLOB NOT NULL,
+  checksum INTEGER NOT NULL
+) STRICT;
+CREATE TABLE buckets (
+  id INTEGER PRIMARY KEY,
+  entries BLOB NOT NULL,
+  checksum INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE divergences (
   id INTEGER PRIMARY KEY,
@@ -67,5 +79,5 @@ CREATE TABLE counters (
   name TEXT PRIMARY KEY,
   value INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-INSERT INTO counters VALUES ('generation', 1);
+INSERT INTO counters VALUES ('generation', 1), ('commits', 0), ('index_epoch', 0), ('index_depth', 0), ('index_bucketed', 0);
 `;

@@ -10,7 +10,7 @@
  * Stricter than git on purpose, as the ABI demands: duplicate names, `.`, `..` and `.git` are refused.
  */
 import { isUtf8 } from "node:buffer";
-import { oidBytes, oidFromBytes, type Oid } from "./oid.ts";
+import { oidBytes, oidFromBytes, writeOid, type Oid } from "./oid.ts";
 
 /** Git's canonical modes: folder, file, executable file, symlink, gitlink. */
 export type Mode = "40000" | "100644" | "100755" | "120000" | "160000";
@@ -104,18 +104,78 @@ export function nameFault(name: string): string | undefined {
 
 /** Git's order of two entries: negative, zero or positive. Zero only for the same name and the same folderness. */
 export function compareEntries(a: Pick<TreeEntry, "mode" | "name">, b: Pick<TreeEntry, "mode" | "name">): number {
-  const left = a.mode === "40000" ? `${a.name}/` : a.name;
-  const right = b.mode === "40000" ? `${b.name}/` : b.name;
-  if (left === right) return 0;
+  const [left, right] = [a.name, b.name];
+  const both = Math.min(left.length, right.length);
+  let at = 0;
+  while (at < both && left.charCodeAt(at) === right.charCodeAt(at)) at++;
+  const [x, y] = [unitAt(a, at), unitAt(b, at)];
   // UTF-16 order is byte order as long as no surrogate takes part.
-  if (surrogate.test(left) || surrogate.test(right)) return Buffer.compare(encodeName(left), encodeName(right));
-  return left < right ? -1 : 1;
+  if (x < 0xd800 && y < 0xd800) return x - y;
+  const whole = (entry: Pick<TreeEntry, "mode" | "name">) =>
+    encodeName(entry.mode === "40000" ? `${entry.name}/` : entry.name);
+  return Buffer.compare(whole(a), whole(b));
 }
-const surrogate = /[\ud800-\udfff]/;
+
+/** A code unit of the name that an entry sorts by; behind its end -1. */
+function unitAt({ mode, name }: Pick<TreeEntry, "mode" | "name">, at: number): number {
+  if (at < name.length) return name.charCodeAt(at);
+  return mode === "40000" && at === name.length ? 0x2f : -1;
+}
 
 /** Entries in any order to a tree's bytes. Throws MalformedTree on a bad or duplicate name. */
 export function encodeTree(entries: readonly TreeEntry[]): Buffer {
-  const sorted = entries.toSorted(compareEntries);
+  const sorted = isSorted(entries) ? entries : entries.toSorted(compareEntries);
+  return encodePlain(sorted) ?? encodeAny(sorted);
+}
+
+/** True when each entry comes after the one before: then no two have the same name, unless one is a folder and the other is not. */
+function isSorted(entries: readonly TreeEntry[]): boolean {
+  for (let at = 1; at < entries.length; at++) {
+    if (compareEntries(entries[at - 1] as TreeEntry, entries[at] as TreeEntry) >= 0) return false;
+  }
+  return true;
+}
+
+/** Sorted entries whose names are short of nothing: ASCII, allowed, and surely different. Undefined when that is not so. A fold spends a tenth of its time on trees; this is four times as fast. */
+function encodePlain(sorted: readonly TreeEntry[]): Buffer | undefined {
+  let length = 0;
+  let folders = 0;
+  for (const { mode, name } of sorted) {
+    if (mode === "40000") folders++;
+    length += mode.length + name.length + 2 + oidBytes;
+  }
+  if (folders !== 0 && folders !== sorted.length && sorted.length > plainMixMax) return undefined;
+  const bytes = Buffer.allocUnsafe(length);
+  let end = 0;
+  for (let at = 0; at < sorted.length; at++) {
+    const { mode, name, oid } = sorted[at] as TreeEntry;
+    if (name.length === 0 || name.charCodeAt(0) === 0x2e) return undefined;
+    if (folders !== 0 && isNamedBefore(sorted, at)) return undefined;
+    for (let digit = 0; digit < mode.length; digit++) bytes[end++] = mode.charCodeAt(digit);
+    bytes[end++] = 0x20;
+    for (let unit = 0; unit < name.length; unit++) {
+      const code = name.charCodeAt(unit);
+      if (code >= 0x80 || code === 0x2f || code === 0) return undefined;
+      bytes[end++] = code;
+    }
+    bytes[end++] = 0;
+    writeOid(oid, bytes, end);
+    end += oidBytes;
+  }
+  // Entries that are the same were sorted next to each other.
+  for (let at = 1; at < sorted.length; at++) if (sorted[at - 1]?.name === sorted[at]?.name) return undefined;
+  return bytes;
+}
+/** Entries of a tree of both folders and files, up to which names are compared one by one. */
+const plainMixMax = 8;
+
+function isNamedBefore(entries: readonly TreeEntry[], end: number): boolean {
+  const name = entries[end]?.name;
+  for (let at = 0; at < end; at++) if (entries[at]?.name === name) return true;
+  return false;
+}
+
+function encodeAny(sorted: readonly TreeEntry[]): Buffer {
   const names = new Set<string>();
   const parts: Buffer[] = [];
   for (const entry of sorted) {
@@ -132,6 +192,49 @@ const nul = Buffer.of(0);
 /** A tree's bytes to its entries, in git order. Throws MalformedTree on anything that git would not have written, see above. */
 export function decodeTree(body: Uint8Array): TreeEntry[] {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
+  return decodePlain(bytes) ?? decodeAny(bytes);
+}
+
+/** The entries of a tree as nearly all are: canonical modes, ASCII names, in order. Undefined when it is not surely one; it may be well formed nevertheless. */
+function decodePlain(bytes: Buffer): TreeEntry[] | undefined {
+  const entries: TreeEntry[] = [];
+  let at = 0;
+  let folders = 0;
+  let last: TreeEntry | undefined;
+  while (at < bytes.length) {
+    const mode = plainModeAt(bytes, at);
+    if (mode === undefined) return undefined;
+    const start = at + mode.length + 1;
+    let end = start;
+    for (let byte = bytes[end]; byte !== 0; byte = bytes[++end]) {
+      if (byte === undefined || byte >= 0x80 || byte === 0x2f) return undefined;
+    }
+    if (end === start || bytes[start] === 0x2e || end + 1 + oidBytes > bytes.length) return undefined;
+    const name = bytes.toString("latin1", start, end);
+    const entry = { mode, name, oid: bytes.toString("hex", end + 1, end + 1 + oidBytes) as Oid };
+    if (mode === "40000") folders++;
+    if (last !== undefined && (compareEntries(last, entry) >= 0 || last.name === name)) return undefined;
+    entries.push(entry);
+    last = entry;
+    at = end + 1 + oidBytes;
+  }
+  if (folders === 0 || folders === entries.length) return entries;
+  return new Set(entries.map(({ name }) => name)).size === entries.length ? entries : undefined;
+}
+
+/** The mode at the beginning of an entry, if it is spelt as git spells it today. */
+function plainModeAt(bytes: Buffer, at: number): Mode | undefined {
+  return plainModes.find(({ spelling }) => {
+    for (let byte = 0; byte < spelling.length; byte++) if (bytes[at + byte] !== spelling[byte]) return false;
+    return true;
+  })?.mode;
+}
+const plainModes = (["100644", "40000", "100755", "120000", "160000"] as const).map((mode) => ({
+  mode,
+  spelling: Buffer.from(`${mode} `, "latin1"),
+}));
+
+function decodeAny(bytes: Buffer): TreeEntry[] {
   const entries: TreeEntry[] = [];
   const names = new Set<string>();
   let at = 0;

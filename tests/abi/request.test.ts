@@ -1,8 +1,9 @@
 /** Requests taken apart, and the objects that are none. */
 import { describe, expect, test } from "vitest";
-import { MalformedRequest, encodeRequest, putRequest, putSurroundings, readRequest } from "../../src/abi/request.ts";
+import { MalformedRequest, putRequest, putSurroundings, readRequest } from "../../src/abi/request.ts";
 import { emptyBlob, emptyTree } from "../../src/store/object.ts";
 import { oid, type Oid } from "../../src/store/oid.ts";
+import { encodeRequest } from "../../src/store/request-tree.ts";
 import { MissingObject } from "../../src/store/store.ts";
 import { decodeTree } from "../../src/store/tree.ts";
 import { MemoryObjects } from "./memory-objects.ts";

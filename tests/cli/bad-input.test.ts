@@ -20,6 +20,7 @@ import {
   type JsonError,
   type Said,
 } from "./room.ts";
+import { changeBytes } from "../store/surgery.ts";
 
 const room = sharedRoom();
 beforeAll(async () => {
@@ -318,10 +319,8 @@ describe("a store that can't be used", () => {
   it("an object whose bytes were changed is named", async () => {
     const file = room.path("changed.sqlite");
     copyFileSync(room.store, file);
-    const database = new Database(file);
     const name = "4a58007052a65fbc2fc3f910f2855f45a4058e74";
-    database.prepare("UPDATE objects SET body = ? WHERE oid = ?").run(Buffer.from("omega\n"), Buffer.from(name, "hex"));
-    database.close();
+    changeBytes(file, Buffer.from("alpha\n"), Buffer.from("omega\n"));
     const said = await room.call("cat", name, "--store", file);
     expectSentence(said, 3);
     expect(said.err).toBe(`error: object ${name} in the store is corrupt: its bytes have another hash\n`);

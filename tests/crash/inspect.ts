@@ -1,12 +1,12 @@
 /**
- * Looks at a store's file with SQLite alone, by the guarantees that src/store states: nothing half-written, every object what its name says, every tree
+ * Looks at a store's file by the guarantees that src/store states: nothing half-written, every object what its name says and found by it, every tree
  * and every memo with all that it needs.
  */
 import { createHash } from "node:crypto";
 import Database from "better-sqlite3";
-import { hashObject, type ObjectKind } from "../../src/store/object.ts";
-import { oidBytes, oidFromBytes } from "../../src/store/oid.ts";
-import { decodeFailure } from "../../src/store/outcome.ts";
+import type { ObjectKind } from "../../src/store/object.ts";
+import { oidFromBytes, type Oid } from "../../src/store/oid.ts";
+import { openStore, type Store } from "../../src/store/store.ts";
 import { decodeTree, kindOfMode } from "../../src/store/tree.ts";
 
 export interface Inspection {
@@ -16,69 +16,72 @@ export interface Inspection {
   readonly faults: readonly string[];
 }
 
-interface ObjectRow {
-  readonly oid: Buffer;
-  readonly kind: number;
-  readonly digest: Buffer;
-  readonly body: Buffer;
-}
-
-interface MemoRow {
-  readonly request: Buffer;
-  readonly kind: number;
-  readonly outcome: Buffer;
-  readonly reads: Buffer;
-  readonly children: Buffer;
-  readonly quarantined: number;
-}
-
 const kinds: readonly (ObjectKind | undefined)[] = [undefined, "blob", "tree", "commit", "tag"];
 
 export function inspectStore(path: string): Inspection {
   const faults: string[] = [];
+  inspectFile(path, faults);
+  const store = openStore(path);
+  try {
+    const here = inspectObjects(store, faults);
+    const { memos, quarantined } = store.stats();
+    if (quarantined !== 0) faults.push(`${quarantined} memos are quarantined`);
+    inspectMemos(store, here, faults);
+    return { memos, objects: here.size, faults };
+  } catch (error) {
+    // What the store can't read it says by throwing.
+    return { memos: 0, objects: 0, faults: [...faults, String(error)] };
+  } finally {
+    store.close();
+  }
+}
+
+/** What SQLite alone can tell. */
+function inspectFile(path: string, faults: string[]): void {
   const database = new Database(path);
   try {
     const integrity = database.pragma("integrity_check", { simple: true });
     if (integrity !== "ok") faults.push(`integrity_check: ${String(integrity)}`);
-    const here = new Map<string, ObjectKind>();
-    const named: [tree: string, name: string, kind: string][] = [];
-    for (const row of database.prepare<[], ObjectRow>("SELECT oid, kind, digest, body FROM objects").iterate()) {
-      const name = oidFromBytes(row.oid);
-      const kind = kinds[row.kind];
-      if (kind === undefined || hashObject(kind, row.body) !== name) {
-        faults.push(`object ${name} is not what its name says`);
-        continue;
-      }
-      const digest = createHash("sha256").update(`${kind} ${row.body.length}\0`, "latin1").update(row.body).digest();
-      if (!digest.equals(row.digest)) faults.push(`object ${name} has another digest`);
-      here.set(name, kind);
-      if (kind !== "tree") continue;
-      for (const entry of decodeTree(row.body)) {
-        if (kindOfMode(entry.mode) !== "commit") named.push([name, entry.oid, kindOfMode(entry.mode)]);
-      }
+    type Row = { readonly oid: Buffer; readonly kind: number; readonly digest: Buffer; readonly body: Buffer };
+    for (const row of database.prepare<[], Row>("SELECT oid, kind, digest, body FROM objects").iterate()) {
+      const header = `${kinds[row.kind]} ${row.body.length}\0`;
+      const digest = createHash("sha256").update(header, "latin1").update(row.body).digest();
+      if (!digest.equals(row.digest)) faults.push(`object ${oidFromBytes(row.oid)} has another digest`);
     }
-    for (const [tree, name, kind] of named) {
-      if (here.get(name) !== kind) faults.push(`tree ${tree} names ${name}, a ${kind} that is not here`);
-    }
-    let memos = 0;
-    const columns = "request, kind, outcome, reads, children, quarantined";
-    for (const row of database.prepare<[], MemoRow>(`SELECT ${columns} FROM memos`).iterate()) {
-      memos++;
-      const request = oidFromBytes(row.request);
-      if (row.quarantined !== 0) faults.push(`the memo of ${request} is quarantined`);
-      if (row.kind === 3 ? decodeFailure(row.outcome) === undefined : row.outcome.length !== oidBytes) {
-        faults.push(`the memo of ${request} is malformed`);
-      } else if (row.kind !== 3 && here.get(oidFromBytes(row.outcome)) !== kinds[row.kind]) {
-        faults.push(`the memo of ${request} names a result that is not here`);
-      }
-      for (const list of [row.request, row.reads, row.children]) {
-        for (let at = 0; at < list.length; at += oidBytes) {
-          if (!here.has(oidFromBytes(list, at))) faults.push(`the memo of ${request} relies on what is not here`);
-        }
-      }
-    }
-    return { memos, objects: here.size, faults };
   } finally {
     database.close();
+  }
+}
+
+function inspectObjects(store: Store, faults: string[]): Map<Oid, ObjectKind> {
+  const here = new Map<Oid, ObjectKind>();
+  const named: [tree: Oid, name: Oid, kind: ObjectKind][] = [];
+  for (const { name, object } of store.objects()) {
+    if (here.has(name)) faults.push(`object ${name} stands twice`);
+    here.set(name, object.kind);
+    if (object.kind !== "tree") continue;
+    for (const entry of decodeTree(object.body)) {
+      if (kindOfMode(entry.mode) !== "commit") named.push([name, entry.oid, kindOfMode(entry.mode)]);
+    }
+  }
+  for (const [name, kind] of here)
+    if (store.kindOf(name) !== kind) faults.push(`object ${name} is not found by its name`);
+  for (const [tree, name, kind] of named) {
+    if (here.get(name) !== kind) faults.push(`tree ${tree} names ${name}, a ${kind} that is not here`);
+  }
+  return here;
+}
+
+function inspectMemos(store: Store, here: ReadonlyMap<Oid, ObjectKind>, faults: string[]): void {
+  const all = [...store.memos()];
+  for (const { request, memo } of all) {
+    const { outcome, reads, children } = memo;
+    if (store.outcome(request) === undefined) faults.push(`the memo of ${request} is not found by its name`);
+    if (outcome.kind !== "failed" && here.get(outcome.oid) !== outcome.kind) {
+      faults.push(`the memo of ${request} names a result that is not here`);
+    }
+    for (const name of [request, ...reads, ...children]) {
+      if (!here.has(name)) faults.push(`the memo of ${request} relies on what is not here`);
+    }
   }
 }

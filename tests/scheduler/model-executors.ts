@@ -206,12 +206,12 @@ class Seat {
       commit: () => this.#commit(),
       tell: () => this.#all.news?.released(),
       areHungry: () => claims.hunger > 0,
-      offer: (requests) => {
+      offer: (parent, requests) => {
         const [first, ...others] = requests;
         if (first === undefined || !claims.takeHunger() || this.#current === undefined) return false;
         this.#commit();
         this.#all.seen.offers++;
-        this.#all.news?.offered(this.#current.dispatch, [first, ...others]);
+        this.#all.news?.offered(this.#current.dispatch, parent, [first, ...others]);
         return true;
       },
     };

@@ -1,11 +1,12 @@
 /** The store on real files: what one handle does, and what others see of it. */
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
 import { hashObject } from "../../src/store/object.ts";
 import { oid, oidToBytes, type Oid } from "../../src/store/oid.ts";
+import { packedBodyBytesMax } from "../../src/store/packed-objects.ts";
 import { failure, type Memo, type Outcome } from "../../src/store/outcome.ts";
+import { schemaVersion } from "../../src/store/schema.ts";
 import {
   CollidingObject,
   CorruptObject,
@@ -20,6 +21,7 @@ import {
   type Store,
 } from "../../src/store/store.ts";
 import { encodeTree } from "../../src/store/tree.ts";
+import { changeBytes, collect, edit, sealBytes, sealed, stored } from "./surgery.ts";
 import { temporaryFiles } from "./temporary.ts";
 
 const file = temporaryFiles();
@@ -37,24 +39,8 @@ const memo = (outcome: Outcome, more: Partial<Memo> = {}): Memo => ({
 const blob = (name: Oid): Outcome => ({ kind: "blob", oid: name });
 const folder = (name: Oid) => encodeTree([{ mode: "100644", name: "a", oid: name }]);
 
-/** Edits the file of a store from outside, as no handle would. */
-function edit<T>(path: string, work: (database: Database.Database) => T): T {
-  const database = new Database(path);
-  try {
-    return work(database);
-  } finally {
-    database.close();
-  }
-}
-const count = (path: string, table: string) =>
-  edit(path, (database) => database.prepare(`SELECT count(*) FROM ${table}`).pluck().get());
-/** What garbage collection will do: delete, and say so by the generation. */
-function collect(path: string, ...names: readonly Oid[]): void {
-  edit(path, (database) => {
-    for (const name of names) database.prepare("DELETE FROM objects WHERE oid = ?").run(oidToBytes(name));
-    database.exec("UPDATE counters SET value = value + 1 WHERE name = 'generation'");
-  });
-}
+const divergences = (path: string) =>
+  edit(path, (database) => database.prepare("SELECT count(*) FROM divergences").pluck().get());
 function reopened<T>(path: string, work: (store: Store) => T): T {
   const store = openStore(path);
   try {
@@ -111,7 +97,7 @@ describe("an object", () => {
     }
     store.close();
     reopened(path, (other) => other.put("blob", bytes("x")));
-    expect(count(path, "objects")).toBe(1);
+    expect(stored(path)).toEqual([1, 0]);
   });
 
   test("that is not here is missing, and has no kind", () => {
@@ -151,27 +137,50 @@ describe("an object", () => {
   });
 
   test.each([
+    ["bytes", 20, 21, "its bytes have another hash"],
+    ["kind", -1, 1, "its bytes have another hash"],
+    ["unknown kind", -1, 9, "an object is of no known kind"],
+  ])("whose %s changed on the disk is corrupt, and never served", (_, offset, byte, reason) => {
+    const path = file();
+    const name = reopened(path, (store) => store.put("blob", Buffer.of(20)));
+    // Kind, name, body.
+    const record = Buffer.concat([Buffer.of(0), oidToBytes(name), Buffer.of(20)]);
+    const changed = Buffer.from(record);
+    changed[1 + offset] = byte;
+    changeBytes(path, record, changed);
+    reopened(path, (store) => {
+      for (let times = 0; times < 2; times++) expect(() => store.get(name)).toThrow(new CorruptObject(name, reason));
+    });
+  });
+
+  test.each([
     ["bytes", "UPDATE objects SET body = x'00' WHERE oid = ?", "its bytes have another hash"],
     ["kind", "UPDATE objects SET kind = 2 WHERE oid = ?", "its bytes have another hash"],
     ["unknown kind", "UPDATE objects SET kind = 9 WHERE oid = ?", "unknown kind 9"],
-  ])("whose %s changed on the disk is corrupt, and never served", (_, sql, reason) => {
+  ])("that is large and whose %s changed on the disk is corrupt, and never served", (_, sql, reason) => {
     const path = file();
-    const name = reopened(path, (store) => store.put("blob", bytes("x")));
+    const name = reopened(path, (store) => store.put("blob", new Uint8Array(packedBodyBytesMax + 1)));
     edit(path, (database) => database.prepare(sql).run(oidToBytes(name)));
     reopened(path, (store) => {
       for (let times = 0; times < 2; times++) expect(() => store.get(name)).toThrow(new CorruptObject(name, reason));
     });
   });
 
-  test("of a known name with another digest is a collision: refused, and the first one stays", () => {
+  test("that is large, of a known name with another digest, is a collision: refused, and the first one stays", () => {
     const path = file();
-    const name = reopened(path, (store) => store.put("blob", bytes("x")));
+    const large = new Uint8Array(packedBodyBytesMax + 1);
+    const name = reopened(path, (store) => store.put("blob", large));
     edit(path, (database) => database.exec("UPDATE objects SET digest = zeroblob(32)"));
     const store = openStore(path);
-    store.put("blob", bytes("x"));
+    store.put("blob", large);
     expect(() => store.flush()).toThrow(new CollidingObject(name));
-    expect(thrown(() => store.close())).toBeInstanceOf(CollidingObject);
-    reopened(path, (other) => expect(Buffer.compare(other.get(name).body, bytes("x"))).toBe(0));
+    // What can never be committed does not stand in the way of what comes after it.
+    const later = store.put("blob", bytes("y"));
+    store.close();
+    reopened(path, (other) => {
+      expect(Buffer.compare(other.get(name).body, large)).toBe(0);
+      expect(other.kindOf(later)).toBe("blob");
+    });
   });
 });
 
@@ -228,7 +237,7 @@ describe("a memo", () => {
       store.flush();
       expect(store.memo(request)?.fuel).toBe(1);
     });
-    expect([count(path, "memos"), count(path, "divergences")]).toEqual([1, 0]);
+    expect([stored(path)[1], divergences(path)]).toEqual([1, 0]);
   });
 
   const differing = (store: Store) => {
@@ -263,7 +272,7 @@ describe("a memo", () => {
       }
       one.close();
       other.close();
-      expect([count(path, "memos"), count(path, "divergences")]).toEqual([1, 1]);
+      expect([stored(path)[1], divergences(path)]).toEqual([1, 1]);
       reopened(path, (store) => {
         expect(() => store.outcome(request)).toThrow(QuarantinedMemo);
         expect(store.stats().quarantined).toBe(1);
@@ -274,7 +283,7 @@ describe("a memo", () => {
         store.flush();
         expect(store.outcome(request)).toEqual(second);
       });
-      expect(count(path, "divergences")).toBe(0);
+      expect(divergences(path)).toBe(0);
     },
   );
 
@@ -335,35 +344,79 @@ describe("a memo", () => {
     store.close();
   });
 
-  test.each([
-    ["an outcome cut short", "UPDATE memos SET outcome = x'00'"],
-    ["an unknown kind", "UPDATE memos SET kind = 9"],
-    ["a failure that is no JSON", "UPDATE memos SET kind = 3"],
-    ["reads cut short", "UPDATE memos SET reads = x'00'"],
-    ["children cut short", "UPDATE memos SET children = x'00'"],
-  ])("with %s on the disk is corrupt: a typed error", (_, sql) => {
+  /** The record of a memo of `request` that is a blob, with one object read: flags, request, run, fuel, outcome, length of reads, reads, length of children. */
+  const recordOf = (name: Oid) => {
+    const result = oidToBytes(name);
+    return Buffer.concat([
+      Buffer.of(1),
+      oidToBytes(request),
+      Buffer.of(1, 0),
+      result,
+      Buffer.of(20),
+      result,
+      Buffer.of(0),
+    ]);
+  };
+  /** A store with that memo alone, whose record is then changed. */
+  const changedRecord = (change: (record: Buffer) => readonly [from: Buffer, to: Buffer]) => {
     const path = file();
-    reopened(path, (store) => store.remember(request, memo(blob(store.put("blob", bytes("x")))), 1));
-    edit(path, (database) => database.exec(sql));
+    const name = reopened(path, (store) => {
+      const result = store.put("blob", bytes("x"));
+      store.remember(request, memo(blob(result), { reads: [result] }), 1);
+      return result;
+    });
+    changeBytes(path, ...change(sealed(recordOf(name))));
+    return path;
+  };
+  const expectCorrupt = (path: string) =>
     reopened(path, (store) => {
       expect(thrown(() => store.memo(request))).toBeInstanceOf(CorruptObject);
       expect(thrown(() => store.outcome(request))).toBeInstanceOf(CorruptObject);
     });
+
+  test("of which any byte changed on the disk is corrupt, and never served", () => {
+    const length = sealed(recordOf(request)).length;
+    expect(length).toBe(82);
+    for (let at = 0; at < length; at++) {
+      for (const bit of [1, 0x80]) {
+        expectCorrupt(
+          changedRecord((record) => {
+            const changed = Buffer.from(record);
+            changed[at] = (changed[at] as number) ^ bit;
+            return [record, changed];
+          }),
+        );
+      }
+    }
+  });
+
+  test.each([
+    ["a failure that is no JSON", 0, 3],
+    ["an unknown part", 0, 1 + 16],
+    ["reads that are no whole number of oids", 43, 19],
+    ["children cut short", 64, 20],
+  ])("with %s is corrupt, though it be what was written: a typed error", (_, at, byte) => {
+    expectCorrupt(
+      changedRecord((record) => {
+        const changed = Buffer.from(record.subarray(1, -sealBytes));
+        changed[at] = byte;
+        return [record, sealed(changed)];
+      }),
+    );
   });
 });
 
 test("a memo whose outcome changed on the disk is corrupt, and never served", () => {
   const path = file();
-  const other = reopened(path, (store) => {
-    store.remember(request, memo(blob(store.put("blob", bytes("right")))), 1);
+  const [right, other] = reopened(path, (store) => {
+    const name = store.put("blob", bytes("right"));
+    store.remember(request, memo(blob(name)), 1);
     store.remember(absent, memo(failure("trap", "right")), 1);
-    return store.put("blob", bytes("wrong"));
+    return [name, store.put("blob", bytes("wrong"))] as const;
   });
-  edit(path, (database) => {
-    const change = database.prepare("UPDATE memos SET outcome = ? WHERE request = ?");
-    change.run(oidToBytes(other), oidToBytes(request));
-    change.run(Buffer.from('{"code":"trap","message":"wrong"}'), oidToBytes(absent));
-  });
+  const outcomeIs = (name: Oid) => Buffer.concat([oidToBytes(request), Buffer.of(1, 0), oidToBytes(name)]);
+  changeBytes(path, outcomeIs(right), outcomeIs(other));
+  changeBytes(path, bytes('{"code":"trap","message":"right"}'), bytes('{"code":"trap","message":"wrong"}'));
   reopened(path, (store) => {
     for (const name of [request, absent]) expect(thrown(() => store.outcome(name))).toBeInstanceOf(CorruptObject);
   });
@@ -380,13 +433,13 @@ describe("when somebody else deletes", () => {
     const tree = store.put("tree", folder(name));
     store.remember(request, memo({ kind: "tree", oid: tree }), 1);
     expect(() => store.flush()).toThrow(new StaleStore(path, name));
-    expect([count(path, "objects"), count(path, "memos")]).toEqual([0, 0]);
+    expect(stored(path)).toEqual([0, 0]);
     // Running again computes it anew, on the same handle.
     expect([store.kindOf(name), store.kindOf(tree), store.outcome(request)]).toEqual([undefined, undefined, undefined]);
     expect(store.put("tree", folder(store.put("blob", bytes("x"))))).toBe(tree);
     store.remember(request, memo({ kind: "tree", oid: tree }), 1);
     store.flush();
-    expect([count(path, "objects"), count(path, "memos")]).toEqual([2, 1]);
+    expect(stored(path)).toEqual([2, 1]);
     store.close();
   });
 
@@ -398,7 +451,7 @@ describe("when somebody else deletes", () => {
     collect(path, name);
     store.remember(request, memo(blob(name)), 1);
     expect(() => store.flush()).toThrow(new StaleStore(path, name));
-    expect(count(path, "memos")).toBe(0);
+    expect(stored(path)[1]).toBe(0);
     store.close();
   });
 
@@ -418,7 +471,7 @@ describe("when somebody else deletes", () => {
     );
     store.remember(request, memo({ kind: "tree", oid: tree }), 1);
     store.flush();
-    expect([count(path, "objects"), count(path, "memos")]).toEqual([3, 1]);
+    expect(stored(path)).toEqual([3, 1]);
     expect(store.kindOf(gone)).toBeUndefined();
     store.close();
   });
@@ -434,7 +487,7 @@ describe("when somebody else deletes", () => {
     expect(() => store.get(name)).toThrow(MissingObject);
     store.put("blob", bytes("x"));
     store.flush();
-    expect(count(path, "objects")).toBe(1);
+    expect(stored(path)).toEqual([1, 0]);
     store.close();
   });
 
@@ -603,7 +656,7 @@ describe("opening", () => {
     const { fault, message } = failureOf(path);
     expect(fault).toBe("newer");
     expect(message).toBe(
-      `store ${path}: the file was written by a newer version of Coppice (its schema is version 99, this one knows 1)`,
+      `store ${path}: the file was written by a newer version of Coppice (its schema is version 99, this one knows ${schemaVersion})`,
     );
   });
 

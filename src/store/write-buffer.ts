@@ -1,0 +1,89 @@
+/** What a handle was given and has not committed yet: objects in the order in which they came, and memos. */
+import type { GitObject, ObjectKind } from "./object.ts";
+import { oidBytes, type Oid } from "./oid.ts";
+import type { Memo } from "./outcome.ts";
+import { decodeTree, kindOfMode } from "./tree.ts";
+
+/** Rows, bytes and milliseconds after which a buffer is to be flushed: large enough to amortize a transaction (130 µs), small enough to lose little. */
+const rowsMax = 40_000;
+const bytesMax = 32 << 20;
+const msMax = 100;
+
+/** What is buffered carries a mark for the commit under way: a set of the names costs 1 µs a job. */
+interface Placeable {
+  /** It stands in a record already. */
+  isPlaced: boolean;
+}
+
+export interface BufferedObject extends GitObject, Placeable {}
+
+export interface BufferedMemo extends Placeable {
+  readonly request: Oid;
+  readonly memo: Memo;
+  readonly run: number;
+}
+
+export class WriteBuffer {
+  readonly #objects = new Map<Oid, BufferedObject>();
+  readonly #memos = new Map<Oid, BufferedMemo>();
+  #bytes = 0;
+  #sinceMs = 0;
+
+  get objects(): ReadonlyMap<Oid, BufferedObject> {
+    return this.#objects;
+  }
+
+  get memos(): ReadonlyMap<Oid, BufferedMemo> {
+    return this.#memos;
+  }
+
+  get isEmpty(): boolean {
+    return this.#objects.size === 0 && this.#memos.size === 0;
+  }
+
+  /** True when it is large or old enough to be flushed. */
+  get isDue(): boolean {
+    return (
+      this.#objects.size + this.#memos.size >= rowsMax ||
+      this.#bytes >= bytesMax ||
+      performance.now() - this.#sinceMs >= msMax
+    );
+  }
+
+  addObject(name: Oid, kind: ObjectKind, body: Uint8Array): void {
+    this.#begin();
+    this.#objects.set(name, { kind, body, isPlaced: false });
+    this.#bytes += body.length;
+  }
+
+  addMemo(request: Oid, memo: Memo, run: number): void {
+    this.#begin();
+    this.#memos.set(request, { request, memo, run, isPlaced: false });
+    this.#bytes += (memo.reads.length + memo.children.length) * oidBytes;
+  }
+
+  /** Takes the marks of a commit off: nothing of it is in the file. */
+  unplace(): void {
+    for (const object of this.#objects.values()) object.isPlaced = false;
+    for (const memo of this.#memos.values()) memo.isPlaced = false;
+  }
+
+  clear(): void {
+    this.#objects.clear();
+    this.#memos.clear();
+    this.#bytes = 0;
+  }
+
+  /** The objects, here or in the file, without which what is buffered would not be true. */
+  *needs(): Iterable<Oid> {
+    for (const { kind, body } of this.#objects.values()) {
+      if (kind !== "tree") continue;
+      for (const entry of decodeTree(body)) if (kindOfMode(entry.mode) !== "commit") yield entry.oid;
+    }
+    for (const { memo } of this.#memos.values()) if (memo.outcome.kind !== "failed") yield memo.outcome.oid;
+  }
+
+  #begin(): void {
+    if (this.isEmpty) this.#sinceMs = performance.now();
+  }
+}
