@@ -4,6 +4,7 @@
  * A guest that runs longer than the wall clock allows, without any frame starting or ending, takes its thread with it: a non-answer. What the
  * executor had not committed by then is lost, and computed again when it is asked for.
  */
+import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { NonAnswer } from "../abi/non-answer.ts";
 import type { Oid } from "../store/oid.ts";
@@ -103,7 +104,8 @@ export class ExecutorPool implements Runner {
   #spawn(): Worker {
     // A thread that was stopped has left its frames on the board.
     this.#board.leave(0);
-    const file = import.meta.url.endsWith(".ts") ? "./executor.ts" : "./executor.js";
+    // Beside this file as a source, as a built module, and in a bundle.
+    const file = `./executor${extname(import.meta.url)}`;
     const start: ExecutorStart = {
       storePath: this.#options.storePath,
       status: this.#board.shared,
