@@ -39,6 +39,7 @@ export async function bench({ small, huge }: BenchOptions): Promise<Row[]> {
     ...(await fixtureRows("file-count", small ? 2 : 15)),
     ...(await fixtureRows("line-count", small ? 2 : 15)),
     ...(await commandRows(small ? 1 : 15)),
+    ...(await importRows(small ? 300 : 100_000, small ? 1 : 5)),
   ];
   for (const files of sizes) rows.push(...repositoryRows(files, small ? 1 : files >= 1_000_000 ? 1 : 3));
   return rows;
@@ -97,10 +98,55 @@ async function makeRepository(folder: string, store: string): Promise<void> {
   await engine.close();
   for (const path of readdirSync(folder, { recursive: true, encoding: "utf8" })) utimesSync(join(folder, path), 1, 1);
   const person = ["-c", "user.name=A Person", "-c", "user.email=person@example.org"];
-  for (const args of [["init"], ["add", "--all"], [...person, "commit", "--message=fixture"]]) {
-    const { status, stderr } = spawnSync("git", args, { cwd: folder, encoding: "utf8" });
-    if (status !== 0) throw new Error(`git ${args.join(" ")}: ${stderr}`);
+  git(folder, "", "init");
+  git(folder, "", "add", "--all");
+  git(folder, "", ...person, "commit", "--message=fixture");
+}
+
+/** A packed repository of small files into a new store, then again, when the tree is here. */
+async function importRows(files: number, runs: number): Promise<Row[]> {
+  const first: Timed[] = [];
+  const again: Timed[] = [];
+  await withFolder(async (folder) => {
+    const repository = join(folder, "repository");
+    git(folder, "", "init", "--bare", repository);
+    git(repository, packedCommit(files), "fast-import");
+    for (let run = 0; run < runs; run++) {
+      const engine = openEngine({ store: join(folder, `${run}.sqlite`) });
+      for (const samples of [first, again]) {
+        const startedMs = performance.now();
+        const { oid } = await engine.importTree(repository, "main");
+        samples.push({ ms: performance.now() - startedMs, jobs: 0, oid });
+      }
+      await engine.close();
+      rmSync(join(folder, `${run}.sqlite`));
+    }
+  });
+  return [timedRow(`import of ${files} packed files`, first), timedRow("again", again)];
+}
+
+/** A commit for fast-import of files of a few lines, no two alike, fifty to a folder, a hundred folders to a folder above. */
+function packedCommit(files: number): string {
+  const lines = [
+    "feature done",
+    "commit refs/heads/main",
+    "committer A Person <person@example.org> 0 +0000",
+    "data 0",
+    "",
+  ];
+  for (let file = 0; file < files; file++) {
+    const content = `file ${file}\n${"a line\n".repeat(file % 7)}`;
+    const path = `g${Math.floor(file / 5000)}/d${Math.floor(file / 50)}/f${file}.txt`;
+    lines.push(`M 100644 inline ${path}`, `data ${content.length}`, content);
   }
+  return `${lines.join("\n")}\ndone\n`;
+}
+
+function git(folder: string, input: string, ...args: readonly string[]): void {
+  // Few objects would be left loose otherwise.
+  const packed = ["-c", "fastimport.unpackLimit=0"];
+  const { status, stderr } = spawnSync("git", [...packed, ...args], { cwd: folder, input, encoding: "utf8" });
+  if (status !== 0) throw new Error(`git ${args.join(" ")}: ${stderr}`);
 }
 
 /** A process of this Node, from start to end; throws when it fails. */

@@ -56,6 +56,8 @@ it("a small run of the benchmark computes the same at each run, the same as a pl
       "command line, bench fixture, warm: - jobs, -",
       "the same with --json: - jobs, -",
       "node -e '': - jobs, -",
+      "import of 300 packed files: 0 jobs, 7ed15e2a55d9e00edfaae4a920b56ed87ce7fe56",
+      "again: 0 jobs, 7ed15e2a55d9e00edfaae4a920b56ed87ce7fe56",
       "300 files, cold: 316 jobs, 34a5f9bcac300c3fdf6416424c4a4ff09aa74be2",
       "300 files, cold, a job: - jobs, -",
       "300 files, direct: 0 jobs, 34a5f9bcac300c3fdf6416424c4a4ff09aa74be2",
