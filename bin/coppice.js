@@ -6,5 +6,5 @@ if (major < 24) {
   console.error("coppice: needs Node 24 or newer, and this is Node " + process.versions.node + ".");
   process.exitCode = 2;
 } else {
-  void import("./start.js");
+  void require("./start.js");
 }

@@ -5,20 +5,20 @@
  * importing (src/store/git) for input that can't be used; StoreFailure, MissingObject, CorruptObject from the store.
  */
 import { availableParallelism } from "node:os";
-import pLimit from "p-limit";
 import { defaultGuestLimits, guestLimitsFault, type GuestLimits } from "./abi/limits.ts";
 import { putRequest, putSurroundings, readRequest, type Request } from "./abi/request.ts";
 import { NonAnswerError } from "./abi/non-answer.ts";
 import { bindArgs, putRuntimeNode, resolveImage, wasmMarker, workerName } from "./abi/worker.ts";
 import { failureDetail } from "./failure-origin.ts";
 import { foldedPath } from "./folded-path.ts";
+import type { Executing } from "./executing.ts";
 import type { Imported } from "./importing.ts";
-import { ExecutorPool } from "./isolate-host/executor-pool.ts";
+import type { ExecutorPoolOptions } from "./isolate-host/executor-pool.ts";
 import type { ShownFrame } from "./isolate-host/status-board.ts";
 import { prepareModule } from "./isolate-host/wasm-guests.ts";
 import type { Counts, LogLine } from "./scheduler/runner.ts";
 import { executorsMax } from "./scheduler/claims.ts";
-import { Scheduler, type SettledRun } from "./scheduler/scheduler.ts";
+import type { SettledRun } from "./scheduler/scheduler.ts";
 import { nestedFramesMax } from "./scheduler/settle.ts";
 import { decodeTrace, type TraceEvent } from "./scheduler/trace.ts";
 import { putStandardLibrary } from "./standard-library.ts";
@@ -60,9 +60,6 @@ export {
 export type { Mode, TreeEntry } from "./store/tree.ts";
 export type { Counts, LogLine } from "./scheduler/runner.ts";
 export type { TraceEvent } from "./scheduler/trace.ts";
-
-/** Runs of one engine that execute at a time; further ones wait their turn, first come first served, since the plan serves the newest first. */
-const concurrentRunsMax = 16;
 
 /** Milliseconds that a guest may run on its own before it is taken for a runaway. */
 export const defaultWallClockMsMax = 60_000;
@@ -164,13 +161,13 @@ export function openEngine(options: EngineOptions): Engine {
 
 export class Engine {
   readonly #store: Store;
-  readonly #pool: ExecutorPool;
-  readonly #scheduler: Scheduler;
+  readonly #pooling: ExecutorPoolOptions;
+  /** Made by the first run that nothing is remembered of. */
+  #executing: Executing | undefined;
   /** Aborted by `close`. */
   readonly #closing = new AbortController();
   /** Runs under way, as promises that never reject. */
   readonly #runs = new Set<Promise<void>>();
-  readonly #admit = pLimit(concurrentRunsMax);
   readonly #library: Oid;
   readonly #host: Host;
 
@@ -180,14 +177,13 @@ export class Engine {
     this.#library = putStandardLibrary(store);
     const variables = options.environment ?? {};
     this.#host = { variables, home: variables["HOME"] };
-    this.#pool = new ExecutorPool({
+    this.#pooling = {
       storePath: store.path,
       wallClockMsMax: options.wallClockMsMax ?? defaultWallClockMsMax,
       nestedFramesMax: options.nestedFramesMax ?? nestedFramesMax,
       executors: options.executors ?? Math.min(availableParallelism(), executorsMax),
       describeStack: (stack) => this.#describeStack(stack),
-    });
-    this.#scheduler = new Scheduler(this.#pool, { outcome: (request) => this.#committed(request) });
+    };
   }
 
   /** The tree of the standard library: names and workers. */
@@ -197,7 +193,7 @@ export class Engine {
 
   /** Jobs executed so far by this engine; for progress, and moving while a run is under way. */
   get executed(): number {
-    return this.#pool.executed;
+    return this.#executing?.executed ?? 0;
   }
 
   /** Runs a worker, or finds what it came to. Throws NonAnswerError, UnknownWorker, MalformedArgs. */
@@ -306,7 +302,7 @@ export class Engine {
     try {
       // Those that wait for their turn, too: each writes its end to the store.
       await Promise.all(this.#runs);
-      await this.#pool.close();
+      await this.#executing?.close();
     } finally {
       this.#store.close();
     }
@@ -344,7 +340,9 @@ export class Engine {
     let settled: SettledRun | undefined;
     let ending = "bug";
     try {
-      settled = await this.#admit(() => this.#scheduler.settle(request.oid, { run, rerun, signal, onLog }));
+      const { Executing } = await import("./executing.ts");
+      this.#executing ??= new Executing(this.#pooling, { outcome: (each) => this.#committed(each) });
+      settled = await this.#executing.settle(request.oid, { run, rerun, signal, onLog });
       ending = settled.outcome.kind === "failed" ? "failed" : "result";
     } catch (error) {
       if (error instanceof NonAnswerError) ending = error.answer.kind;

@@ -51,7 +51,7 @@ export function importInto(store: Store, path: string, rev: string | undefined, 
 }
 
 /** Paths at or below `path` that git does not track and does not ignore; undefined when there is no git to ask. */
-export function untrackedBelow(path: string, host: Host): readonly string[] | undefined {
+export async function untrackedBelow(path: string, host: Host): Promise<readonly string[] | undefined> {
   return withRepository(path, (repository) => untrackedPaths(repository, insideWorkTree(repository, path), host));
 }
 

@@ -5,11 +5,12 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { putRuntimeNode, wasmMarker } from "./abi/worker.ts";
+import { packageFolder } from "./package-folder.ts";
 import type { Oid } from "./store/oid.ts";
 import type { Store } from "./store/store.ts";
 import { encodeTree, type TreeEntry } from "./store/tree.ts";
 
-const builtFolder = new URL("../build/std/", import.meta.url);
+const builtFolder = new URL("build/std/", packageFolder);
 
 /** The workers of the package are not there: a checkout in which they were not built yet. */
 export class NoStandardLibrary extends Error {

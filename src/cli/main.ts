@@ -3,6 +3,7 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command, CommanderError } from "commander";
 import { cidOf, guestLimitNames, openEngine, type Engine, type RunOptions, type RunResult } from "../engine.ts";
+import { packageFolder } from "../package-folder.ts";
 import {
   OutputFailure,
   UsageError,
@@ -13,7 +14,15 @@ import {
   sentence,
   type ErrorKind,
 } from "./exit.ts";
-import { addWorkerFile, argumentsNamed, importNamed, objectNamed, workerAndArguments, workerNamed } from "./naming.ts";
+import {
+  addWorkerFile,
+  argumentsNamed,
+  importNamed,
+  isPath,
+  objectNamed,
+  workerAndArguments,
+  workerNamed,
+} from "./naming.ts";
 import { listing, nameOf, printError, printNote, summary, withProgress, write, type Printer } from "./output.ts";
 import { readSettings, type Settings } from "./settings.ts";
 
@@ -49,7 +58,7 @@ export async function main(argv: readonly string[], environment: NodeJS.ProcessE
   process.stderr.on("error", () => undefined);
   const session = new Session(settings, environment, printer);
   try {
-    await program(session).parseAsync([...argv], { from: "user" });
+    await program(session, argv).parseAsync([...argv], { from: "user" });
     return session.status;
   } catch (error) {
     // Help and the version end the parsing by an error too.
@@ -110,7 +119,108 @@ class Session {
   }
 }
 
-function program(session: Session): Command {
+type Commands = Readonly<Record<string, (session: Session, parent: Command) => void>>;
+
+/** What the parser is told of each command. */
+const commands: Commands = {
+  fold: (session, parent) => {
+    runningOptions(
+      addCommand(parent, "fold", "fold a tree: call a worker at each node, after its children", foldExamples),
+    )
+      .argument(
+        "<PATH|REV:PATH>",
+        "a path in a git work tree (what git tracks there, with its uncommitted edits), or a path in a revision",
+      )
+      .requiredOption(
+        "--post <WORKER>",
+        "called at each node with `in` and `children`: a standard name, a .wasm file, or an oid",
+      )
+      .option("--pre <WORKER>", "chooses each node's children")
+      .action((text: string, options: FoldOptions) => fold(session, text, options));
+  },
+  run: (session, parent) => {
+    runningOptions(addCommand(parent, "run", "run a worker", runExamples))
+      .argument("<WORKER>", "a standard name, a .wasm file, or an oid")
+      .argument(
+        "[--NAME=TEXT | --NAME:@=PATH | --NAME:hash=OID...]",
+        "the worker's arguments: a text, a path or REV:PATH, or an object of the store (--NAME:text=TEXT where --NAME is an option)",
+      )
+      .allowUnknownOption()
+      .action((first: string, rest: string[], options: RunningOptions) => run(session, [first, ...rest], options));
+  },
+  import: (session, parent) => {
+    addCommand(parent, "import", "import a path or revision, and print its oid", importExamples)
+      .argument("<PATH|REV>", "a path in a git work tree, or a revision, or REV:PATH")
+      .action((text: string, options: CommonOptions) =>
+        session.withEngine(options, async (engine) => {
+          const untracked = isPath(text) ? askUntracked(engine, text) : undefined;
+          const { oid } = await importNamed(engine, text);
+          await write(session.printer.out, `${nameOf(session.printer, oid)}\n`);
+          if (untracked !== undefined) await noteUntracked(session.printer, untracked);
+        }),
+      );
+  },
+  cat: (session, parent) => {
+    addCommand(parent, "cat", "print a blob's bytes, or a tree's listing", catExamples)
+      .argument("<OID>", "a blob or tree of the store, by oid or CID")
+      .action((text: string, options: CommonOptions) =>
+        session.withEngine(options, (engine) => printObject(session.printer, engine, objectNamed(engine, text))),
+      );
+  },
+  ls: (session, parent) => {
+    addCommand(parent, "ls", "list a tree, as `git ls-tree` does", lsExamples)
+      .argument("<OID>", "a tree of the store, by oid or CID")
+      .action((text: string, options: CommonOptions) =>
+        session.withEngine(options, (engine) =>
+          write(session.printer.out, listing(session.printer, engine.list(objectNamed(engine, text)))),
+        ),
+      );
+  },
+  checkout: (session, parent) => {
+    addCommand(parent, "checkout", "write a tree to a folder", checkoutExamples)
+      .argument("<OID>", "a tree of the store, by oid or CID")
+      .argument("<DIR>", "a folder that is empty or not there yet")
+      .action((text: string, folder: string, options: CommonOptions) =>
+        session.withEngine(options, async (engine) => {
+          await engine.checkout(objectNamed(engine, text), folder);
+        }),
+      );
+  },
+  worker: (session, parent) => {
+    const worker = parent
+      .command("worker")
+      .description("store workers (see `coppice worker add --help`)")
+      .addHelpText("after", examplesText(workerExamples));
+    addCommand(worker, "add", "store a WebAssembly module as a worker, and print the worker's oid", workerExamples)
+      .argument("<FILE.wasm>", "a module that exports `memory` and `caos_run`")
+      .option("--limits <JSON>", `other limits than the defaults: an object with some of ${guestLimitNames.join(", ")}`)
+      .action((file: string, options: CommonOptions & { readonly limits?: string }) =>
+        session.withEngine(options, (engine) =>
+          write(session.printer.out, `${nameOf(session.printer, addWorkerFile(engine, file, options.limits))}\n`),
+        ),
+      );
+  },
+  forget: (session, parent) => {
+    addCommand(parent, "forget", "drop what is remembered of a request, a failure included", forgetExamples)
+      .argument("<REQUEST>", "the request's oid or CID, as `run` and `fold` print it")
+      .action((text: string, options: CommonOptions) =>
+        session.withEngine(options, (engine) => {
+          const request = objectNamed(engine, text);
+          if (!engine.forget(request)) throw new UsageError(`nothing is remembered of request ${request}`);
+        }),
+      );
+  },
+  stats: (session, parent) => {
+    addCommand(parent, "stats", "print the store's figures", statsExamples)
+      .option("--json", "as one JSON object")
+      .action((options: CommonOptions & { readonly json?: true }) =>
+        session.withEngine(options, (engine) => stats(session.printer, engine, options.json === true)),
+      );
+  },
+};
+
+/** The parser for `argv`: with the one command that it names, since making the others takes 2 ms, else with all. */
+function program(session: Session, argv: readonly string[]): Command {
   const coppice = new Command("coppice")
     .description("A deterministic, content-addressed compute engine: sealed jobs over git trees, remembered for ever.")
     .version(version())
@@ -118,92 +228,22 @@ function program(session: Session): Command {
     .showSuggestionAfterError()
     // `report` prints errors, the parser's like all others.
     .configureOutput({ outputError: () => undefined })
-    .addHelpText("after", `${examplesText(examples)}\n\nExit status: ${exitText}`);
-  const command = (usage: string, description: string, example: readonly string[], parent: Command = coppice) =>
-    parent
-      .command(usage)
-      .description(description)
-      .addHelpText("after", examplesText(example))
-      .option(
-        "--store <FILE>",
-        "the store's file (else COPPICE_STORE, else coppice/store.sqlite in the user's cache folder)",
-      )
-      .option("--cid", "print CIDs in place of oids");
-
-  runningOptions(command("fold", "fold a tree: call a worker at each node, after its children", foldExamples))
-    .argument(
-      "<PATH|REV:PATH>",
-      "a path in a git work tree (what git tracks there, with its uncommitted edits), or a path in a revision",
-    )
-    .requiredOption(
-      "--post <WORKER>",
-      "called at each node with `in` and `children`: a standard name, a .wasm file, or an oid",
-    )
-    .option("--pre <WORKER>", "chooses each node's children")
-    .action((text: string, options: FoldOptions) => fold(session, text, options));
-  runningOptions(command("run", "run a worker", runExamples))
-    .argument("<WORKER>", "a standard name, a .wasm file, or an oid")
-    .argument(
-      "[--NAME=TEXT | --NAME:@=PATH | --NAME:hash=OID...]",
-      "the worker's arguments: a text, a path or REV:PATH, or an object of the store (--NAME:text=TEXT where --NAME is an option)",
-    )
-    .allowUnknownOption()
-    .action((first: string, rest: string[], options: RunningOptions) => run(session, [first, ...rest], options));
-  command("import", "import a path or revision, and print its oid", importExamples)
-    .argument("<PATH|REV>", "a path in a git work tree, or a revision, or REV:PATH")
-    .action((text: string, options: CommonOptions) =>
-      session.withEngine(options, async (engine) => {
-        const imported = await importNamed(engine, text);
-        await write(session.printer.out, `${nameOf(session.printer, imported.oid)}\n`);
-        if (imported.isWorkTree) await noteUntracked(session.printer, engine, text);
-      }),
-    );
-  command("cat", "print a blob's bytes, or a tree's listing", catExamples)
-    .argument("<OID>", "a blob or tree of the store, by oid or CID")
-    .action((text: string, options: CommonOptions) =>
-      session.withEngine(options, (engine) => printObject(session.printer, engine, objectNamed(engine, text))),
-    );
-  command("ls", "list a tree, as `git ls-tree` does", lsExamples)
-    .argument("<OID>", "a tree of the store, by oid or CID")
-    .action((text: string, options: CommonOptions) =>
-      session.withEngine(options, (engine) =>
-        write(session.printer.out, listing(session.printer, engine.list(objectNamed(engine, text)))),
-      ),
-    );
-  command("checkout", "write a tree to a folder", checkoutExamples)
-    .argument("<OID>", "a tree of the store, by oid or CID")
-    .argument("<DIR>", "a folder that is empty or not there yet")
-    .action((text: string, folder: string, options: CommonOptions) =>
-      session.withEngine(options, async (engine) => {
-        await engine.checkout(objectNamed(engine, text), folder);
-      }),
-    );
-  const worker = coppice
-    .command("worker")
-    .description("store workers (see `coppice worker add --help`)")
-    .addHelpText("after", examplesText(workerExamples));
-  command("add", "store a WebAssembly module as a worker, and print the worker's oid", workerExamples, worker)
-    .argument("<FILE.wasm>", "a module that exports `memory` and `caos_run`")
-    .option("--limits <JSON>", `other limits than the defaults: an object with some of ${guestLimitNames.join(", ")}`)
-    .action((file: string, options: CommonOptions & { readonly limits?: string }) =>
-      session.withEngine(options, (engine) =>
-        write(session.printer.out, `${nameOf(session.printer, addWorkerFile(engine, file, options.limits))}\n`),
-      ),
-    );
-  command("forget", "drop what is remembered of a request, a failure included", forgetExamples)
-    .argument("<REQUEST>", "the request's oid or CID, as `run` and `fold` print it")
-    .action((text: string, options: CommonOptions) =>
-      session.withEngine(options, (engine) => {
-        const request = objectNamed(engine, text);
-        if (!engine.forget(request)) throw new UsageError(`nothing is remembered of request ${request}`);
-      }),
-    );
-  command("stats", "print the store's figures", statsExamples)
-    .option("--json", "as one JSON object")
-    .action((options: CommonOptions & { readonly json?: true }) =>
-      session.withEngine(options, (engine) => stats(session.printer, engine, options.json === true)),
-    );
+    .addHelpText("after", () => `${examplesText(examples)}\n\nExit status: ${exitText}`);
+  const named = Object.entries(commands).filter(([name]) => name === argv[0]);
+  for (const [, add] of named.length > 0 ? named : Object.entries(commands)) add(session, coppice);
   return coppice;
+}
+
+function addCommand(parent: Command, name: string, description: string, example: readonly string[]): Command {
+  return parent
+    .command(name)
+    .description(description)
+    .addHelpText("after", examplesText(example))
+    .option(
+      "--store <FILE>",
+      "the store's file (else COPPICE_STORE, else coppice/store.sqlite in the user's cache folder)",
+    )
+    .option("--cid", "print CIDs in place of oids");
 }
 
 function runningOptions(command: Command): Command {
@@ -219,6 +259,7 @@ async function fold(session: Session, text: string, options: FoldOptions): Promi
   await session.withEngine(options, async (engine) => {
     const post = workerNamed(engine, options.post);
     const pre = options.pre === undefined ? {} : { pre: workerNamed(engine, options.pre) };
+    const untracked = isPath(text) && options.json === undefined ? askUntracked(engine, text) : undefined;
     const startedMs = performance.now();
     const imported = await importNamed(engine, text);
     const importMs = performance.now() - startedMs;
@@ -226,7 +267,7 @@ async function fold(session: Session, text: string, options: FoldOptions): Promi
       engine.fold({ in: imported.oid, post, ...pre, ...common }),
     );
     await finish(session, engine, result, importMs, options);
-    if (imported.isWorkTree && options.json === undefined) await noteUntracked(session.printer, engine, text);
+    if (untracked !== undefined) await noteUntracked(session.printer, untracked);
   });
 }
 
@@ -321,8 +362,16 @@ async function printObject(printer: Printer, engine: Engine, name: ReturnType<ty
   await write(printer.out, kind === "tree" ? listing(printer, engine.list(name)) : body);
 }
 
-async function noteUntracked(printer: Printer, engine: Engine, path: string): Promise<void> {
-  const paths = await untrackedOf(engine, path);
+/** Asks git, which takes as long as a warm fold does; the answer is taken up when there is nothing else left to do. */
+function askUntracked(engine: Engine, path: string): Promise<readonly string[] | undefined> {
+  const untracked = untrackedOf(engine, path);
+  // Importing the same path tells better what is wrong with it, and nobody may be left to hear of it here.
+  untracked.catch(() => undefined);
+  return untracked;
+}
+
+async function noteUntracked(printer: Printer, untracked: Promise<readonly string[] | undefined>): Promise<void> {
+  const paths = await untracked;
   if (paths === undefined) printNote(printer, "untracked files, if any, are left out");
   else if (paths.length > 0) printNote(printer, `left out, since git does not track them: ${shortList(paths)}`);
 }
@@ -358,7 +407,7 @@ async function stats(printer: Printer, engine: Engine, isJson: boolean): Promise
 }
 
 function version(): string {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  const text = readFileSync(new URL("package.json", packageFolder), "utf8");
   return (JSON.parse(text) as { version: string }).version;
 }
 

@@ -15,15 +15,17 @@ export function objectNamed(engine: Engine, text: string): Oid {
   return name;
 }
 
+/** Whether PATH|REV:PATH is a path: a symlink counts wherever it points. */
+export function isPath(text: string): boolean {
+  return text !== "" && lstatSync(text, { throwIfNoEntry: false }) !== undefined;
+}
+
 /** Imports PATH, if there is such a path, else REV or REV:PATH of the repository that the current folder is in. */
-export async function importNamed(engine: Engine, text: string): Promise<Imported & { readonly isWorkTree: boolean }> {
+export async function importNamed(engine: Engine, text: string): Promise<Imported> {
   if (text === "") throw new UsageError("an empty text is neither a path nor a revision");
-  // A symlink counts as a path wherever it points.
-  if (lstatSync(text, { throwIfNoEntry: false }) !== undefined) {
-    return { ...(await engine.importTree(text)), isWorkTree: true };
-  }
+  if (isPath(text)) return engine.importTree(text);
   try {
-    return { ...(await engine.importTree(".", text)), isWorkTree: false };
+    return await engine.importTree(".", text);
   } catch (error) {
     const { importFault } = await import("../importing.ts");
     if (importFault(error) !== "usage") throw error;

@@ -4,6 +4,7 @@
  * A guest that runs longer than the wall clock allows, without any frame starting or ending, takes its thread with it: a non-answer. A thread that dies by itself has its dispatch
  * run once more by a new one, with nothing nested, so that a second death names the guest. What an executor had not committed is lost with it, and computed again when it is asked for.
  */
+import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { NonAnswer } from "../abi/non-answer.ts";
 import type { Dispatch, Report } from "../scheduler/runner.ts";
@@ -113,7 +114,8 @@ export class ExecutorSeat {
   #spawn(): Worker {
     // A thread that was stopped has left its frames on the board.
     this.#board.leave(0);
-    const file = import.meta.url.endsWith(".ts") ? "./executor.ts" : "./executor.js";
+    // Beside this file as a source, as a built module, and in a bundle.
+    const file = `./executor${extname(import.meta.url)}`;
     const { storePath, nestedFramesMax, claims } = this.#options;
     const start: ExecutorStart = { storePath, status: this.#board.shared, nestedFramesMax, claims };
     const worker = new Worker(new URL(file, import.meta.url), {

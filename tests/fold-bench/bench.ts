@@ -4,7 +4,7 @@
  * the same store, and ratios are to it. `--huge` adds a million files.
  */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, utimesSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -38,7 +38,8 @@ export async function bench({ small, huge }: BenchOptions): Promise<Row[]> {
   const rows = [
     ...(await fixtureRows("file-count", small ? 2 : 15)),
     ...(await fixtureRows("line-count", small ? 2 : 15)),
-    ...commandRows(small ? 1 : 9),
+    ...(await commandRows(small ? 1 : 15)),
+    ...(await importRows(small ? 300 : 100_000, small ? 1 : 5)),
   ];
   for (const files of sizes) rows.push(...repositoryRows(files, small ? 1 : files >= 1_000_000 ? 1 : 3));
   return rows;
@@ -67,17 +68,85 @@ async function fixtureRows(post: string, runs: number): Promise<Row[]> {
 }
 
 /** The command's whole process, against Node's own start. */
-function commandRows(runs: number): Row[] {
-  return withFolderSync((folder) => {
+async function commandRows(runs: number): Promise<Row[]> {
+  const samples = { warm: [] as Timed[], untold: [] as Timed[], bare: [] as Timed[] };
+  await withFolder(async (folder) => {
     const store = join(folder, "store.sqlite");
+    const repository = join(folder, "repository");
+    await makeRepository(repository, store);
     const command = fileURLToPath(new URL("../../bin/coppice.js", import.meta.url));
-    const fold = [command, "fold", "workers", "--post", "file-count", "--store", store];
+    const fold = [command, "fold", repository, "--post", "file-count", "--store", store];
     started(fold);
-    const warm = Array.from({ length: runs }, () => started(fold));
-    const bare = Array.from({ length: runs }, () => started(["-e", ""]));
-    // Its output is the count itself, which changes as the repository does.
-    return [timedRow("command line, fold of workers/, warm", warm, false), timedRow("node -e ''", bare, false)];
+    // In turn, so that all three see the same machine.
+    for (let run = 0; run < runs; run++) {
+      samples.warm.push(started(fold));
+      samples.untold.push({ ...started([...fold, "--json"]), oid: "" });
+      samples.bare.push(started(["-e", ""]));
+    }
   });
+  return [
+    timedRow("command line, bench fixture, warm", samples.warm, false),
+    timedRow("the same with --json", samples.untold, false),
+    timedRow("node -e ''", samples.bare, false),
+  ];
+}
+
+/** The bench fixture as a repository whose files git need not read to see that they are unchanged. */
+async function makeRepository(folder: string, store: string): Promise<void> {
+  const engine = openEngine({ store });
+  await engine.checkout(benchFixture(engine), folder);
+  await engine.close();
+  for (const path of readdirSync(folder, { recursive: true, encoding: "utf8" })) utimesSync(join(folder, path), 1, 1);
+  const person = ["-c", "user.name=A Person", "-c", "user.email=person@example.org"];
+  git(folder, "", "init");
+  git(folder, "", "add", "--all");
+  git(folder, "", ...person, "commit", "--message=fixture");
+}
+
+/** A packed repository of small files into a new store, then again, when the tree is here. */
+async function importRows(files: number, runs: number): Promise<Row[]> {
+  const first: Timed[] = [];
+  const again: Timed[] = [];
+  await withFolder(async (folder) => {
+    const repository = join(folder, "repository");
+    git(folder, "", "init", "--bare", repository);
+    git(repository, packedCommit(files), "fast-import");
+    for (let run = 0; run < runs; run++) {
+      const engine = openEngine({ store: join(folder, `${run}.sqlite`) });
+      for (const samples of [first, again]) {
+        const startedMs = performance.now();
+        const { oid } = await engine.importTree(repository, "main");
+        samples.push({ ms: performance.now() - startedMs, jobs: 0, oid });
+      }
+      await engine.close();
+      rmSync(join(folder, `${run}.sqlite`));
+    }
+  });
+  return [timedRow(`import of ${files} packed files`, first), timedRow("again", again)];
+}
+
+/** A commit for fast-import of files of a few lines, no two alike, fifty to a folder, a hundred folders to a folder above. */
+function packedCommit(files: number): string {
+  const lines = [
+    "feature done",
+    "commit refs/heads/main",
+    "committer A Person <person@example.org> 0 +0000",
+    "data 0",
+    "",
+  ];
+  for (let file = 0; file < files; file++) {
+    const content = `file ${file}\n${"a line\n".repeat(file % 7)}`;
+    const path = `g${Math.floor(file / 5000)}/d${Math.floor(file / 50)}/f${file}.txt`;
+    lines.push(`M 100644 inline ${path}`, `data ${content.length}`, content);
+  }
+  return `${lines.join("\n")}\ndone\n`;
+}
+
+function git(folder: string, input: string, ...args: readonly string[]): void {
+  // Few objects would be left loose otherwise.
+  const packed = ["-c", "fastimport.unpackLimit=0"];
+  const { status, stderr } = spawnSync("git", [...packed, ...args], { cwd: folder, input, encoding: "utf8" });
+  if (status !== 0) throw new Error(`git ${args.join(" ")}: ${stderr}`);
 }
 
 /** A process of this Node, from start to end; throws when it fails. */
@@ -162,15 +231,6 @@ async function withFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), "coppice-bench-"));
   try {
     return await work(folder);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-function withFolderSync<T>(work: (folder: string) => T): T {
-  const folder = mkdtempSync(join(tmpdir(), "coppice-bench-"));
-  try {
-    return work(folder);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -2,7 +2,7 @@
  * Runs git where git alone knows the answer. The user's environment is kept except for the variables that would point
  * git at another repository, and hooks and monitors are off: asking must not start what a commit would start.
  */
-import { spawnSync } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { errorCode } from "./file-path.ts";
 
 /** Git ran and refused; what it said is in the message. */
@@ -35,19 +35,39 @@ const local =
 
 /** What git prints, or undefined when there is no git to run. Throws GitFailed when it exits with an error. */
 export function runGit(call: GitCall): Buffer | undefined {
-  const kept = Object.entries(call.environment).filter(([name]) => !local.test(name));
-  const quiet = ["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.splitIndex=false"];
-  const ran = spawnSync("git", [...quiet, ...call.args], {
-    cwd: call.folder,
-    env: { ...Object.fromEntries(kept), GIT_OPTIONAL_LOCKS: "0", LC_ALL: "C", ...call.extra },
-    input: call.input,
-    maxBuffer: outputBytesMax,
-    windowsHide: true,
-  });
+  const ran = spawnSync("git", argumentsOf(call), { ...optionsOf(call), input: call.input });
   if (ran.error !== undefined) {
     if (errorCode(ran.error) === "ENOENT") return undefined;
     throw ran.error;
   }
   if (ran.status !== 0) throw new GitFailed(call.args, ran.stderr.toString("utf8").trim());
   return ran.stdout;
+}
+
+/** As `runGit`, while the caller goes on, and without input. */
+export function askGit(call: Omit<GitCall, "input">): Promise<Buffer | undefined> {
+  return new Promise((resolve, reject) => {
+    const options = { ...optionsOf(call), encoding: "buffer" } as const;
+    const child = execFile("git", argumentsOf(call), options, (error, printed, said) => {
+      if (error === null) resolve(printed);
+      else if (error.code === "ENOENT") resolve(undefined);
+      else if (typeof error.code === "number") reject(new GitFailed(call.args, said.toString("utf8").trim()));
+      else reject(error);
+    });
+    child.stdin?.end();
+  });
+}
+
+function argumentsOf({ args }: Pick<GitCall, "args">): string[] {
+  return ["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.splitIndex=false", ...args];
+}
+
+function optionsOf({ folder, environment, extra }: Omit<GitCall, "args" | "input">) {
+  const kept = Object.entries(environment).filter(([name]) => !local.test(name));
+  return {
+    cwd: folder,
+    env: { ...Object.fromEntries(kept), GIT_OPTIONAL_LOCKS: "0", LC_ALL: "C", ...extra },
+    maxBuffer: outputBytesMax,
+    windowsHide: true,
+  };
 }

@@ -3,21 +3,20 @@
  */
 import { decodeName } from "../tree.ts";
 import type { Host } from "./conversion.ts";
-import { runGit } from "./git-process.ts";
+import { askGit } from "./git-process.ts";
 import type { Repository } from "./repository.ts";
 
 /**
  * Untracked paths at or below `path` (inside of the work tree, empty for its root), folders with a slash at the end and not
- * what is in them. Undefined when there is no git to ask or no work tree. Throws GitFailed.
+ * what is in them. Undefined when there is no git to ask or no work tree. Rejects with GitFailed.
  */
-export function untrackedPaths(repository: Repository, path: string, host: Host): string[] | undefined {
+export async function untrackedPaths(repository: Repository, path: string, host: Host): Promise<string[] | undefined> {
   if (repository.workTree === undefined) return undefined;
-  const printed = runGit({
+  const printed = await askGit({
     args: ["--literal-pathspecs", "ls-files", "-z", "--others", "--exclude-standard", "--directory", "--", path || "."],
     folder: repository.workTree,
     environment: host.variables,
     extra: {},
-    input: Buffer.alloc(0),
   });
   if (printed === undefined) return undefined;
   const paths: string[] = [];

@@ -401,7 +401,7 @@ describe("a file that git converts", () => {
     expect(readAtHome()).not.toBe(plain);
   });
 
-  test("is refused by name when there is no git to ask, and only then", () => {
+  test("is refused by name when there is no git to ask, and only then", async () => {
     const folder = repositoryWith({ "a.txt": "1", "b.txt": "2" });
     const lonely = { variables: { ...host.variables, PATH: "/nonexistent" }, home: undefined };
     const readAlone = (): WorkTreeResult => readWorkTree(opened(folder), "", new MapSink(), lonely);
@@ -412,7 +412,7 @@ describe("a file that git converts", () => {
     git(folder, ["config", "core.autocrlf", "true"]);
     expect(readAlone).toThrow(UnstorableFile);
     expect(readAlone).toThrow("b.txt can't be stored: git might convert it, and there is no git here to ask");
-    expect(untrackedPaths(opened(folder), "", lonely)).toBeUndefined();
+    expect(await untrackedPaths(opened(folder), "", lonely)).toBeUndefined();
   });
 
   test("is refused when its filter fails", () => {
@@ -438,14 +438,14 @@ describe("a file that git converts", () => {
 });
 
 describe("untracked files", () => {
-  test("are told without the ignored ones, folders as one", () => {
+  test("are told without the ignored ones, folders as one", async () => {
     const folder = repositoryWith({ "a.txt": "1", ".gitignore": "*.o\n", "d/b.txt": "1" });
     put(folder, "x.o", "");
     put(folder, "new.txt", "");
     put(folder, "d/n/1", "");
     put(folder, "d/n/2", "");
-    expect(untrackedPaths(opened(folder), "", host)).toEqual(["d/n/", "new.txt"]);
-    expect(untrackedPaths(opened(folder), "d", host)).toEqual(["d/n/"]);
+    expect(await untrackedPaths(opened(folder), "", host)).toEqual(["d/n/", "new.txt"]);
+    expect(await untrackedPaths(opened(folder), "d", host)).toEqual(["d/n/"]);
   });
 });
 

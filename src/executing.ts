@@ -1,0 +1,34 @@
+/** What executes requests, wired: loaded when a run first finds no memo, since most of a warm command's time would be loading it. */
+import pLimit from "p-limit";
+import type { Oid } from "./store/oid.ts";
+import { ExecutorPool, type ExecutorPoolOptions } from "./isolate-host/executor-pool.ts";
+import { Scheduler, type CommittedMemos, type SettleOptions, type SettledRun } from "./scheduler/scheduler.ts";
+
+/** Runs that execute at a time; further ones wait their turn, first come first served, since the plan serves the newest first. */
+const concurrentRunsMax = 16;
+
+export class Executing {
+  readonly #pool: ExecutorPool;
+  readonly #scheduler: Scheduler;
+  readonly #admit = pLimit(concurrentRunsMax);
+
+  constructor(options: ExecutorPoolOptions, memos: CommittedMemos) {
+    this.#pool = new ExecutorPool(options);
+    this.#scheduler = new Scheduler(this.#pool, memos);
+  }
+
+  /** Jobs executed so far, as far as executors have told. */
+  get executed(): number {
+    return this.#pool.executed;
+  }
+
+  /** Settles a request that has no memo, as `Scheduler.settle` does, once its turn has come. */
+  settle(request: Oid, options: SettleOptions): Promise<SettledRun> {
+    return this.#admit(() => this.#scheduler.settle(request, options));
+  }
+
+  /** Cancels what runs and ends all executors. */
+  close(): Promise<void> {
+    return this.#pool.close();
+  }
+}

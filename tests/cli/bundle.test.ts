@@ -1,0 +1,92 @@
+/** The command as a built package brings it: bundled, without sources. */
+import { cpSync, mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { build } from "rolldown";
+import { beforeAll, describe, expect, it } from "vitest";
+import config, { output } from "../../rolldown.config.ts";
+import { ended, jsonResult, sharedRoom, smallRepository, type Said } from "./room.ts";
+
+const room = sharedRoom();
+const root = join(import.meta.dirname, "..", "..");
+const call = (command: string, ...args: readonly string[]): Promise<Said> =>
+  ended(room.start({}, process.execPath, command, ...args));
+
+const saying = (text: string) => `main = () => { console.log(${JSON.stringify(text)}); return Promise.resolve(0); };\n`;
+
+beforeAll(() => {
+  room.makeRepository("repository", smallRepository);
+});
+
+describe("a built package", () => {
+  const file = (name: string) => room.path("package", name);
+  const command = () => file("bin/coppice.js");
+
+  beforeAll(async () => {
+    for (const part of ["bin", "build/std", "package.json"]) cpSync(join(root, part), file(part), { recursive: true });
+    symlinkSync(join(root, "node_modules"), file("node_modules"), "dir");
+    await build({ ...config, cwd: root, output: { ...output, dir: file("dist") } });
+  });
+
+  it("folds in its executor's thread, and then out of what it remembers", async () => {
+    const fold = ["fold", ".", "--post", "line-count", "--json"];
+    const cold = jsonResult(await call(command(), ...fold));
+    const warm = jsonResult(await call(command(), ...fold));
+    expect(cold.jobs.executed).toBeGreaterThan(5);
+    expect(warm).toMatchObject({ request: cold.request, oid: cold.oid, jobs: { executed: 0, memoized: 1 } });
+    const sources = jsonResult(await room.call(...fold));
+    expect(sources).toMatchObject({ request: cold.request, oid: cold.oid, jobs: { executed: 0, memoized: 1 } });
+  });
+
+  it("a warm fold loads nothing that executes", async () => {
+    const main = JSON.stringify(file("dist/command.cjs"));
+    const program = `require(${main}).main(["fold", ".", "--post", "line-count", "--json"], process.env)
+      .then(() => console.error(JSON.stringify(Object.keys(require.cache))))`;
+    const { err } = await ended(room.start({}, process.execPath, "-e", program));
+    const loaded = (JSON.parse(err) as string[]).map((path) => path.replaceAll("\\", "/"));
+    expect(loaded.some((path) => path.endsWith("dist/importing.cjs"))).toBe(true);
+    expect(loaded.filter((path) => /execut/.test(path))).toEqual([]);
+  });
+
+  it("knows its version, the licences of what it contains, and mistakes", async () => {
+    const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
+    expect(await call(command(), "--version")).toMatchObject({ status: 0, out: `${version}\n` });
+    expect(await call(command(), "fold", ".", "--post", "nobody")).toMatchObject({ status: 2, out: "" });
+    const licences = readFileSync(file("dist/bundled-licences.txt"), "utf8");
+    for (const name of ["better-sqlite3", "commander", "multiformats", "p-limit"])
+      expect(licences).toContain(`${name} `);
+  });
+});
+
+describe("in a checkout the command is", () => {
+  const write = (path: string, text: string): string => {
+    const file = room.path("checkout", path);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, text);
+    utimesSync(file, 1000, 1000);
+    return file;
+  };
+  const said = async () => (await call(room.path("checkout/bin/coppice.js"))).out;
+  const setTimes = (seconds: number, ...paths: readonly string[]) => {
+    for (const path of paths) utimesSync(room.path("checkout", path), seconds, seconds);
+  };
+
+  beforeAll(() => {
+    cpSync(join(root, "bin"), room.path("checkout/bin"), { recursive: true });
+    write("src/cli/main.ts", `export const ${saying("sources")}`);
+    write("src/store/store.ts", "");
+    write("package-lock.json", "{}");
+  });
+
+  it("the sources when there is no bundle, or an older one, and else the bundle", async () => {
+    setTimes(1000, "src/cli", "src/store", "src");
+    expect(await said()).toBe("sources\n");
+    write("dist/command.cjs", `exports.${saying("bundle")}`);
+    expect(await said()).toBe("bundle\n");
+    for (const path of ["src/store/store.ts", "src/store", "package-lock.json"]) {
+      setTimes(2000, path);
+      expect(await said(), path).toBe("sources\n");
+      setTimes(1000, path);
+    }
+    expect(await said()).toBe("bundle\n");
+  });
+});
