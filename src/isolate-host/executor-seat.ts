@@ -211,5 +211,5 @@ export class ExecutorSeat {
 }
 
 function endedBy(answer: NonAnswer): Report {
-  return { how: "ended", answer, counts: { executed: 0, frames: 0, memoized: 0 }, logs: [] };
+  return { how: "ended", answer, counts: { executed: 0, frames: 0, asked: 0 }, logs: [] };
 }

@@ -6,11 +6,22 @@ import type { Oid } from "../store/oid.ts";
 import type { Outcome } from "../store/outcome.ts";
 import type { Miss } from "./plan.ts";
 
-/** *executed*: distinct requests settled by running; *frames*: executions started, replays included; *memoized*: lookups that a memo answered. */
+/**
+ * *executed*: distinct requests settled by running; *frames*: executions started, replays included; *memoized*: requests asked for, by the caller or by executions that completed, and not executed for it. None but
+ * `frames` depends on how many executors there are, or on what was run again.
+ */
 export interface Counts {
   readonly executed: number;
   readonly frames: number;
   readonly memoized: number;
+}
+
+/** Counts of a dispatch. Which of the requests asked for were executed is known only of the whole run. */
+export interface Tally {
+  readonly executed: number;
+  readonly frames: number;
+  /** Requests that executions asked for that completed, each as often as it was asked for. */
+  readonly asked: number;
 }
 
 /** A line that a guest logged, of the execution that completed. */
@@ -36,7 +47,7 @@ export interface Dispatch {
 
 /** How a dispatch went. What completed is committed. */
 export type Report = {
-  readonly counts: Counts;
+  readonly counts: Tally;
   readonly logs: readonly LogLine[];
 } & (
   | { readonly how: "settled"; readonly outcome: Outcome }

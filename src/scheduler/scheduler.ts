@@ -6,7 +6,7 @@ import { NonAnswerError, type NonAnswer } from "../abi/non-answer.ts";
 import type { Oid } from "../store/oid.ts";
 import type { Outcome } from "../store/outcome.ts";
 import { Plan } from "./plan.ts";
-import type { Counts, Dispatch, LogLine, Report, Runner } from "./runner.ts";
+import type { Counts, Dispatch, LogLine, Report, Runner, Tally } from "./runner.ts";
 
 export interface SettleOptions {
   /** Number of the run in the trace. */
@@ -24,7 +24,7 @@ export interface SettledRun {
 interface Caller {
   readonly request: Oid;
   readonly options: SettleOptions;
-  readonly counts: { executed: number; frames: number; memoized: number };
+  readonly tally: { executed: number; frames: number; asked: number };
   readonly resolve: (run: SettledRun) => void;
   readonly reject: (error: unknown) => void;
   /** Stops hearing of the caller's signal. */
@@ -78,9 +78,9 @@ export class Scheduler {
         reject(new NonAnswerError({ kind: "cancelled" }));
         return;
       }
-      const counts = { executed: 0, frames: 0, memoized: 0 };
+      const tally = { executed: 0, frames: 0, asked: 0 };
       const unhear = new AbortController();
-      const caller: Caller = { request, options, counts, resolve, reject, unhear, outcome: undefined };
+      const caller: Caller = { request, options, tally, resolve, reject, unhear, outcome: undefined };
       this.#callers.add(caller);
       options.signal?.addEventListener("abort", () => this.#cancel(caller), { signal: unhear.signal });
       this.#plan.ask(request);
@@ -130,7 +130,7 @@ export class Scheduler {
       const report = await this.#runner.start(dispatch);
       this.#land(flight);
       if (caller !== undefined) {
-        for (const key of ["executed", "frames", "memoized"] as const) caller.counts[key] += report.counts[key];
+        for (const key of ["executed", "frames", "asked"] as const) caller.tally[key] += report.counts[key];
         for (const line of report.logs) caller.options.onLog?.(line);
       }
       if (dispatch.isOffer) this.#takeServed(neededBy, report);
@@ -211,10 +211,10 @@ export class Scheduler {
   #tellSettled(): void {
     const flights = [...this.#flights.values()];
     for (const each of this.#callers) {
-      const { outcome, counts } = each;
+      const { outcome, tally } = each;
       if (outcome === undefined || flights.some(({ dispatch, caller }) => dispatch.isOffer && caller === each))
         continue;
-      this.#leave(each, () => each.resolve({ outcome, counts }));
+      this.#leave(each, () => each.resolve({ outcome, counts: countsOf(tally) }));
     }
   }
 
@@ -279,6 +279,11 @@ export class Scheduler {
     }
     return first;
   }
+}
+
+/** The caller asked for one. */
+function countsOf({ executed, frames, asked }: Tally): Counts {
+  return { executed, frames, memoized: Math.max(0, asked + 1 - executed) };
 }
 
 /** What a dispatch says of the run on whose behalf it is. */

@@ -11,7 +11,7 @@ import type { Oid } from "../store/oid.ts";
 import type { Memo, Outcome } from "../store/outcome.ts";
 import { claimsMax, type Claim, type Claims } from "./claims.ts";
 import type { Miss, SuspendedFrame } from "./plan.ts";
-import type { Counts } from "./runner.ts";
+import type { Tally } from "./runner.ts";
 import type { How, TraceBuffer } from "./trace.ts";
 
 /** Frames that may be live at once on one executor. */
@@ -35,6 +35,8 @@ export interface Job {
   /** The requests that it asks for at the moment, and how many of them were begun or offered to others. */
   batch: readonly Request[];
   begun: number;
+  /** Requests asked for so far, repeated ones included. */
+  asked: number;
 }
 
 /** How an execution ended: with what is to be remembered; unwound by its own misses; or unwound because it can't run nested at all. */
@@ -120,7 +122,7 @@ export class Settler {
   readonly #unwound = new Map<Oid, SuspendedFrame>();
   #executed = 0;
   #frames = 0;
-  #memoized = 0;
+  #asked = 0;
 
   constructor(options: SettlerOptions) {
     this.#options = options;
@@ -128,9 +130,9 @@ export class Settler {
   }
 
   /** Counts since the last call. */
-  takeCounts(): Counts {
-    const counts = { executed: this.#executed, frames: this.#frames, memoized: this.#memoized };
-    this.#executed = this.#frames = this.#memoized = 0;
+  takeCounts(): Tally {
+    const counts = { executed: this.#executed, frames: this.#frames, asked: this.#asked };
+    this.#executed = this.#frames = this.#asked = 0;
     return counts;
   }
 
@@ -158,6 +160,7 @@ export class Settler {
   settleNested(job: Job, requests: readonly Request[]): readonly Outcome[] | undefined {
     const { neighbours } = this.#options;
     const outcomes: Outcome[] = [];
+    job.asked += requests.length;
     job.batch = requests;
     job.begun = 0;
     for (const [at, request] of requests.entries()) {
@@ -190,7 +193,6 @@ export class Settler {
   #lookup(request: Request, parent: Job | undefined): Outcome | undefined {
     const outcome = this.#options.memos.outcome(request.oid);
     if (outcome === undefined) return undefined;
-    this.#memoized++;
     this.#options.trace.add(request.oid, parent?.request.oid ?? this.#how.parent, "hit", 0, 0);
     return outcome;
   }
@@ -242,7 +244,7 @@ export class Settler {
   #execute(request: Request, parent: Job | undefined): Outcome | undefined {
     const { guests, memos, trace, watch } = this.#options;
     const depth = parent === undefined ? 0 : parent.depth + 1;
-    const job: Job = { request, parent, depth, children: new Set(), misses: [], batch: [], begun: 0 };
+    const job: Job = { request, parent, depth, children: new Set(), misses: [], batch: [], begun: 0, asked: 0 };
     const startedMs = performance.now();
     const traced = (how: How, fuel: number) =>
       trace.add(
@@ -262,6 +264,7 @@ export class Settler {
       if (end.how === "completed") {
         memos.remember(request.oid, { ...end.memo, children: [...job.children] }, this.#how.run);
         this.#executed++;
+        this.#asked += job.asked;
         watch?.executed(job);
         how = "run";
         fuel = end.memo.fuel;

@@ -142,9 +142,12 @@ describe.skipIf(scriptStatus !== 0 || !scriptVersion.includes("util-linux"))("a 
     expect(plain.shown).toBe(`error: "zz" is no oid (40 lower-case hex digits) and no CID of a git object\r\n`);
   });
 
-  it("gets the note of what ran dimmed, and no progress line for short work", async () => {
+  it("gets the note of what ran dimmed, and nothing else is left", async () => {
     const { shown } = await inTerminal("fold HEAD --post line-count");
-    expect(shown).toMatch(/^5\r\n\^\[\[2m11 jobs executed, [^\r\n]*\^\[\[0m\r\n$/);
+    // On a busy machine even this is long enough for a progress line, which is taken away.
+    expect(shown.replace(/^(?:\r\^\[\[K[^\r\n^]*)*\r\^\[\[K/, "")).toMatch(
+      /^5\r\n\^\[\[2m11 jobs executed, [^\r\n]*\^\[\[0m\r\n$/,
+    );
   });
 });
 

@@ -181,7 +181,16 @@ function runner(store: Store, reusesInstances: boolean): (image: Oid, args: Oid)
   return (image, args) => {
     log = [];
     const request = putRequest(store, image, args, surroundings);
-    const job = { request, parent: undefined, depth: 0, children: new Set<Oid>(), misses: [], batch: [], begun: 0 };
+    const job = {
+      request,
+      parent: undefined,
+      depth: 0,
+      children: new Set<Oid>(),
+      misses: [],
+      batch: [],
+      begun: 0,
+      asked: 0,
+    };
     let end: FrameEnd;
     try {
       end = guests.execute(job);

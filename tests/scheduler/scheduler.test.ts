@@ -8,7 +8,7 @@ import type { Outcome } from "../../src/store/outcome.ts";
 
 const r = (n: number): Oid => oid(n.toString(16).padStart(40, "0"));
 const result = (n: number): Outcome => ({ kind: "blob", oid: r(n) });
-const common = { counts: { executed: 1, frames: 1, memoized: 0 }, logs: [] };
+const common = { counts: { executed: 1, frames: 1, asked: 0 }, logs: [] };
 const settledTo = (n: number): Report => ({ how: "settled", outcome: result(n), ...common });
 
 class RecordingRunner implements Runner {
@@ -162,7 +162,7 @@ test("log lines and counts go to the run on whose behalf a request ran", async (
   expect(runner.started[0]).toMatchObject({ requests: [r(1)], run: 1, logs: true });
   await runner.report({ ...settledTo(8), logs: [{ request: r(1), line: "one" }] });
   expect(runner.started[1]).toMatchObject({ requests: [r(2)], run: 2, logs: false });
-  await runner.report({ ...settledTo(9), counts: { executed: 5, frames: 6, memoized: 7 } });
+  await runner.report({ ...settledTo(9), counts: { executed: 5, frames: 6, asked: 11 } });
   expect(lines).toEqual(["one"]);
   expect((await heard).counts).toEqual({ executed: 1, frames: 1, memoized: 0 });
   expect((await deaf).counts).toEqual({ executed: 5, frames: 6, memoized: 7 });
