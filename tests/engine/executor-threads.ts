@@ -6,7 +6,7 @@ import type { ExecutorStart, FromExecutor, ToExecutor } from "../../src/isolate-
 /** The threads of one seat, one after the other. */
 interface Seat {
   isBusy: boolean;
-  /** Ends by `kill` while the dispatch that is under way was. */
+  /** Threads that the dispatch under way has lost. */
   deaths: number;
 }
 
@@ -14,9 +14,11 @@ export class ExecutorThreads {
   readonly #live = new Set<workerThreads.Worker>();
   readonly #seats = new Map<SharedArrayBuffer, Seat>();
   readonly #seatOf = new Map<workerThreads.Worker, Seat>();
+  readonly #killed = new Set<workerThreads.Worker>();
+  readonly #ending: Promise<number>[] = [];
   kills = 0;
-  /** Kills of a thread that had been given something to run. */
-  busyKills = 0;
+  /** Kills that took a dispatch's thread. */
+  deaths = 0;
   /** Whether some dispatch lost its thread twice. */
   hasDiedTwice = false;
   spawned = 0;
@@ -31,15 +33,16 @@ export class ExecutorThreads {
 
   /** Ends a thread wherever it is. */
   kill(worker: workerThreads.Worker): void {
-    const seat = this.#seatOf.get(worker);
-    if (seat === undefined || !this.#live.delete(worker)) return;
+    if (!this.#live.delete(worker)) return;
     this.kills++;
-    if (seat.isBusy) {
-      seat.deaths++;
-      this.busyKills++;
-      this.hasDiedTwice ||= seat.deaths > 1;
-    }
-    void worker.terminate();
+    this.#killed.add(worker);
+    this.#ending.push(worker.terminate());
+  }
+
+  /** Once no killed thread lives, and the engine knows. */
+  async allKilledEnded(): Promise<void> {
+    await Promise.all(this.#ending);
+    await new Promise((resolve) => void setImmediate(resolve));
   }
 
   add(worker: workerThreads.Worker, { status }: ExecutorStart): void {
@@ -48,7 +51,14 @@ export class ExecutorThreads {
     this.#seatOf.set(worker, seat);
     this.#live.add(worker);
     this.spawned++;
-    worker.on("exit", () => this.#live.delete(worker));
+    // Before the engine hears of it. A thread that had nothing to do may have been given something since it was killed.
+    worker.on("exit", () => {
+      this.#live.delete(worker);
+      if (!this.#killed.has(worker) || !seat.isBusy) return;
+      this.deaths++;
+      seat.deaths++;
+      this.hasDiedTwice ||= seat.deaths > 1;
+    });
     worker.on("message", (message: FromExecutor) => {
       if (message.type === "offer") this.offers++;
       if (message.type !== "report") return;

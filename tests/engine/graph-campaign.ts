@@ -42,7 +42,7 @@ export interface SessionSummary {
   readonly nonAnswers: number;
   /** Requests that were executed. */
   readonly jobs: number;
-  readonly threads: Pick<ExecutorThreads, "kills" | "busyKills" | "spawned" | "offers" | "servedJobs">;
+  readonly threads: Pick<ExecutorThreads, "kills" | "deaths" | "spawned" | "offers" | "servedJobs">;
 }
 
 /** How long a round may take before it counts as a stall: far longer than any does. */
@@ -92,8 +92,8 @@ class Rounds {
   readonly #faults: string[] = [];
   /** Graphs so far, and the nodes of each that somebody asked for. */
   readonly #asked: { readonly expected: Expected; readonly tops: Set<number> }[] = [];
-  /** By the run's number. */
-  readonly #traces = new Map<number, Buffer>();
+  /** How often each request was executed, by the run's number. */
+  readonly #executions = new Map<Oid, Map<number, number>>();
   #runs = 0;
   #nonAnswers = 0;
 
@@ -120,7 +120,7 @@ class Rounds {
     let jobs = 0;
     if (isStalled) for (const worker of this.#threads.live) this.#threads.kill(worker);
     else jobs = this.#inspect();
-    const { kills, busyKills, spawned, offers, servedJobs } = this.#threads;
+    const { kills, deaths, spawned, offers, servedJobs } = this.#threads;
     const where = `seed ${seed} (${executors} executors, ${nestedFramesMax} nested frames, ${disturbance})`;
     return {
       faults: this.#faults.map((fault) => `${where}: ${fault}`),
@@ -128,7 +128,7 @@ class Rounds {
       runs: this.#runs,
       nonAnswers: this.#nonAnswers,
       jobs,
-      threads: { kills, busyKills, spawned, offers, servedJobs },
+      threads: { kills, deaths, spawned, offers, servedJobs },
     };
   }
 
@@ -170,6 +170,7 @@ class Rounds {
     this.#takeTraces();
     // Whatever happened before, what is asked for now is right. A guest that never ends would only take its time again.
     if (disturbance === "none" || isHang) return;
+    await this.#threads.allKilledEnded();
     this.#threads.hasDiedTwice = false;
     for (const tops of lanes) await this.#lane(tops, undefined);
     this.#takeTraces();
@@ -232,39 +233,36 @@ class Rounds {
 
   #abortSoon(isOver: AbortSignal): AbortSignal {
     const abort = new AbortController();
-    void this.#moment(isOver).then(() => abort.abort());
+    void moment(this.#random, isOver).then(() => abort.abort());
     return abort.signal;
   }
 
   /** Kills threads at random moments until it is over. */
   async #kill(isOver: AbortSignal): Promise<void> {
-    for (let kills = 1 + this.#random.below(killsMax); kills > 0; kills--) {
-      await this.#moment(isOver);
+    // Dice of its own: how many are thrown depends on how long the round lasts, and what comes after it should not.
+    const random = dice(this.#random.below(2 ** 31));
+    for (let kills = 1 + random.below(killsMax); kills > 0; kills--) {
+      await moment(random, isOver);
       const { live } = this.#threads;
-      const victim = live[this.#random.below(live.length)];
+      const victim = live[random.below(live.length)];
       if (isOver.aborted) return;
       if (victim !== undefined) this.#threads.kill(victim);
     }
   }
 
-  /** Some moment soon, or at once when it is over. */
-  #moment(isOver: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, this.#random.below(disturbWithinMs));
-      isOver.addEventListener("abort", () => {
-        clearTimeout(timer);
-        resolve();
-      });
-    });
-  }
-
-  /** Keeps the traces of runs before the store drops them. That of a run that was cancelled may still grow, so each is read while it is there. */
+  /** Counts executions in the traces of the last runs before the store drops them. That of a run that has ended may grow later, when the thread that was started for it gets to work. */
   #takeTraces(): void {
     const store = openStore(this.#storePath);
     try {
       for (let run = 1; run <= (store.lastRun()?.id ?? 0); run++) {
-        const events = store.trace(run);
-        if (events.length > 0) this.#traces.set(run, events);
+        const times = new Map<Oid, number>();
+        for (const { request, how } of decodeTrace(store.trace(run))) {
+          if (how === "run") times.set(request, (times.get(request) ?? 0) + 1);
+        }
+        for (const [request, count] of times) {
+          const runs = this.#executions.get(request) ?? new Map<number, number>();
+          this.#executions.set(request, runs.set(run, Math.max(count, runs.get(run) ?? 0)));
+        }
       }
     } finally {
       store.close();
@@ -278,10 +276,7 @@ class Rounds {
     this.#faults.push(...inspection.faults);
     const store = openStore(this.#storePath);
     this.#takeTraces();
-    const executions = new Map<Oid, number>();
-    for (const { request, how } of [...this.#traces.values()].flatMap(decodeTrace)) {
-      if (how === "run") executions.set(request, (executions.get(request) ?? 0) + 1);
-    }
+    const executions = new Map(Array.from(this.#executions, ([request, runs]) => [request, sum(runs.values())]));
     let memos = 0;
     try {
       for (const { expected, tops } of this.#asked) {
@@ -307,7 +302,7 @@ class Rounds {
       store.close();
     }
     if (memos !== inspection.memos) this.#faults.push(`${inspection.memos} memos, of which ${memos} are of nodes`);
-    const jobs = [...executions.values()].reduce((sum, times) => sum + times, 0);
+    const jobs = sum(executions.values());
     // An executor that is killed, for itself or with a guest that hangs, loses what it had not committed.
     if (disturbance === "none" || disturbance === "aborts") {
       const repeated = [...executions.values()].filter((times) => times > 1).length;
@@ -319,6 +314,21 @@ class Rounds {
     }
     return jobs;
   }
+}
+
+/** Some moment soon, or at once when it is over. */
+function moment(random: Dice, isOver: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, random.below(disturbWithinMs));
+    isOver.addEventListener("abort", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+function sum(counts: Iterable<number>): number {
+  return [...counts].reduce((total, each) => total + each, 0);
 }
 
 function isSame(a: Outcome | undefined, b: Outcome | undefined): boolean {
