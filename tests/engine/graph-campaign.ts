@@ -22,8 +22,8 @@ import { dice, type Dice } from "../scheduler/seeded.ts";
 import { watchExecutors, type ExecutorThreads } from "./executor-threads.ts";
 import { expectedOf, nonAnswerFault, randomGraph, reachOf, type Expected, type GraphKind } from "./graph-model.ts";
 
-export const disturbances = ["none", "kills", "aborts", "hang"] as const;
-export type Disturbance = (typeof disturbances)[number];
+/** What befalls the rounds of a session; a storm is all at once. */
+export type Disturbance = "none" | "kills" | "aborts" | "hang" | "storm";
 
 export interface Session {
   readonly seed: number;
@@ -65,7 +65,7 @@ export function sessionOf(seed: number): Session {
     executors: pick(executorCounts),
     nestedFramesMax: pick(nestBounds),
     rounds: 2 + random.below(5),
-    disturbance: pick(["none", "none", "none", "kills", "kills", "kills", "aborts", "aborts", "hang"]),
+    disturbance: pick(["none", "none", "none", "kills", "kills", "kills", "aborts", "aborts", "hang", "storm"]),
   };
 }
 
@@ -103,7 +103,7 @@ class Rounds {
     this.#storePath = storePath;
     this.#random = dice(session.seed + 0x9e37);
     const { executors, nestedFramesMax, disturbance } = session;
-    const limits = disturbance === "hang" ? { wallClockMsMax } : {};
+    const limits = disturbance === "hang" || disturbance === "storm" ? { wallClockMsMax } : {};
     this.#engine = openEngine({ store: storePath, executors, nestedFramesMax, ...limits });
     this.#worker = this.#engine.addWorker(graphGuest);
     this.#std = library(this.#engine, { graph: this.#worker });
@@ -115,7 +115,8 @@ class Rounds {
     let isStalled = false;
     for (; played < rounds && !isStalled; played++) isStalled = !(await this.#inTime(this.#round(), `round ${played}`));
     // With nobody at work, and with somebody: a thread that is killed at the same time must not keep an engine open.
-    if (disturbance === "kills") for (const worker of this.#threads.live) this.#threads.kill(worker);
+    if (disturbance === "kills" || disturbance === "storm")
+      for (const worker of this.#threads.live) this.#threads.kill(worker);
     isStalled ||= !(await this.#inTime(this.#engine.close(), "closing"));
     let jobs = 0;
     if (isStalled) for (const worker of this.#threads.live) this.#threads.kill(worker);
@@ -147,7 +148,8 @@ class Rounds {
   async #round(): Promise<void> {
     const random = this.#random;
     const { disturbance } = this.#session;
-    const isHang = disturbance === "hang";
+    const isStorm = disturbance === "storm";
+    const isHang = disturbance === "hang" || (isStorm && random.below(3) === 0);
     const kind = this.#session.kind ?? {
       cycles: !isHang && random.below(3) === 0,
       missing: !isHang && random.below(3) === 0,
@@ -159,20 +161,21 @@ class Rounds {
     const lanes = Array.from({ length: 1 + random.below(4) }, () => this.#tops(expected));
     for (const other of others) lanes.push(this.#tops(other));
     const isOver = new AbortController();
-    const disturbing = disturbance === "kills" ? this.#kill(isOver.signal) : Promise.resolve();
+    const disturbing = disturbance === "kills" || isStorm ? this.#kill(isOver.signal) : Promise.resolve();
     // The first lane is left alone.
-    const aborted = lanes.map((_, lane) => disturbance === "aborts" && lane > 0 && random.below(2) === 0);
+    const aborted = lanes.map((_, lane) => (disturbance === "aborts" || isStorm) && lane > 0 && random.below(2) === 0);
     await Promise.all(
       lanes.map((tops, lane) => this.#lane(tops, aborted[lane] === true ? this.#abortSoon(isOver.signal) : undefined)),
     );
     isOver.abort();
     await disturbing;
     this.#takeTraces();
-    // Whatever happened before, what is asked for now is right. A guest that never ends would only take its time again.
-    if (disturbance === "none" || isHang) return;
+    if (disturbance === "none") return;
     await this.#threads.allKilledEnded();
     this.#threads.hasDiedTwice = false;
-    for (const tops of lanes) await this.#lane(tops, undefined);
+    // Whatever happened before, what is asked for now is right. A guest that never ends would only take its time again.
+    const isWanted = ([{ outcomes }, top]: readonly [Expected, number]) => !isHang || outcomes[top] !== undefined;
+    for (const tops of lanes) await this.#lane(tops.filter(isWanted), undefined);
     this.#takeTraces();
   }
 
