@@ -56,14 +56,17 @@ const killsMax = 4;
 export const executorCounts = [1, 2, 3, 4] as const;
 export const nestBounds = [1, 2, 3, 8, 64] as const;
 
+/** Light graphs: executors meet at every step. */
+export const lightKind: GraphKind = { cycles: false, missing: false, hang: false, turnsMax: 16 };
+
 /** The session that a seed stands for in a campaign. */
 export function sessionOf(seed: number): Session {
   const random = dice(seed);
   const pick = <T>(from: readonly T[]) => from[random.below(from.length)] as T;
+  const session = { seed, executors: pick(executorCounts), nestedFramesMax: pick(nestBounds) };
+  if (random.below(8) === 0) return { ...session, rounds: 40, disturbance: "none", kind: lightKind };
   return {
-    seed,
-    executors: pick(executorCounts),
-    nestedFramesMax: pick(nestBounds),
+    ...session,
     rounds: 2 + random.below(5),
     disturbance: pick(["none", "none", "none", "kills", "kills", "kills", "aborts", "aborts", "hang", "storm"]),
   };
