@@ -39,6 +39,7 @@ import { decodeTree, encodeTree, kindOfMode, nameFault, type TreeEntry } from ".
 
 export { NonAnswerError, type NonAnswer } from "./abi/non-answer.ts";
 export { guestLimitNames, type GuestLimitName, type GuestLimits } from "./abi/limits.ts";
+export { executorsMax } from "./scheduler/claims.ts";
 export { MalformedRequest } from "./abi/request.ts";
 export type { Imported } from "./importing.ts";
 export { NoStandardLibrary } from "./standard-library.ts";

@@ -2,7 +2,15 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command, CommanderError } from "commander";
-import { cidOf, guestLimitNames, openEngine, type Engine, type RunOptions, type RunResult } from "../engine.ts";
+import {
+  cidOf,
+  executorsMax,
+  guestLimitNames,
+  openEngine,
+  type Engine,
+  type RunOptions,
+  type RunResult,
+} from "../engine.ts";
 import { packageFolder } from "../package-folder.ts";
 import {
   OutputFailure,
@@ -32,6 +40,7 @@ interface CommonOptions {
 }
 
 interface RunningOptions extends CommonOptions {
+  readonly jobs?: number;
   readonly out?: string;
   readonly salt?: string;
   readonly json?: true;
@@ -108,9 +117,13 @@ class Session {
   }
 
   /** Opens the engine for `work`, and closes it whatever happens. */
-  async withEngine<T>({ store }: CommonOptions, work: (engine: Engine) => Promise<T> | T): Promise<T> {
+  async withEngine<T>(
+    { store, jobs }: CommonOptions & Pick<RunningOptions, "jobs">,
+    work: (engine: Engine) => Promise<T> | T,
+  ): Promise<T> {
     const path = store === undefined ? this.#settings.store : resolve(store);
-    const engine = openEngine({ store: path, environment: this.#environment });
+    const executors = jobs === undefined ? {} : { executors: jobs };
+    const engine = openEngine({ store: path, environment: this.#environment, ...executors });
     try {
       return await work(engine);
     } finally {
@@ -249,10 +262,21 @@ function addCommand(parent: Command, name: string, description: string, example:
 function runningOptions(command: Command): Command {
   return command
     .option("--out <DIR>", "write the result there: a tree to a folder, a blob to a file; neither may be there yet")
+    .option(
+      "--jobs <N>",
+      "executors that run jobs at a time (else one for each core); no result depends on it",
+      executorCount,
+    )
     .option("--salt <TEXT>", "separates this run from what is remembered under another salt")
     .option("--json", "print one JSON object: the result's names, jobs and milliseconds, or the error")
     .option("--rerun", "execute the top request even if it is remembered, and compare")
     .option("--log", "print what guests log, on stderr");
+}
+
+function executorCount(text: string): number {
+  const count = Number(text);
+  if (/^\d+$/.test(text) && count >= 1 && count <= executorsMax) return count;
+  throw new UsageError(`--jobs wants a whole number from 1 to ${executorsMax}, not ${JSON.stringify(text)}`);
 }
 
 async function fold(session: Session, text: string, options: FoldOptions): Promise<void> {

@@ -125,6 +125,8 @@ export class ExecutorSeat {
       env: {},
     });
     worker.on("message", (message: FromExecutor) => {
+      // What a stopped thread still says comes too late: its seat is not free before its claims are.
+      if (this.#worker !== worker) return;
       if (message.type === "report") this.#finish((running) => running.settle(message.report));
       else if (this.#running !== undefined) this.#options.onNews(this.#running.dispatch, message);
     });
@@ -178,6 +180,7 @@ export class ExecutorSeat {
 
   /** A bug ended the thread. */
   async #failed(error: Error): Promise<void> {
+    clearInterval(this.#watch);
     await this.#options.bury();
     this.#finish((running) => running.reject(error));
   }
@@ -187,8 +190,9 @@ export class ExecutorSeat {
     const running = this.#running;
     const stack = this.#board.stack();
     clearInterval(this.#watch);
-    await this.#options.bury();
+    // With nothing to do it had no claims, and those of the next thread are not to be dropped.
     if (running === undefined) return;
+    await this.#options.bury();
     if (!running.alone && this.#cancelledMs === undefined) {
       this.#send({ ...running, alone: true });
       return;

@@ -108,6 +108,12 @@ describe("bad input is answered by one sentence and the status of its kind", () 
       "../cut.wasm can't be a worker: it is cut short",
     ],
     [
+      "no number of executors",
+      ["run", "line-count", "--jobs", "0"],
+      2,
+      '--jobs wants a whole number from 1 to 63, not "0"',
+    ],
+    [
       "a module with an unknown import",
       ["run", "../asking.wasm"],
       2,

@@ -124,6 +124,12 @@ describe("options of a fold", () => {
     expect(cat).toEqual({ status: 0, out: "35\n", err: "" });
   });
 
+  it("--jobs says how many executors run, which changes no result and no count", async () => {
+    const one = await jsonOf("sub", "--post", "line-count", "--salt", "jobs", "--jobs", "1");
+    const three = await jsonOf("sub", "--post", "line-count", "--salt", "jobs", "--jobs", "3", "--rerun");
+    expect([three.request, three.oid]).toEqual([one.request, one.oid]);
+  });
+
   it("--salt separates runs, and one salt's run is remembered under that salt", async () => {
     await jsonOf("sub", "--post", "line-count");
     const cold = await jsonOf("sub", "--post", "line-count", "--salt", "x");

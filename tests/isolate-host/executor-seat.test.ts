@@ -1,0 +1,156 @@
+/** The seat of an executor, over threads that do and say what the test wants, and a clock that it sets. */
+import { EventEmitter } from "node:events";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { Dispatch, Report } from "../../src/scheduler/runner.ts";
+import { ExecutorSeat } from "../../src/isolate-host/executor-seat.ts";
+import type { FromExecutor, ToExecutor } from "../../src/isolate-host/message.ts";
+import { oid } from "../../src/store/oid.ts";
+
+const { threads } = vi.hoisted(() => ({ threads: [] as FakeThread[] }));
+
+class FakeThread extends EventEmitter {
+  readonly told: ToExecutor[] = [];
+  /** Lets a terminated thread end. */
+  end: ((code: number) => void) | undefined;
+
+  ref(): void {}
+  unref(): void {}
+  postMessage(message: ToExecutor): void {
+    this.told.push(message);
+  }
+  terminate(): Promise<number> {
+    return new Promise((resolve) => {
+      this.end = (code) => {
+        this.emit("exit", code);
+        resolve(code);
+      };
+    });
+  }
+  say(message: FromExecutor): void {
+    this.emit("message", message);
+  }
+}
+
+vi.mock("node:worker_threads", () => ({
+  Worker: class {
+    constructor() {
+      const thread = new FakeThread();
+      threads.push(thread);
+      // The class that is mocked is what a caller gets.
+      return thread as unknown as object;
+    }
+  },
+}));
+
+const noCounts = { executed: 0, frames: 0, asked: 0 };
+const request = oid("1111111111111111111111111111111111111111");
+const dispatchOf = (run: number): Dispatch => ({
+  requests: [request],
+  isOffer: false,
+  parent: undefined,
+  run,
+  rerun: false,
+  logs: false,
+});
+const settled: Report = { how: "settled", outcome: { kind: "blob", oid: request }, counts: noCounts, logs: [] };
+
+/** A seat, and how often its claims were dropped; with `graves` a burial takes until it is told. */
+function seatOf(graves?: (() => void)[]) {
+  let burials = 0;
+  const news: string[] = [];
+  const seat = new ExecutorSeat({
+    storePath: "",
+    wallClockMsMax: 60_000,
+    nestedFramesMax: 64,
+    describeStack: () => "the executor",
+    claims: undefined,
+    onNews: (_, { type }) => void news.push(type),
+    bury: () => {
+      burials++;
+      return graves === undefined ? Promise.resolve() : new Promise((resolve) => void graves.push(resolve));
+    },
+  });
+  return { seat, news, burials: () => burials };
+}
+
+/** What a promise has come to by now. */
+async function state<T>(promise: Promise<T>): Promise<T | "pending"> {
+  await vi.advanceTimersByTimeAsync(0);
+  return Promise.race([promise, Promise.resolve("pending" as const)]);
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  threads.length = 0;
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+test("a thread that is stopped keeps its seat until it has ended and its claims are dropped, whatever it says meanwhile", async () => {
+  const { seat, news, burials } = seatOf();
+  const dispatch = dispatchOf(1);
+  const report = seat.start(dispatch);
+  seat.cancel(dispatch);
+  await vi.advanceTimersByTimeAsync(1000);
+  const [thread] = threads;
+  expect(thread?.end).toBeDefined();
+  thread?.say({ type: "offer", parent: request, requests: [request] });
+  thread?.say({ type: "report", report: settled });
+  expect(await state(report)).toBe("pending");
+  expect([seat.isBusy, news, burials()]).toEqual([true, [], 0]);
+  thread?.end?.(1);
+  expect(await state(report)).toMatchObject({ how: "ended", answer: { kind: "cancelled" } });
+  expect(burials()).toBe(1);
+  const next = seat.start(dispatchOf(2));
+  expect(await state(next)).toBe("pending");
+  threads[1]?.say({ type: "report", report: settled });
+  expect(await state(next)).toBe(settled);
+  expect(threads).toHaveLength(2);
+});
+
+test("a thread that ends while it has nothing to do drops no claims: they may be those of the one that follows", async () => {
+  const { seat, burials } = seatOf();
+  const first = seat.start(dispatchOf(1));
+  threads[0]?.say({ type: "report", report: settled });
+  expect(await state(first)).toBe(settled);
+  threads[0]?.emit("exit", 1);
+  const second = seat.start(dispatchOf(2));
+  expect(await state(second)).toBe("pending");
+  expect([threads.length, burials()]).toEqual([2, 0]);
+  threads[1]?.say({ type: "report", report: settled });
+  expect(await state(second)).toBe(settled);
+});
+
+test("a dispatch whose thread ends is run once more, alone, once the claims are dropped; a second end is a non-answer", async () => {
+  const graves: (() => void)[] = [];
+  const { seat } = seatOf(graves);
+  const report = seat.start(dispatchOf(1));
+  threads[0]?.emit("exit", 1);
+  expect(await state(report)).toBe("pending");
+  expect(threads).toHaveLength(1);
+  graves.shift()?.();
+  expect(await state(report)).toBe("pending");
+  expect(threads[1]?.told).toEqual([{ type: "dispatch", dispatch: dispatchOf(1), alone: true }]);
+  threads[1]?.emit("exit", 1);
+  expect([await state(report), seat.isBusy]).toEqual(["pending", true]);
+  graves.shift()?.();
+  const message = "an executor ended with code 1, twice, while the executor ran";
+  expect(await state(report)).toMatchObject({ how: "ended", answer: { kind: "host", message } });
+  expect(seat.isBusy).toBe(false);
+});
+
+test("an error of the engine's own in a thread is told once its claims are dropped, and by nothing else before", async () => {
+  const graves: (() => void)[] = [];
+  const { seat } = seatOf(graves);
+  const dispatch = dispatchOf(1);
+  const failure = new Error("a bug");
+  const report = seat.start(dispatch).catch((error: unknown) => error);
+  threads[0]?.emit("error", failure);
+  seat.cancel(dispatch);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect([await state(report), seat.isBusy]).toEqual(["pending", true]);
+  graves.shift()?.();
+  expect(await state(report)).toBe(failure);
+  expect(graves).toEqual([]);
+});
