@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import type { GuestLimits } from "./abi/limits.ts";
 import { putRuntimeNode, wasmMarker } from "./abi/worker.ts";
 import { packageFolder } from "./package-folder.ts";
 import type { Oid } from "./store/oid.ts";
@@ -20,15 +21,19 @@ export class NoStandardLibrary extends Error {
   }
 }
 
+/** Limits other than the defaults. A fold holds some 450 bytes for each entry of its folder, so with 1 GiB one of two million folds. */
+const ownLimits: Readonly<Record<string, Partial<GuestLimits>>> = { "fold-wasm": { memoryPages: 16_384 } };
+
 /** The tree of the standard library, stored and committed. Throws NoStandardLibrary. */
 export function putStandardLibrary(store: Store): Oid {
   const manifest = readBuilt("manifest.json").toString("utf8");
-  const ref = `std/${createHash("sha256").update(wasmMarker).update(manifest).digest("hex")}`;
+  const made = [wasmMarker, manifest, JSON.stringify(ownLimits)];
+  const ref = `std/${createHash("sha256").update(made.join("\0")).digest("hex")}`;
   const known = store.ref(ref);
   if (known !== undefined) return known;
   const entries = Object.keys(JSON.parse(manifest) as Record<string, string>).map((name): TreeEntry => {
     const module = store.put("blob", readBuilt(`${name}.wasm`));
-    return { mode: "40000", name, oid: putRuntimeNode(store, wasmMarker, module) };
+    return { mode: "40000", name, oid: putRuntimeNode(store, wasmMarker, module, ownLimits[name]) };
   });
   const library = store.put("tree", encodeTree(entries));
   // People and programs name it by heart, as an argument without entries.

@@ -8,6 +8,9 @@ import { ExecutorSeat, type SeatOptions } from "./executor-seat.ts";
 
 /** How long somebody must have been busy before those who are idle ask for work: a thread takes longer than that to start. */
 const hungryAfterMs = 20;
+/** What an offer must have taken to have been worth its commit. After one that took less, those who are idle wait before they ask again, each time twice as long. */
+const worthMs = 10;
+const patienceMs = { first: 4, last: 512 } as const;
 /** How often the claims of a dead executor are asked for, when another one died with the lock. */
 const buryEveryMs = 10;
 
@@ -26,6 +29,8 @@ export class ExecutorPool implements Runner {
   /** Undefined where there is nobody to share with. */
   readonly #claims: Claims | undefined;
   #busySinceMs: number | undefined;
+  /** How long idle executors wait before they ask for work again. */
+  #patienceMs = 0;
   #hunger: NodeJS.Timeout | undefined;
 
   constructor({ executors, ...options }: ExecutorPoolOptions) {
@@ -60,11 +65,16 @@ export class ExecutorPool implements Runner {
     const idle = this.#seats.filter((seat) => !seat.isBusy);
     const seat = idle.find((each) => each.hasThread) ?? idle[0];
     if (seat === undefined) throw new Error("all executors are busy");
+    const startedMs = performance.now();
     const report = seat.start(dispatch);
     this.#feel();
     try {
       return await report;
     } finally {
+      if (dispatch.isOffer) {
+        const wasWorth = performance.now() - startedMs >= worthMs;
+        this.#patienceMs = wasWorth ? 0 : Math.min(patienceMs.last, Math.max(patienceMs.first, 2 * this.#patienceMs));
+      }
       this.#feel();
     }
   }
@@ -85,7 +95,8 @@ export class ExecutorPool implements Runner {
     const busy = this.#seats.filter((seat) => seat.isBusy).length;
     const idle = busy === 0 ? 0 : this.slots - busy;
     this.#busySinceMs = busy === 0 ? undefined : (this.#busySinceMs ?? performance.now());
-    const afterMs = (this.#busySinceMs ?? 0) + hungryAfterMs - performance.now();
+    if (busy === 0) this.#patienceMs = 0;
+    const afterMs = Math.max((this.#busySinceMs ?? 0) + hungryAfterMs - performance.now(), this.#patienceMs);
     if (idle === 0 || afterMs <= 0) claims.hunger = idle;
     else this.#hunger = setTimeout(() => (claims.hunger = idle), afterMs).unref();
   }

@@ -18,6 +18,8 @@
 import { Entry, Kind, Request, argument, fail, job, out, putTree, run, runMany, text, tree } from "../sdk/guest";
 
 const foldImage = "/cas/std/fold-wasm";
+/** Children that are asked for at once. A call may have 64 MiB, which is some 600,000 children; of this many, the host holds no more than it needs. */
+const batchMax: i32 = 65536;
 
 export function caos_run(): void {
   const node = argument("in", job.arg("in"));
@@ -30,24 +32,29 @@ export function caos_run(): void {
   const entries: Entry[] = unfolded.isTree ? tree(unfolded.oid) : [];
   const noChildren = Entry.of("children", Kind.Tree, putTree([]));
 
-  const requests = new Array<Request>(entries.length);
-  for (let index = 0; index < entries.length; index++) {
-    const child = argument("in", entries[index]);
-    if (pre != null) requests[index] = new Request(foldImage, [child, post, pre]);
-    else if (child.isTree) requests[index] = new Request(foldImage, [child, post]);
-    else requests[index] = new Request(postImage, [noChildren, child]);
-  }
-  const answers = runMany(requests);
-
   const children = new Array<Entry>(entries.length);
-  for (let index = 0; index < entries.length; index++) {
-    const answer = answers[index];
-    if (!answer.ok) {
-      const nested = pre != null || entries[index].isTree;
-      fail("./" + readable(entries[index].name) + below(answer.error, nested));
+  let failure = "";
+  for (let from = 0; from < entries.length; from += batchMax) {
+    const count = min(batchMax, entries.length - from);
+    const requests = new Array<Request>(count);
+    for (let index = 0; index < count; index++) {
+      const child = argument("in", entries[from + index]);
+      if (pre != null) requests[index] = new Request(foldImage, [child, post, pre]);
+      else if (child.isTree) requests[index] = new Request(foldImage, [child, post]);
+      else requests[index] = new Request(postImage, [noChildren, child]);
     }
-    children[index] = answer.entryLike(entries[index]);
+    const answers = runMany(requests);
+    for (let index = 0; index < count; index++) {
+      const entry = entries[from + index];
+      const answer = answers[index];
+      if (answer.ok) children[from + index] = answer.entryLike(entry);
+      else if (failure.length == 0) {
+        failure = "./" + readable(entry.name) + below(answer.error, pre != null || entry.isTree);
+      }
+    }
   }
+  // The first child that fails fails the fold, and its siblings finish, those of later batches, too.
+  if (failure.length > 0) fail(failure);
 
   const folded = entries.length == 0 ? noChildren : Entry.of("children", Kind.Tree, putTree(children));
   const result = run(postImage, [folded, node]);
