@@ -18,6 +18,7 @@ import type { Job } from "../scheduler/settle.ts";
 import type { GitObject } from "../store/object.ts";
 import { oidBytes, oidFromBytes, type Oid } from "../store/oid.ts";
 import { failure, type FailureCode, type Failure, type Outcome, type Result } from "../store/outcome.ts";
+import type { Refs } from "./fitted-modules.ts";
 import { HotMap } from "../store/hot-map.ts";
 
 /** The longest line that an execution may log; a longer one fails the job, as more log in all than its limit does. */
@@ -27,7 +28,7 @@ export const putBytesMax = 256 << 20;
 
 /** What a frame needs of the executor that it runs on. */
 export interface FrameHost {
-  readonly objects: Objects;
+  readonly objects: Objects & Refs;
   settleNested(job: Job, requests: readonly Request[]): readonly Outcome[] | undefined;
   /** The lines of an execution that completed; one that unwound is not heard, so that its replay says nothing twice. */
   onLog(job: Job, lines: readonly string[]): void;

@@ -20,7 +20,8 @@ import { Frame, GuestFailed, Unwind, type FrameHost } from "./frame.ts";
 import { InstancePool, type Guest } from "./instance-pool.ts";
 import { serveJson } from "./json-calls.ts";
 import { fuelLeft } from "./wasm/meter.ts";
-import { fitModule } from "./wasm/module.ts";
+import { fittedModule } from "./fitted-modules.ts";
+import { fitModule, type FitModule } from "./wasm/module.ts";
 import { UnfitModule } from "./wasm/reader.ts";
 import { wasiFunctions, wasiImports, wasiModule } from "./wasi.ts";
 
@@ -223,7 +224,8 @@ export class WasmGuests implements Guests {
       });
     }
     const { module, limits } = found.node;
-    const prepared = prepareModule(this.#host.objects.get(module).body, limits);
+    const fit = (bytes: Uint8Array) => fitModule(bytes, offered, limits);
+    const prepared = compiled(() => fittedModule(this.#host.objects, module, limits, fit));
     const runnable =
       "outcome" in prepared
         ? prepared
@@ -285,9 +287,13 @@ function passedLimit(passed: "fuel" | "depth"): Outcome {
 
 /** Checks, bounds, meters and compiles a module: what `coppice worker add` asks before a run does. */
 export function prepareModule(bytes: Uint8Array, limits: GuestLimits = defaultGuestLimits): Prepared {
+  return compiled(() => fitModule(bytes, offered, limits));
+}
+
+function compiled(fitted: () => FitModule): Prepared {
   try {
-    const fit = fitModule(bytes, offered, limits);
-    return { module: new WebAssembly.Module(fit.bytes), resettable: fit.resettable };
+    const { bytes, resettable } = fitted();
+    return { module: new WebAssembly.Module(bytes), resettable };
   } catch (error) {
     const fault =
       error instanceof UnfitModule ? error.fault : error instanceof WebAssembly.CompileError ? "notWasm" : undefined;
