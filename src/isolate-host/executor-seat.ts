@@ -65,11 +65,6 @@ export class ExecutorSeat {
     return this.#worker !== undefined;
   }
 
-  /** Jobs executed here, as far as executors have told. */
-  get executed(): number {
-    return this.#board.executed;
-  }
-
   start(dispatch: Dispatch): Promise<Report> {
     if (this.#running !== undefined) throw new Error("an executor runs one dispatch at a time");
     this.#board.cancelled = false;
