@@ -21,6 +21,7 @@ import { executorsMax } from "./scheduler/claims.ts";
 import type { SettledRun } from "./scheduler/scheduler.ts";
 import { nestedFramesMax } from "./scheduler/settle.ts";
 import { decodeTrace, type TraceEvent } from "./scheduler/trace.ts";
+import { startRun, type Run, type RunResult, type RunTold } from "./run.ts";
 import { putStandardLibrary } from "./standard-library.ts";
 import { cidOf } from "./store/cid.ts";
 import type { Host } from "./store/git/conversion.ts";
@@ -42,6 +43,7 @@ export { guestLimitNames, type GuestLimitName, type GuestLimits } from "./abi/li
 export { executorsMax } from "./scheduler/claims.ts";
 export { MalformedRequest } from "./abi/request.ts";
 export type { Imported } from "./importing.ts";
+export type { Run, RunEvent, RunResult } from "./run.ts";
 export { NoStandardLibrary } from "./standard-library.ts";
 export { cidOf, oidOfCid } from "./store/cid.ts";
 export type { GitObject, ObjectKind } from "./store/object.ts";
@@ -107,17 +109,6 @@ export interface FoldInput extends RunOptions {
   readonly post: string;
   /** The worker that chooses each node's children. Default: a tree's entries. */
   readonly pre?: string;
-}
-
-export interface RunResult {
-  readonly request: Oid;
-  readonly outcome: Outcome;
-  /** The outcome's oid in multiformats' words; undefined for a failure. */
-  readonly cid: string | undefined;
-  /** On a failure, what the engine knows of its cause: for people, not part of the outcome. */
-  readonly detail: string | undefined;
-  readonly jobs: Counts;
-  readonly ms: number;
 }
 
 /** No worker of that name or oid. */
@@ -192,28 +183,24 @@ export class Engine {
     return this.#library;
   }
 
-  /** Jobs executed so far by this engine; for progress, and moving while a run is under way. */
-  get executed(): number {
-    return this.#executing?.executed ?? 0;
+  /** Runs a worker, or finds what it came to. Rejects with NonAnswerError, UnknownWorker, MalformedArgs. */
+  run(input: RunInput): Run {
+    return this.#start(input, () => this.#request(input.worker, input.args ?? {}, input));
   }
 
-  /** Runs a worker, or finds what it came to. Throws NonAnswerError, UnknownWorker, MalformedArgs. */
-  async run(input: RunInput): Promise<RunResult> {
-    const args = this.#putArgs(input.args ?? {});
-    return this.#settle(this.#request(input.worker, args, input), input);
+  /** Folds an object: `post` is called at each node, after its children. Rejects as `run` does. */
+  fold(input: FoldInput): Run {
+    return this.#start(input, () => {
+      const std = input.std ?? this.#library;
+      const args: Record<string, Arg> = { in: { oid: input.in }, post: this.#imageText(input.post, std) };
+      if (input.pre !== undefined) args["pre"] = this.#imageText(input.pre, std);
+      return this.#request("fold-wasm", args, input);
+    });
   }
 
-  /** Folds an object: `post` is called at each node, after its children. Throws as `run` does. */
-  async fold(input: FoldInput): Promise<RunResult> {
-    const std = input.std ?? this.#library;
-    const args: Record<string, Arg> = { in: { oid: input.in }, post: this.#imageText(input.post, std) };
-    if (input.pre !== undefined) args["pre"] = this.#imageText(input.pre, std);
-    return this.run({ ...input, worker: "fold-wasm", args });
-  }
-
-  /** Settles a request that is in the store already. */
-  async settle(request: Oid, options: RunOptions = {}): Promise<RunResult> {
-    return this.#settle(readRequest(this.#store, request), options);
+  /** Settles a request that is in the store already. Rejects with NonAnswerError, MalformedRequest. */
+  settle(request: Oid, options: RunOptions = {}): Run {
+    return this.#start(options, () => readRequest(this.#store, request));
   }
 
   /** Stores a WebAssembly module as a worker, with other limits than the defaults if they are given, and returns the worker's oid. Throws UnfitWorker. */
@@ -309,8 +296,16 @@ export class Engine {
     }
   }
 
-  #settle(request: Request, options: RunOptions): Promise<RunResult> {
-    const running = this.#settleNow(request, options);
+  #start(options: RunOptions, form: () => Request): Run {
+    return startRun(options.onLog, (told) => {
+      const request = form();
+      told.started(request.oid);
+      return this.#settle(request, options, told);
+    });
+  }
+
+  #settle(request: Request, options: RunOptions, told: RunTold): Promise<RunResult> {
+    const running = this.#settleNow(request, options, told);
     const ended = running.then(
       () => undefined,
       () => undefined,
@@ -320,7 +315,7 @@ export class Engine {
     return running;
   }
 
-  async #settleNow(request: Request, options: RunOptions): Promise<RunResult> {
+  async #settleNow(request: Request, options: RunOptions, hearer: RunTold): Promise<RunResult> {
     const startedMs = performance.now();
     const result = (outcome: Outcome, jobs: Counts): RunResult => ({
       request: request.oid,
@@ -335,7 +330,7 @@ export class Engine {
     const run = this.#store.beginRun(request.oid, Date.now());
     // Executors have handles of their own on the store.
     this.#store.flush();
-    const { rerun = false, onLog } = options;
+    const { rerun = false } = options;
     const signals = options.signal === undefined ? [] : [options.signal];
     const signal = AbortSignal.any([this.#closing.signal, ...signals]);
     let settled: SettledRun | undefined;
@@ -343,7 +338,7 @@ export class Engine {
     try {
       const { Executing } = await import("./executing.ts");
       this.#executing ??= new Executing(this.#pooling, { outcome: (each) => this.#committed(each) });
-      settled = await this.#executing.settle(request.oid, { run, rerun, signal, onLog });
+      settled = await this.#executing.settle(request.oid, { run, rerun, signal, hearer });
       ending = settled.outcome.kind === "failed" ? "failed" : "result";
     } catch (error) {
       if (error instanceof NonAnswerError) ending = error.answer.kind;
@@ -375,7 +370,12 @@ export class Engine {
     }
   }
 
-  #request(worker: string, args: Oid, { std = this.#library, salt = "" }: RunOptions): Request {
+  #request(
+    worker: string,
+    given: Readonly<Record<string, Arg>>,
+    { std = this.#library, salt = "" }: RunOptions,
+  ): Request {
+    const args = this.#putArgs(given);
     const image = resolveImage(this.#store, this.#imageText(worker, std), std);
     if ("error" in image) throw new UnknownWorker(worker, this.workers(std), image.error);
     const bound = bindArgs(this.#store, args, image.bound);

@@ -17,11 +17,6 @@ export class Executing {
     this.#scheduler = new Scheduler(this.#pool, memos);
   }
 
-  /** Jobs executed so far, as far as executors have told. */
-  get executed(): number {
-    return this.#pool.executed;
-  }
-
   /** Settles a request that has no memo, as `Scheduler.settle` does, once its turn has come. */
   settle(request: Oid, options: SettleOptions): Promise<SettledRun> {
     return this.#admit(() => this.#scheduler.settle(request, options));

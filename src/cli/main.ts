@@ -8,6 +8,7 @@ import {
   guestLimitNames,
   openEngine,
   type Engine,
+  type Run,
   type RunOptions,
   type RunResult,
 } from "../engine.ts";
@@ -287,7 +288,7 @@ async function fold(session: Session, text: string, options: FoldOptions): Promi
     const startedMs = performance.now();
     const imported = await importNamed(engine, text);
     const importMs = performance.now() - startedMs;
-    const result = await running(session, engine, options, (common) =>
+    const result = await running(session, options, (common) =>
       engine.fold({ in: imported.oid, post, ...pre, ...common }),
     );
     await finish(session, engine, result, importMs, options);
@@ -302,7 +303,7 @@ async function run(session: Session, texts: readonly string[], options: RunningO
     const startedMs = performance.now();
     const args = await argumentsNamed(engine, texted.args);
     const importMs = performance.now() - startedMs;
-    const result = await running(session, engine, options, (common) => engine.run({ worker: named, args, ...common }));
+    const result = await running(session, options, (common) => engine.run({ worker: named, args, ...common }));
     await finish(session, engine, result, importMs, options);
   });
 }
@@ -310,9 +311,8 @@ async function run(session: Session, texts: readonly string[], options: RunningO
 /** Runs with progress and a Ctrl-C that ends the run and keeps what was computed; a second one ends the process. */
 async function running(
   { printer }: Session,
-  engine: Engine,
   { salt, rerun, log }: RunningOptions,
-  start: (common: RunOptions) => Promise<RunResult>,
+  start: (common: RunOptions) => Run,
 ): Promise<RunResult> {
   const abort = new AbortController();
   const stop = () => {
@@ -327,7 +327,7 @@ async function running(
     signal: abort.signal,
   };
   try {
-    return await withProgress(printer, engine, () => start(common));
+    return await withProgress(printer, start(common));
   } finally {
     process.off("SIGINT", stop);
   }

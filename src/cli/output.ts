@@ -1,6 +1,6 @@
 /** What the command prints: results on stdout, everything else on stderr; colour and a progress line only where stderr is a terminal. */
 import type { WriteStream } from "node:tty";
-import { cidOf, type Engine, type Oid, type RunResult, type TreeEntry } from "../engine.ts";
+import { cidOf, type Oid, type Run, type RunResult, type TreeEntry } from "../engine.ts";
 import { OutputFailure, sentence } from "./exit.ts";
 
 export interface Printer {
@@ -11,7 +11,6 @@ export interface Printer {
   readonly cids: boolean;
 }
 
-const progressEveryMs = 100;
 /** Work shorter than this shows no progress. */
 const progressAfterMs = 500;
 
@@ -63,24 +62,29 @@ export function summary(printer: Printer, { jobs, ms, request }: RunResult): str
   return `${jobs.executed} ${jobs.executed === 1 ? "job" : "jobs"} executed, ${jobs.memoized} remembered, ${ms.toFixed(1)} ms${rate}; request ${nameOf(printer, request)}`;
 }
 
-/** Shows jobs and jobs/s on stderr while `work` runs, if that is a terminal. */
-export async function withProgress<T>({ err }: Printer, engine: Engine, work: () => Promise<T>): Promise<T> {
-  if (!err.isTTY) return work();
+/** Shows jobs and jobs/s on stderr while a run goes on, if that is a terminal. */
+export async function withProgress({ err }: Printer, run: Run): Promise<RunResult> {
+  if (!err.isTTY) return run;
   const terminal: WriteStream = err;
   const startedMs = performance.now();
-  const before = engine.executed;
+  let jobs = 0;
   let isShown = false;
-  const timer = setInterval(() => {
+  const show = () => {
     const elapsedMs = performance.now() - startedMs;
-    if (elapsedMs < progressAfterMs) return;
     isShown = true;
-    const jobs = engine.executed - before;
     terminal.write(`\r\u001b[K${jobs} jobs, ${Math.round((jobs / elapsedMs) * 1000)} jobs/s`);
-  }, progressEveryMs);
+  };
+  // By then there may have been no event: a job that takes long tells nothing before it has ended.
+  const first = setTimeout(show, progressAfterMs);
   try {
-    return await work();
+    for await (const event of run.events) {
+      if (event.type !== "progress") continue;
+      jobs = event.executed;
+      if (isShown) show();
+    }
+    return await run;
   } finally {
-    clearInterval(timer);
+    clearTimeout(first);
     if (isShown) terminal.write("\r\u001b[K");
   }
 }

@@ -45,8 +45,17 @@ export class ExecutorPool implements Runner {
         claims,
         bury: () => this.#bury(owner),
         onNews: (dispatch, news) => {
-          if (news.type === "offer") this.news?.offered(dispatch, news.parent, news.requests);
-          else this.news?.released();
+          switch (news.type) {
+            case "offer":
+              this.news?.offered(dispatch, news.parent, news.requests);
+              return;
+            case "progress":
+              this.news?.progressed(dispatch, news.executed);
+              return;
+            case "released":
+              this.news?.released();
+              return;
+          }
         },
       });
     });
@@ -54,11 +63,6 @@ export class ExecutorPool implements Runner {
 
   get epoch(): number {
     return this.#claims?.epoch ?? 0;
-  }
-
-  /** Jobs executed since the pool was made, as far as executors have told. */
-  get executed(): number {
-    return this.#seats.reduce((sum, seat) => sum + seat.executed, 0);
   }
 
   async start(dispatch: Dispatch): Promise<Report> {

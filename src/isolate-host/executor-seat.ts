@@ -65,11 +65,6 @@ export class ExecutorSeat {
     return this.#worker !== undefined;
   }
 
-  /** Jobs executed here, as far as executors have told. */
-  get executed(): number {
-    return this.#board.executed;
-  }
-
   start(dispatch: Dispatch): Promise<Report> {
     if (this.#running !== undefined) throw new Error("an executor runs one dispatch at a time");
     this.#board.cancelled = false;
@@ -121,6 +116,8 @@ export class ExecutorSeat {
     const worker = new Worker(new URL(file, import.meta.url), {
       workerData: start,
       resourceLimits: { stackSizeMb: stackMb, maxYoungGenerationSizeMb: youngMbMax },
+      // How the program's own text was given is not how a thread's file is.
+      execArgv: process.execArgv.filter((flag) => !flag.startsWith("--input-type")),
       // Guests see nothing of the host; the host's own code needs nothing of the environment here.
       env: {},
     });

@@ -33,6 +33,8 @@ const reportedLinesMax = 100_000;
 const traceEventsMax = 16_384;
 /** How often hungry neighbours are offered work: what one offer brings takes longer than the commit that it costs. */
 const offerEveryMs = 2;
+/** How often it is told how far a dispatch is, whoever listens: a message costs as much as a job or two. */
+const progressEveryMs = 100;
 
 class Executor {
   readonly #store: Store;
@@ -43,6 +45,8 @@ class Executor {
   readonly #trace = new TraceBuffer();
   #logs: LogLine[] | undefined;
   #run = 0;
+  #executed = 0;
+  #progressFromMs = 0;
   #offersFromMs = 0;
   #lookedAtEpoch = 0;
 
@@ -70,11 +74,12 @@ class Executor {
       neighbours,
       watch: {
         enter: (job) => board.enter(job.depth, job.request, store.get(job.request.args).body),
-        leave: (job) => {
+        leave: (job, endedMs) => {
           board.leave(job.depth);
+          if (endedMs >= this.#progressFromMs) this.#tellProgress(endedMs);
           if (this.#trace.length >= traceEventsMax) store.addTrace(this.#run, this.#trace.take());
         },
-        executed: () => board.countExecuted(),
+        executed: () => void this.#executed++,
       },
     });
     this.#place = { settler: this.#settler, neighbours, read: (request) => readRequest(store, request) };
@@ -82,7 +87,10 @@ class Executor {
 
   dispatch(dispatch: Dispatch, alone: boolean): Report {
     this.#logs = dispatch.logs ? [] : undefined;
+    // A run that is made of many short dispatches tells, too.
+    if (this.#run !== dispatch.run) this.#progressFromMs = performance.now() + progressEveryMs;
     this.#run = dispatch.run;
+    this.#executed = 0;
     let dispatched: Dispatched | undefined;
     const answer = asNonAnswer(() => {
       this.#store.refresh();
@@ -131,6 +139,11 @@ class Executor {
         return true;
       },
     };
+  }
+
+  #tellProgress(nowMs: number): void {
+    this.#progressFromMs = nowMs + progressEveryMs;
+    this.#send({ type: "progress", executed: this.#executed });
   }
 
   #addLines({ request }: Job, lines: readonly string[]): void {

@@ -18,5 +18,7 @@ export type ToExecutor =
 
 export type FromExecutor =
   | { readonly type: "offer"; readonly parent: Oid; readonly requests: readonly [Oid, ...Oid[]] }
+  /** Requests executed so far of the dispatch. */
+  | { readonly type: "progress"; readonly executed: number }
   | { readonly type: "released" }
   | { readonly type: "report"; readonly report: Report };

@@ -1,16 +1,16 @@
 /**
  * Memory that an executor writes and the engine's thread reads while a guest runs and no message can come: how many frames have started or ended (at
- * a runaway guest this stands still), how many jobs were executed, what is on the stack, and whether the run is cancelled.
+ * a runaway guest this stands still), what is on the stack, and whether the run is cancelled.
  *
- * Layout: u32 turns, u32 executed, u32 depth, u32 cancelled; then 256 bytes for each level of the stack: request (20), image (20), length of the args tree (u16 LE;
+ * Layout: u32 turns, u32 depth, u32 cancelled; then 256 bytes for each level of the stack: request (20), image (20), length of the args tree (u16 LE;
  * 0 when it does not fit), the args tree's bytes. They are here in full because what the executor has not committed dies with it.
  * One thread writes each word, and a torn reading is of no consequence: it is shown to a person, or read again.
  */
 import type { Request } from "../abi/request.ts";
 import { oidBytes, oidFromBytes, type Oid } from "../store/oid.ts";
 
-const words = { turns: 0, executed: 1, depth: 2, cancelled: 3 } as const;
-const headBytes = 16;
+const words = { turns: 0, depth: 1, cancelled: 2 } as const;
+const headBytes = 12;
 const levelBytes = 256;
 const argsAt = 2 * oidBytes + 2;
 /** Levels that are shown; deeper ones are counted, not named. */
@@ -46,21 +46,17 @@ export class StatusBoard {
       if (shown > 0) this.#bytes.set(args, at + argsAt);
     }
     this.#words[words.depth] = depth + 1;
-    this.#bump(words.turns);
+    this.#countTurn();
   }
 
   /** The frame at this depth is gone. */
   leave(depth: number): void {
     this.#words[words.depth] = depth;
-    this.#bump(words.turns);
+    this.#countTurn();
   }
 
-  countExecuted(): void {
-    this.#bump(words.executed);
-  }
-
-  #bump(word: number): void {
-    this.#words[word] = (this.#words[word] as number) + 1;
+  #countTurn(): void {
+    this.#words[words.turns] = (this.#words[words.turns] as number) + 1;
   }
 
   /** Changes whenever a frame starts or ends. */
@@ -71,10 +67,6 @@ export class StatusBoard {
   /** Frames on the stack. */
   get depth(): number {
     return Atomics.load(this.#words, words.depth);
-  }
-
-  get executed(): number {
-    return Atomics.load(this.#words, words.executed);
   }
 
   /** Frames on the stack, outermost first, as far as they are shown. */

@@ -60,8 +60,20 @@ export type Report = {
   | { readonly how: "ended"; readonly answer: NonAnswer }
 );
 
+/** Whoever follows a run. */
+export interface RunHearer {
+  /** Asked at each dispatch, since collecting lines has its cost. */
+  readonly wantsLogs: boolean;
+  /** Told in the order of logging, when a dispatch has ended. */
+  logged(line: LogLine): void;
+  /** Jobs executed so far on behalf of the run. Fewer than before when an executor died. */
+  progressed(executed: number): void;
+}
+
 /** What a runner tells while requests run. */
 export interface RunnerNews {
+  /** So many requests that dispatch has executed so far. Told now and then, while there are any. */
+  progressed(by: Dispatch, executed: number): void;
   /** The executor of that dispatch offers requests, which `parent` asked for, to others. It runs them itself unless somebody is faster. */
   offered(by: Dispatch, parent: Oid, requests: readonly [Oid, ...Oid[]]): void;
   /** Claims that somebody waited for were given back: the epoch is another one. */

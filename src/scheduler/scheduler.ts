@@ -6,13 +6,13 @@ import { NonAnswerError, type NonAnswer } from "../abi/non-answer.ts";
 import type { Oid } from "../store/oid.ts";
 import type { Outcome } from "../store/outcome.ts";
 import { Plan } from "./plan.ts";
-import type { Counts, Dispatch, LogLine, Report, Runner, Tally } from "./runner.ts";
+import type { Counts, Dispatch, Report, RunHearer, Runner, Tally } from "./runner.ts";
 
 export interface SettleOptions {
   /** Number of the run in the trace. */
   readonly run: number;
   readonly rerun?: boolean;
-  readonly onLog?: ((line: LogLine) => void) | undefined;
+  readonly hearer?: RunHearer;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -52,6 +52,8 @@ interface Flight {
   /** The request that needs it: the dispatched one, or that of the dispatch which offered it. */
   readonly neededBy: Oid;
   readonly caller: Caller | undefined;
+  /** As far as the runner has told; what its report says counts in its place. */
+  executed: number;
 }
 
 export class Scheduler {
@@ -66,6 +68,7 @@ export class Scheduler {
     this.#runner = runner;
     this.#memos = memos;
     runner.news = {
+      progressed: (by, executed) => this.#progressed(by, executed),
       offered: (by, parent, requests) => this.#take(by, parent, requests),
       released: () => this.#goOn(),
     };
@@ -119,7 +122,7 @@ export class Scheduler {
   }
 
   #start(dispatch: Dispatch, neededBy: Oid, caller: Caller | undefined): void {
-    const flight = { dispatch, neededBy, caller };
+    const flight = { dispatch, neededBy, caller, executed: 0 };
     this.#flights.set(dispatch, flight);
     void this.#fly(flight);
   }
@@ -131,7 +134,7 @@ export class Scheduler {
       this.#land(flight);
       if (caller !== undefined) {
         for (const key of ["executed", "frames", "asked"] as const) caller.tally[key] += report.counts[key];
-        for (const line of report.logs) caller.options.onLog?.(line);
+        for (const line of report.logs) caller.options.hearer?.logged(line);
       }
       if (dispatch.isOffer) this.#takeServed(neededBy, report);
       else this.#takeReport(neededBy, report);
@@ -143,6 +146,16 @@ export class Scheduler {
     }
     // Its claims are given back.
     this.#goOn();
+  }
+
+  #progressed(by: Dispatch, executed: number): void {
+    const flight = this.#flights.get(by);
+    if (flight?.caller === undefined) return;
+    const { caller } = flight;
+    flight.executed = executed;
+    let sum = caller.tally.executed;
+    for (const each of this.#flights.values()) if (each.caller === caller) sum += each.executed;
+    caller.options.hearer?.progressed(sum);
   }
 
   #goOn(): void {
@@ -288,5 +301,5 @@ function countsOf({ executed, frames, asked }: Tally): Counts {
 
 /** What a dispatch says of the run on whose behalf it is. */
 function dispatchFor(caller: Caller | undefined): Pick<Dispatch, "run" | "logs"> {
-  return { run: caller?.options.run ?? 0, logs: caller?.options.onLog !== undefined };
+  return { run: caller?.options.run ?? 0, logs: caller?.options.hearer?.wantsLogs === true };
 }

@@ -88,7 +88,8 @@ export interface SettlerOptions {
 /** Whoever shows what is going on. */
 export interface FrameWatch {
   enter(job: Job): void;
-  leave(job: Job): void;
+  /** With the time at which it ended, by `performance.now`: reading the clock has its cost. */
+  leave(job: Job, endedMs: number): void;
   executed(job: Job): void;
 }
 
@@ -246,14 +247,6 @@ export class Settler {
     const depth = parent === undefined ? 0 : parent.depth + 1;
     const job: Job = { request, parent, depth, children: new Set(), misses: [], batch: [], begun: 0, asked: 0 };
     const startedMs = performance.now();
-    const traced = (how: How, fuel: number) =>
-      trace.add(
-        request.oid,
-        parent?.request.oid ?? this.#how.parent,
-        how,
-        (performance.now() - startedMs) * 1000,
-        fuel,
-      );
     this.#frames++;
     this.#running.set(request.oid, job);
     watch?.enter(job);
@@ -277,9 +270,10 @@ export class Settler {
       this.#unwound.set(request.oid, { request: request.oid, misses: end.how === "missed" ? job.misses : [] });
       return undefined;
     } finally {
-      traced(how, fuel);
+      const endedMs = performance.now();
+      trace.add(request.oid, parent?.request.oid ?? this.#how.parent, how, (endedMs - startedMs) * 1000, fuel);
       this.#running.delete(request.oid);
-      watch?.leave(job);
+      watch?.leave(job, endedMs);
     }
   }
 

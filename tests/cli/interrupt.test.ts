@@ -4,6 +4,7 @@ import Database from "better-sqlite3";
 import { openStore } from "../../src/store/store.ts";
 import { syntheticTree } from "../fold-bench/fixtures.ts";
 import { guest } from "../guests/assemble.ts";
+import { countless, silent } from "../guests/children.ts";
 import { commandFile, ended, jsonError, jsonResult, quoted, sharedRoom, smallRepository } from "./room.ts";
 
 const room = sharedRoom();
@@ -132,6 +133,22 @@ describe.skipIf(scriptStatus !== 0 || !scriptVersion.includes("util-linux"))("a 
     expect(status).toBe(130);
     expect(shown).toMatch(/\r\^\[\[K0 jobs, 0 jobs\/s/);
     expect(shown).toMatch(/\r\^\[\[K\^\[\[31merror:\^\[\[0m cancelled; [^\r\n]*\r\n$/);
+  });
+
+  it("counts the jobs in it while they are executed", async () => {
+    const store = room.path("counting.sqlite");
+    const worker = await room.withEngine((engine) => {
+      engine.putTree([]);
+      return engine.addWorker(countless(engine.addWorker(silent)));
+    }, store);
+    const { status, shown } = await inTerminal(
+      `run ${worker} --store ${quoted(store)}`,
+      {},
+      { after: /K[1-9]\d* jobs, [1-9]\d* jobs\/s.*K[1-9]\d* jobs, /s, keys: "\u0003" },
+    );
+    expect(status).toBe(130);
+    const counts = Array.from(shown.matchAll(/(\d+) jobs, \d+ jobs\/s/g), ([, jobs]) => Number(jobs));
+    expect(counts).toEqual(counts.toSorted((a, b) => a - b));
   });
 
   it("shows colour, and none with NO_COLOR", async () => {

@@ -89,6 +89,36 @@ export function library(engine: Engine, workers: Readonly<Record<string, Oid>>):
   return engine.putTree(Object.entries(workers).map(([name, oid]) => ({ mode: "40000", name, oid })));
 }
 
+/** Runs a worker again and again, each time with other args, until somebody stops it. */
+export function countless(worker: Oid): Uint8Array {
+  const hash = " ".repeat(40);
+  const putBlob = json({ op: "put_blob", bytes_b64: "AAAAAAAA" });
+  const putTree = json({ op: "put_tree", entries: [{ name: "n", kind: "blob", hash }] });
+  const runIt = run(worker, hash);
+  const treeAt = putBlob.length;
+  const runAt = treeAt + putTree.length;
+  // Six digits of the count, as letters.
+  const digits = Array.from(
+    { length: 6 },
+    (_, at) => `(i32.store8 (i32.const ${putBlob.indexOf("AAAA") + at})
+      (i32.add (i32.const 65) (i32.and (i32.shr_u (global.get $count) (i32.const ${4 * at})) (i32.const 15))))`,
+  );
+  const wat = `(loop $again
+    (global.set $count (i32.add (global.get $count) (i32.const 1)))
+    ${digits.join("\n")}
+    (drop (call $call (i32.const 0) (i32.const ${putBlob.length})))
+    (call $take_hash (i32.const ${treeAt + putTree.indexOf(hash)}))
+    (drop (call $call (i32.const ${treeAt}) (i32.const ${putTree.length})))
+    (call $take_hash (i32.const ${runAt + runIt.indexOf(hash)}))
+    (drop (call $call (i32.const ${runAt}) (i32.const ${runIt.length})))
+    (br $again))`;
+  const fields = `(global $count (mut i32) (i32.const 0)) (data (i32.const 0) ${text(putBlob + putTree + runIt)})
+    (func $take_hash (param $to i32)
+      (call $read (i32.const 1024))
+      (memory.copy (local.get $to) (i32.const ${1024 + '{"hash":"'.length}) (i32.const 40)))`;
+  return script([{ wat }], { finish: false, fields });
+}
+
 const listed = '{"name":"a","kind":"tree","hash":"';
 const listedEnd = '","mode":"40000"},';
 const asked = '{"image":"/cas/std/recur","args":"';

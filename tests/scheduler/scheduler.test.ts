@@ -1,7 +1,7 @@
 /** The scheduler over a runner that records what was started and lets the test say how it went. */
 import { describe, expect, test } from "vitest";
 import { NonAnswerError } from "../../src/abi/non-answer.ts";
-import type { Dispatch, Report, Runner, RunnerNews } from "../../src/scheduler/runner.ts";
+import type { Dispatch, Report, RunHearer, Runner, RunnerNews } from "../../src/scheduler/runner.ts";
 import { Scheduler, type SettledRun } from "../../src/scheduler/scheduler.ts";
 import { oid, type Oid } from "../../src/store/oid.ts";
 import type { Outcome } from "../../src/store/outcome.ts";
@@ -12,12 +12,17 @@ const common = { counts: { executed: 1, frames: 1, asked: 0 }, logs: [] };
 const settledTo = (n: number): Report => ({ how: "settled", outcome: result(n), ...common });
 
 class RecordingRunner implements Runner {
-  readonly slots = 1;
+  readonly slots: number;
   readonly epoch = 0;
   news: RunnerNews | undefined;
   readonly started: Dispatch[] = [];
   readonly cancelled: Oid[] = [];
+  /** Of the dispatch started last. */
   #end: PromiseWithResolvers<Report> | undefined;
+
+  constructor(slots: number) {
+    this.slots = slots;
+  }
 
   start(dispatch: Dispatch): Promise<Report> {
     this.started.push(dispatch);
@@ -25,7 +30,7 @@ class RecordingRunner implements Runner {
     return this.#end.promise;
   }
 
-  /** The running request went so. */
+  /** What was started last went so. */
   async report(report: Report): Promise<void> {
     this.#end?.resolve(report);
     await settleDown();
@@ -50,10 +55,13 @@ class RecordingRunner implements Runner {
 /** Lets all that is ready to go on do so. */
 const settleDown = () => new Promise<void>((resolve) => void setImmediate(resolve));
 
-function setUp() {
-  const runner = new RecordingRunner();
+function setUp(slots = 1) {
+  const runner = new RecordingRunner(slots);
   return { runner, scheduler: new Scheduler(runner, { outcome: () => undefined }) };
 }
+
+/** Hears nothing. */
+const deafened: RunHearer = { wantsLogs: false, logged: () => undefined, progressed: () => undefined };
 
 test("two runs of one request start it once and both are told", async () => {
   const { runner, scheduler } = setUp();
@@ -157,7 +165,8 @@ describe("a run that is cancelled", () => {
 test("log lines and counts go to the run on whose behalf a request ran", async () => {
   const { runner, scheduler } = setUp();
   const lines: string[] = [];
-  const heard = scheduler.settle(r(1), { run: 1, onLog: ({ line }) => lines.push(line) });
+  const hearer: RunHearer = { ...deafened, wantsLogs: true, logged: ({ line }) => void lines.push(line) };
+  const heard = scheduler.settle(r(1), { run: 1, hearer });
   const deaf = scheduler.settle(r(2), { run: 2 });
   expect(runner.started[0]).toMatchObject({ requests: [r(1)], run: 1, logs: true });
   await runner.report({ ...settledTo(8), logs: [{ request: r(1), line: "one" }] });
@@ -166,6 +175,30 @@ test("log lines and counts go to the run on whose behalf a request ran", async (
   expect(lines).toEqual(["one"]);
   expect((await heard).counts).toEqual({ executed: 1, frames: 1, memoized: 0 });
   expect((await deaf).counts).toEqual({ executed: 5, frames: 6, memoized: 7 });
+});
+
+test("progress is the sum of what all executors did for the run, and of nothing that they did for another", async () => {
+  const { runner, scheduler } = setUp(3);
+  const told: Record<string, number[]> = { first: [], second: [] };
+  const hearer = (name: string): RunHearer => ({
+    ...deafened,
+    progressed: (executed) => void told[name]?.push(executed),
+  });
+  for (const [at, name] of ["first", "second"].entries()) {
+    follow(scheduler.settle(r(at + 1), { run: at + 1, hearer: hearer(name) }));
+  }
+  const [one, two] = runner.started as [Dispatch, Dispatch];
+  runner.news?.progressed(one, 5);
+  runner.news?.progressed(two, 100);
+  runner.news?.offered(one, r(1), [r(3)]);
+  const offered = runner.started[2] as Dispatch;
+  expect(offered.isOffer).toBe(true);
+  runner.news?.progressed(offered, 3);
+  await runner.report({ how: "served", ...common, counts: { executed: 4, frames: 4, asked: 0 } });
+  runner.news?.progressed(one, 6);
+  // It has landed, and what it did is counted.
+  runner.news?.progressed(offered, 4);
+  expect(told).toEqual({ first: [5, 8, 10], second: [100] });
 });
 
 test("a rerun is asked of the very request, and not of what it missed", async () => {
@@ -257,7 +290,7 @@ describe("nobody waits for ever", () => {
 
   test("when a caller's own log function throws: the request can be asked for again", async () => {
     const { runner, scheduler } = setUp();
-    const first = follow(scheduler.settle(r(1), { run: 1, onLog: throwing }));
+    const first = follow(scheduler.settle(r(1), { run: 1, hearer: { ...deafened, logged: throwing } }));
     await runner.report({ ...settledTo(9), logs: [{ request: r(1), line: "x" }] });
     expect(first.told).toBe("Error: the caller's");
     const again = follow(scheduler.settle(r(1), { run: 2 }));
