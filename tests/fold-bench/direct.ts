@@ -47,7 +47,7 @@ function countNewlines(bytes: Uint8Array): number {
 function hashBusily(content: Uint8Array): number {
   let value = 0x811c9dc5 | 0;
   let at = 0;
-  for (let step = 0; step < 400_000 && content.length > 0; step++) {
+  for (let step = 0; step < 800_000 && content.length > 0; step++) {
     value = Math.imul(value ^ (content[at] as number), 0x01000193);
     if (++at === content.length) at = 0;
   }

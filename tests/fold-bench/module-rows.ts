@@ -40,7 +40,7 @@ function rowsOf(name: string, folder: string, module: string, runs: number): Row
   mustBe(name, [...whole, ...measured.map(({ split }) => split.running)], { oid: firstResult, jobs: 1 });
   const part = (of: "rewriting" | "compiling" | "running") =>
     timedRow(
-      `${name}, ${of}`,
+      `${name}, ${of === "rewriting" ? "reading and rewriting" : of}`,
       measured.map(({ split }) => split[of]),
     );
   return [timedRow(`${name}, first result`, whole), part("rewriting"), part("compiling"), part("running")];

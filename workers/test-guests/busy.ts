@@ -5,7 +5,7 @@
 import { bytes, job } from "../sdk/guest";
 import { isLeaf, outNumber, sum } from "../sdk/visit";
 
-const steps = 400_000;
+const steps = 800_000;
 
 export function caos_run(): void {
   outNumber(isLeaf() ? u64(hash(bytes(job.arg("in").oid))) : sum());
