@@ -5,7 +5,7 @@ import { compileWorker, readSources } from "../../workers/build.ts";
 import { onCopy, withFolder } from "./apart.ts";
 import { syntheticJobs } from "./fixtures.ts";
 import { foldedApart, foldedDirectlyApart, madeApart } from "./repository.ts";
-import { jobRows, mustBe, ratioRow, timedRow, type Row, type Timed } from "./row.ts";
+import { jobRows, mustBe, ratioRow, timedRow, type Row, type TimedFold } from "./row.ts";
 
 export interface ExecutorSizes {
   readonly plainFiles: number;
@@ -25,8 +25,8 @@ function rowsOf(folder: string, leaf: "line-count" | "busy", files: number, runs
   const made = join(folder, `${leaf}.sqlite`);
   const { tree, worker } = madeApart({ store: made, files, ...(module === undefined ? {} : { module }) });
   const post = worker ?? leaf;
-  const one: Timed[] = [];
-  const all: Timed[] = [];
+  const one: TimedFold[] = [];
+  const all: TimedFold[] = [];
   for (let run = 0; run < runs; run++) {
     one.push(onCopy(made, (store) => foldedApart({ store, tree, post, executors: 1 })).cold);
     all.push(onCopy(made, (store) => foldedApart({ store, tree, post })).cold);
@@ -38,6 +38,7 @@ function rowsOf(folder: string, leaf: "line-count" | "busy", files: number, runs
     timedRow(`${name}, one executor`, one),
     ...jobRows(`${name}, one executor`, one),
     timedRow(`${name}, all executors`, all),
+    ...jobRows(`${name}, all executors`, all),
     ratioRow(`${name}, one executor to all`, one, all),
   ];
 }

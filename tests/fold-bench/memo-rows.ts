@@ -9,7 +9,7 @@ import { openStore } from "../../src/store/store.ts";
 import { onCopy, withFolder } from "./apart.ts";
 import { syntheticJobs } from "./fixtures.ts";
 import { foldedApart, foldedDirectlyApart, madeApart } from "./repository.ts";
-import { jobRows, mustBe, ratioRow, timedRow, type Row, type Timed } from "./row.ts";
+import { jobRows, mustBe, ratioRow, timedRow, type Row, type Timed, type TimedFold } from "./row.ts";
 import { fillStore, type Filled } from "./store-bench.ts";
 
 export interface MemoSizes {
@@ -80,8 +80,8 @@ function digest(results: readonly string[]): string {
 function fullRows(full: string, empty: string, { held, files, runs }: MemoSizes): Row[] {
   const { tree } = madeApart({ store: empty, files });
   madeApart({ store: full, files });
-  const few: Timed[] = [];
-  const many: Timed[] = [];
+  const few: TimedFold[] = [];
+  const many: TimedFold[] = [];
   for (let run = 0; run < runs; run++) {
     for (const [samples, made] of [
       [few, empty],

@@ -9,7 +9,7 @@ import { decodeTree, encodeTree } from "../../src/store/tree.ts";
 import { measuredApart } from "./apart.ts";
 import { foldDirectly, leaves } from "./direct.ts";
 import { syntheticTree, type Target } from "./fixtures.ts";
-import type { Timed } from "./row.ts";
+import type { Timed, TimedFold } from "./row.ts";
 import { warmUp } from "./warm-up.ts";
 
 /** Puts a synthetic tree into a store, which may hold things already, and a worker when its module is named. */
@@ -33,10 +33,10 @@ interface FoldTask {
 }
 
 export interface Folded {
-  readonly cold: Timed;
-  readonly warm: Timed;
+  readonly cold: TimedFold;
+  readonly warm: TimedFold;
   /** After one file's edit. */
-  readonly edited: Timed;
+  readonly edited: TimedFold;
   /** Of the process, everything included. */
   readonly peakBytes: number;
   /** The store after the cold fold. */
@@ -94,11 +94,18 @@ async function fold({ store, tree, post, executors }: FoldTask): Promise<Folded>
   return { cold, warm, edited, storeBytes, peakBytes: process.resourceUsage().maxRSS * 1024 };
 }
 
-async function timed(work: () => Promise<RunResult>): Promise<Timed> {
+async function timed(work: () => Promise<RunResult>): Promise<TimedFold> {
+  const usedBefore = process.cpuUsage();
   const startedMs = performance.now();
   const { outcome, jobs } = await work();
   const ms = performance.now() - startedMs;
-  return { ms, jobs: jobs.executed, oid: outcome.kind === "failed" ? outcome.message : outcome.oid };
+  const { user, system } = process.cpuUsage(usedBefore);
+  return {
+    ms,
+    cpuMs: (user + system) / 1000,
+    jobs: jobs.executed,
+    oid: outcome.kind === "failed" ? outcome.message : outcome.oid,
+  };
 }
 
 function foldPlainly({ store: path, tree, leaf }: DirectTask): FoldedDirectly {

@@ -22,6 +22,12 @@ export interface Timed {
   readonly oid: string;
 }
 
+/** One run of a fold by the engine. */
+export interface TimedFold extends Timed {
+  /** Milliseconds that all of the process's threads computed: others on the machine lengthen them less than they do `ms`. */
+  readonly cpuMs: number;
+}
+
 /** The row of these runs' figures. Throws without any. */
 export function row(name: string, unit: string, values: readonly number[], more: Partial<Row> = {}): Row {
   const range = { min: Math.min(...values), max: Math.max(...values) };
@@ -39,11 +45,14 @@ export function timedRow(
   return row(name, unit, samples.map(figure), { jobs, oid });
 }
 
-/** Microseconds a job, and jobs a second. */
-export function jobRows(name: string, samples: readonly Timed[]): [Row, Row] {
+/** Microseconds a job, those that were computed, and jobs a second. */
+export function jobRows(name: string, samples: readonly TimedFold[]): [Row, Row, Row] {
+  const cpu = samples.map(({ cpuMs, jobs }) => (cpuMs * 1000) / jobs);
+  const { jobs, oid } = common(name, samples);
   return [
-    timedRow(`${name}, a job`, samples, "µs", ({ ms, jobs }) => (ms * 1000) / jobs),
-    timedRow(`${name}, jobs a second`, samples, "/s", ({ ms, jobs }) => (jobs * 1000) / ms),
+    timedRow(`${name}, a job`, samples, "µs", (sample) => (sample.ms * 1000) / sample.jobs),
+    row(`${name}, computing a job`, "µs", cpu, { jobs, oid }),
+    timedRow(`${name}, jobs a second`, samples, "/s", (sample) => (sample.jobs * 1000) / sample.ms),
   ];
 }
 

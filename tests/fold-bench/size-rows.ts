@@ -47,13 +47,14 @@ async function rowsOf(files: number, runs: number): Promise<{ job: Row; all: Row
   mustBe(`${name}, warm`, warm, { oid, jobs: 0 });
   mustBe(`${name}, one file edited`, edited, { oid: editedDirect.oid ?? "", jobs: editJobs });
   const whole = timedRow(`${name}, cold`, cold);
-  const [job, rate] = jobRows(`${name}, cold`, cold);
+  const [job, ...rates] = jobRows(`${name}, cold`, cold);
   const peaks = folded.map(({ peakBytes }) => peakBytes / 1e6);
   const stores = folded.map(({ storeBytes }) => storeBytes / 1e6);
+  const ratioToDirect = whole.value / direct.value;
   const all = [
-    { ...whole, ratioToDirect: whole.value / direct.value },
-    job,
-    rate,
+    { ...whole, ratioToDirect },
+    { ...job, ratioToDirect },
+    ...rates,
     direct,
     timedRow(`${name}, warm`, warm),
     timedRow(`${name}, one file edited`, edited),
