@@ -51,6 +51,21 @@ export function benchFixture(target: Target): Oid {
 }
 
 const filesPerFolder = 50;
+const foldersPerGroup = 100;
+
+/** A few lines, no two alike. */
+export function syntheticContent(file: number): string {
+  return `file ${file}\n${"a line\n".repeat(file % 7)}`;
+}
+
+/** Jobs of a fold over `syntheticTree`: a visitor's for each node, and a fold's for each folder. */
+export function syntheticJobs(files: number): number {
+  const folders = Math.ceil(files / filesPerFolder);
+  return files + 2 * (folders + Math.ceil(folders / foldersPerGroup) + 1);
+}
+
+/** Jobs after an edit of one of its files: the file's, and two for each of the three folders above it. */
+export const editJobs = 7;
 
 /** A tree of `files` files of a few lines, no two alike, fifty to a folder, a hundred folders to a folder above; so that a fold has 1.04 jobs a file and a few more. */
 export function syntheticTree(target: Target, files: number): Oid {
@@ -58,14 +73,17 @@ export function syntheticTree(target: Target, files: number): Oid {
   for (let first = 0; first < files; first += filesPerFolder) {
     const entries: TreeEntry[] = [];
     for (let file = first; file < Math.min(files, first + filesPerFolder); file++) {
-      const content = `file ${file}\n${"a line\n".repeat(file % 7)}`;
-      entries.push({ mode: "100644", name: `f${file}.txt`, oid: text(target, content) });
+      entries.push({ mode: "100644", name: `f${file}.txt`, oid: text(target, syntheticContent(file)) });
     }
     folders.push({ mode: "40000", name: `d${first / filesPerFolder}`, oid: target.putTree(entries) });
   }
   const groups: TreeEntry[] = [];
-  for (let first = 0; first < folders.length; first += 100) {
-    groups.push({ mode: "40000", name: `g${first / 100}`, oid: target.putTree(folders.slice(first, first + 100)) });
+  for (let first = 0; first < folders.length; first += foldersPerGroup) {
+    groups.push({
+      mode: "40000",
+      name: `g${first / foldersPerGroup}`,
+      oid: target.putTree(folders.slice(first, first + foldersPerGroup)),
+    });
   }
   return target.putTree(groups);
 }

@@ -12,6 +12,7 @@ import { emptyTree } from "../../src/store/object.ts";
 import { oid, type Oid } from "../../src/store/oid.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import { encodeTree } from "../../src/store/tree.ts";
+import { row, type Row } from "./row.ts";
 
 const leavesPerFolder = 50;
 const parts = ["form", "look up", "result", "remember", "flush", "all"] as const;
@@ -33,9 +34,14 @@ function putFiles(store: Store, jobs: number, seed: string): { files: Oid[]; aro
 }
 
 /** Plays the jobs of a fold over the files. Returns microseconds by part, flushes apart from the call in which they happen, and the requests. */
-function playJobs(store: Store, files: readonly Oid[], around: Surroundings): { costs: Costs; requests: Oid[] } {
+function playJobs(
+  store: Store,
+  files: readonly Oid[],
+  around: Surroundings,
+): { costs: Costs; requests: Oid[]; results: Oid[] } {
   const costs: Costs = { form: 0, "look up": 0, result: 0, remember: 0, flush: 0, all: 0 };
   const requests: Oid[] = [];
+  const allResults: Oid[] = [];
   const flush = store.flush.bind(store);
   let flushed = 0;
   // Calls flush on their own, so flushing is timed from inside and taken off the part that it fell into.
@@ -81,6 +87,7 @@ function playJobs(store: Store, files: readonly Oid[], around: Surroundings): { 
       }
     });
     for (const [, request] of formed) requests.push(request);
+    allResults.push(...results);
     return results;
   };
   const start = performance.now();
@@ -103,20 +110,42 @@ function playJobs(store: Store, files: readonly Oid[], around: Surroundings): { 
   costs.all = performance.now() - start;
   store.flush = flush;
   for (const part of parts) costs[part] = (costs[part] * 1000) / requests.length;
-  return { costs, requests };
+  return { costs, requests, results: allResults };
 }
 
-interface Row {
-  readonly name: string;
-  readonly value: number;
-  readonly unit: string;
-  readonly min: number;
-  readonly max: number;
+/** A request that a store remembers, and what it came to. */
+interface Remembered {
+  readonly request: Oid;
+  readonly result: Oid;
 }
 
-function row(name: string, unit: string, samples: readonly number[]): Row {
-  const value = samples.toSorted((a, b) => a - b)[samples.length >> 1] ?? Number.NaN;
-  return { name, unit, value, min: Math.min(...samples), max: Math.max(...samples) };
+export interface Filled {
+  /** Some 20,000, from all over the store; strewn, so that neighbours in the file don't follow each other. */
+  readonly strewn: readonly Remembered[];
+  /** As many, in the order in which they were remembered. */
+  readonly neighbours: readonly Remembered[];
+}
+
+const keptMax = 20_000;
+
+/** Fills a new store with jobs as a fold leaves them. */
+export function fillStore(path: string, held: number): Filled {
+  const store = openStore(path);
+  const kept: Remembered[] = [];
+  const neighbours: Remembered[] = [];
+  const step = 100_000;
+  const stride = Math.max(1, Math.floor(held / keptMax));
+  for (let first = 0; first < held; first += step) {
+    const { files, around } = putFiles(store, Math.min(step, held - first), `held ${first}`);
+    const { requests, results } = playJobs(store, files, around);
+    for (const [at, request] of requests.entries()) {
+      const remembered = { request, result: results[at] as Oid };
+      if (first === 0 && at < keptMax) neighbours.push(remembered);
+      if (at % stride === 0) kept.push(remembered);
+    }
+  }
+  store.close();
+  return { strewn: kept.map((_, at) => kept[(at * 7919) % kept.length] as Remembered), neighbours };
 }
 
 export interface StoreBenchOptions {
@@ -130,27 +159,15 @@ export function storeBench({ jobs, held, runs }: StoreBenchOptions): Row[] {
   const folder = mkdtempSync(join(tmpdir(), "coppice-store-bench-"));
   try {
     const full = join(folder, "full.sqlite");
-    const filled = openStore(full);
     const start = performance.now();
-    const kept: Oid[] = [];
-    const neighbours: Oid[] = [];
-    const step = 100_000;
-    // Some 20,000 requests from all over the store.
-    const stride = Math.max(1, Math.floor(held / 20_000));
-    for (let first = 0; first < held; first += step) {
-      const { files, around } = putFiles(filled, Math.min(step, held - first), `held ${first}`);
-      const { requests } = playJobs(filled, files, around);
-      if (first === 0) neighbours.push(...requests.slice(0, 20_000));
-      for (let at = 0; at < requests.length; at += stride) kept.push(requests[at] as Oid);
-    }
-    filled.close();
+    const filled = fillStore(full, held);
     const rows = [
       row(`filling ${held} jobs and their files`, "µs/job", [((performance.now() - start) * 1000) / held]),
       row(`store of ${held} jobs and their files`, "bytes/job", [statSync(full).size / held]),
     ];
     rows.push(...measure(folder, "empty", undefined, { jobs, held, runs }));
     rows.push(...measure(folder, `${held} held`, full, { jobs, held, runs }));
-    rows.push(...lookups(full, kept, neighbours, runs));
+    rows.push(...lookups(full, filled, runs));
     rows.push(row("peak memory of the process", "MiB", [process.resourceUsage().maxRSS / 1024]));
     return rows;
   } finally {
@@ -190,29 +207,22 @@ function measure(folder: string, name: string, base: string | undefined, { jobs,
 }
 
 /** Lookups on a handle that has just been opened: of requests from all over the store, and of requests as a fold asks for them. */
-function lookups(path: string, requests: readonly Oid[], neighbours: readonly Oid[], runs: number): Row[] {
+function lookups(path: string, { strewn, neighbours }: Filled, runs: number): Row[] {
   const cold: number[] = [];
   const inOrder: number[] = [];
   const hot: number[] = [];
   const missing: number[] = [];
   for (let run = 0; run < runs; run++) {
     const store = openStore(path);
-    // Strided, so that neighbours in the file don't follow each other.
-    const strided = requests.map((_, at) => requests[(at * 7919) % requests.length] as Oid);
-    const each = (names: readonly Oid[]) => {
-      const start = performance.now();
-      for (const request of names) store.outcome(request);
-      return ((performance.now() - start) * 1000) / names.length;
-    };
-    cold.push(each(strided));
-    hot.push(each(strided));
-    const unknown = strided.map((name) => (name.slice(20) + name.slice(0, 20)) as Oid);
-    missing.push(each(unknown));
+    cold.push(lookUpAll(store, strewn));
+    hot.push(lookUpAll(store, strewn));
+    const unknown = strewn.map(({ request }) => (request.slice(20) + request.slice(0, 20)) as Oid);
+    const start = performance.now();
+    for (const request of unknown) store.outcome(request);
+    missing.push(((performance.now() - start) * 1000) / unknown.length);
     store.close();
     const other = openStore(path);
-    const start = performance.now();
-    for (const request of neighbours) other.outcome(request);
-    inOrder.push(((performance.now() - start) * 1000) / neighbours.length);
+    inOrder.push(lookUpAll(other, neighbours));
     other.close();
   }
   return [
@@ -221,6 +231,18 @@ function lookups(path: string, requests: readonly Oid[], neighbours: readonly Oi
     row("memo hit, hot", "µs", hot),
     row("memo miss", "µs", missing),
   ];
+}
+
+/** Microseconds a lookup. Throws when one does not come to its result. */
+function lookUpAll(store: Store, asked: readonly Remembered[]): number {
+  const start = performance.now();
+  const outcomes = asked.map(({ request }) => store.outcome(request));
+  const spent = performance.now() - start;
+  for (const [at, { request, result }] of asked.entries()) {
+    const outcome = outcomes[at];
+    if (outcome?.kind !== "blob" || outcome.oid !== result) throw new Error(`${request} did not come to ${result}`);
+  }
+  return (spent * 1000) / asked.length;
 }
 
 if (import.meta.main) {
