@@ -7,7 +7,7 @@ import { availableParallelism, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { commandRows } from "./command-rows.ts";
 import { executorRows } from "./executor-rows.ts";
-import { fixtureRows } from "./fixture-rows.ts";
+import { fixtureRows, steadyFixtureRows } from "./fixture-rows.ts";
 import { importRows } from "./import-rows.ts";
 import { memoRows } from "./memo-rows.ts";
 import { moduleRows } from "./module-rows.ts";
@@ -41,7 +41,11 @@ const memoSizes = {
 const groups: Readonly<Record<string, Group>> = {
   fixture: async (scale) => {
     const runs = scale === "small" ? 2 : 15;
-    return [...(await fixtureRows("file-count", runs)), ...(await fixtureRows("line-count", runs))];
+    return [
+      ...(await fixtureRows("file-count", runs)),
+      ...(await fixtureRows("line-count", runs)),
+      ...(await steadyFixtureRows("line-count", runs)),
+    ];
   },
   command: (scale) => commandRows(scale === "small" ? 1 : 15),
   modules: (scale) => moduleRows(scale === "small" ? 1 : 5),

@@ -13,6 +13,9 @@ import { warmUp } from "./warm-up.ts";
 /** Each of the fixture's 120 files has one line, so both visitors come to the same. */
 const { result } = vectors.fixtures.bench;
 const fixtureJobs = 200;
+/** Folds after which V8 has compiled what they run, and warm folds that are timed together. */
+const warmUpFolds = 40;
+const warmFolds = 50;
 
 export async function fixtureRows(post: "file-count" | "line-count", runs: number): Promise<Row[]> {
   const cold: Timed[] = [];
@@ -39,6 +42,36 @@ export async function fixtureRows(post: "file-count" | "line-count", runs: numbe
   const limit = timedRow(`${name}, direct`, direct);
   const row = timedRow(`${name}, cold`, cold);
   return [{ ...row, ratioToDirect: row.value / limit.value }, timedRow(`${name}, warm`, warm), limit];
+}
+
+/** The same in a process that has done it for a while: what a program pays that keeps its engine open. Each cold fold has a salt of its own. */
+export async function steadyFixtureRows(post: "file-count" | "line-count", runs: number): Promise<Row[]> {
+  const cold: Timed[] = [];
+  const warm: Timed[] = [];
+  await withFolder(async (folder) => {
+    const engine = openEngine({ store: join(folder, "steady.sqlite") });
+    const tree = benchFixture(engine);
+    for (let run = -warmUpFolds; run < runs; run++) {
+      const fold = async (samples: Timed[], times: number) => {
+        const startedMs = performance.now();
+        let executed = 0;
+        let oid = "";
+        for (let time = 0; time < times; time++) {
+          const { outcome, jobs } = await engine.fold({ in: tree, post, salt: `${run}` });
+          executed += jobs.executed;
+          oid = outcome.kind === "failed" ? outcome.message : outcome.oid;
+        }
+        if (run >= 0) samples.push({ ms: (performance.now() - startedMs) / times, jobs: executed, oid });
+      };
+      await fold(cold, 1);
+      await fold(warm, warmFolds);
+    }
+    await engine.close();
+  });
+  const name = `bench fixture, ${post}, steady`;
+  mustBe(name, cold, { oid: result, jobs: fixtureJobs });
+  mustBe(name, warm, { oid: result, jobs: 0 });
+  return [timedRow(`${name}, cold`, cold), timedRow(`${name}, warm`, warm)];
 }
 
 function foldedDirectly(path: string, post: "file-count" | "line-count"): Timed {

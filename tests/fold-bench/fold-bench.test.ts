@@ -56,6 +56,8 @@ it("a small run of the benchmark computes the same at each run, the same as a pl
       "bench fixture, line-count, cold: 200 jobs, 52bd8e43afb01d0c9747f1fedf2fc94684ee4cc4",
       "bench fixture, line-count, warm: 0 jobs, 52bd8e43afb01d0c9747f1fedf2fc94684ee4cc4",
       "bench fixture, line-count, direct: 0 jobs, 52bd8e43afb01d0c9747f1fedf2fc94684ee4cc4",
+      "bench fixture, line-count, steady, cold: 200 jobs, 52bd8e43afb01d0c9747f1fedf2fc94684ee4cc4",
+      "bench fixture, line-count, steady, warm: 0 jobs, 52bd8e43afb01d0c9747f1fedf2fc94684ee4cc4",
       "command line, bench fixture, cold: 200 jobs, 52bd8e43afb01d0c9747f1fedf2fc94684ee4cc4",
       "command line, bench fixture, cold, to the bare start: - jobs, 52bd8e43afb01d0c9747f1fedf2fc94684ee4cc4",
       "command line, bench fixture, warm: 0 jobs, 52bd8e43afb01d0c9747f1fedf2fc94684ee4cc4",
