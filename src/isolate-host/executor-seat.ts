@@ -116,8 +116,8 @@ export class ExecutorSeat {
     const worker = new Worker(new URL(file, import.meta.url), {
       workerData: start,
       resourceLimits: { stackSizeMb: stackMb, maxYoungGenerationSizeMb: youngMbMax },
-      // How the program's own text was given is not how a thread's file is.
-      execArgv: process.execArgv.filter((flag) => !flag.startsWith("--input-type")),
+      // A thread takes over the process's flags, and one that says how a program's text was given would end it. (Those that are for processes only can't be passed on by hand.)
+      ...(process.execArgv.some((flag) => flag.startsWith("--input-type")) ? { execArgv: [] } : {}),
       // Guests see nothing of the host; the host's own code needs nothing of the environment here.
       env: {},
     });
