@@ -33,6 +33,8 @@ const reportedLinesMax = 100_000;
 const traceEventsMax = 16_384;
 /** How often hungry neighbours are offered work: what one offer brings takes longer than the commit that it costs. */
 const offerEveryMs = 2;
+/** How long a frame waits at a time for neighbours that are about to commit. */
+const commitWaitMs = 5;
 /** How often it is told how far a dispatch is, whoever listens: a message costs as much as a job or two. */
 const progressEveryMs = 100;
 
@@ -123,6 +125,10 @@ class Executor {
       claims,
       commit,
       tell: () => this.#send({ type: "released" }),
+      awaitCommit: (epoch) => {
+        claims.await(epoch, commitWaitMs);
+        return true;
+      },
       areHungry: () => {
         if (claims.hunger === 0) return false;
         const nowMs = performance.now();

@@ -123,6 +123,11 @@ export class Claims {
     return claims.length > 0 && this.#locked(() => this.#free(claims));
   }
 
+  /** Blocks until claims are given back after that epoch, for `msMax` at most. */
+  await(epoch: number, msMax: number): void {
+    Atomics.wait(this.#words, words.epoch, epoch, msMax);
+  }
+
   /** How many executors would like to have work. */
   get hunger(): number {
     return Atomics.load(this.#words, words.hunger);
@@ -176,6 +181,7 @@ export class Claims {
       this.#words[words.free] = claim + 1;
     }
     Atomics.add(this.#words, words.epoch, 1);
+    Atomics.notify(this.#words, words.epoch);
     return wasWanted;
   }
 

@@ -22,6 +22,9 @@ export const nestedMemoryBytesMax = 1 << 30;
 /** Completed requests whose claims are kept before they are committed. */
 const doneClaimsMax = claimsMax / 2;
 
+/** Times that a frame looks for what neighbours have and finds nothing new, before it unwinds. */
+const vainLooksMax = 4;
+
 /** One live run of a request. */
 export interface Job {
   readonly request: Request;
@@ -66,6 +69,8 @@ export interface Neighbours {
   commit(): void;
   /** Tells whoever waits that a claim was given back without an outcome. */
   tell(): void;
+  /** Waits for a moment, at most, until claims are given back after that epoch. False when that is not worth while. */
+  awaitCommit(epoch: number): boolean;
   /** Whether somebody idle should be offered work now. */
   areHungry(): boolean;
   /** Offers requests that `parent` asked for and that will be settled here unless another executor starts them first. False when somebody else was faster to offer. */
@@ -160,7 +165,7 @@ export class Settler {
    */
   settleNested(job: Job, requests: readonly Request[]): readonly Outcome[] | undefined {
     const { neighbours } = this.#options;
-    const outcomes: Outcome[] = [];
+    const outcomes: (Outcome | undefined)[] = [];
     job.asked += requests.length;
     job.batch = requests;
     job.begun = 0;
@@ -168,10 +173,36 @@ export class Settler {
       job.begun = Math.max(job.begun, at + 1);
       if (neighbours?.areHungry() === true) this.#offer(neighbours);
       job.children.add(request.oid);
-      const outcome = this.#settleChild(job, request);
-      if (outcome !== undefined) outcomes.push(outcome);
+      outcomes.push(this.#settleChild(job, request));
     }
-    return job.misses.length === 0 ? outcomes : undefined;
+    if (neighbours !== undefined && job.misses.length > 0) this.#lookAgain(job, requests, outcomes, neighbours);
+    return job.misses.length === 0 ? (outcomes as Outcome[]) : undefined;
+  }
+
+  /**
+   * Neighbours that share a batch end with it at about the same time, and what they have is then a commit away. Unwinding would repeat all that the frame did, so it looks again for as long as each look finds something, or
+   * a neighbour may be about to commit. That is bounded whatever they do: nobody waits for what somebody computes.
+   */
+  #lookAgain(job: Job, requests: readonly Request[], outcomes: (Outcome | undefined)[], neighbours: Neighbours): void {
+    // They may need what is done here.
+    neighbours.commit();
+    for (
+      let looks = 0;
+      job.misses.length > 0 && job.misses.every(({ elsewhere }) => elsewhere !== undefined);
+      looks++
+    ) {
+      const epoch = this.#epoch;
+      const before = job.misses.length;
+      job.misses.length = 0;
+      for (const [at, request] of requests.entries()) {
+        if (outcomes[at] !== undefined) continue;
+        outcomes[at] = this.#lookup(request, job);
+        if (outcomes[at] === undefined) job.misses.push({ request: request.oid, join: true, elsewhere: epoch });
+      }
+      if (job.misses.length === 0) return;
+      if (job.misses.length < before) looks = 0;
+      if (looks >= vainLooksMax || !neighbours.awaitCommit(epoch)) return;
+    }
   }
 
   #settleChild(job: Job, request: Request): Outcome | undefined {
