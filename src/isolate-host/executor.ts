@@ -47,7 +47,6 @@ class Executor {
   readonly #trace = new TraceBuffer();
   #logs: LogLine[] | undefined;
   #run = 0;
-  #executed = 0;
   #progressFromMs = 0;
   #offersFromMs = 0;
   #lookedAtEpoch = 0;
@@ -81,7 +80,6 @@ class Executor {
           if (endedMs >= this.#progressFromMs) this.#tellProgress(endedMs);
           if (this.#trace.length >= traceEventsMax) store.addTrace(this.#run, this.#trace.take());
         },
-        executed: () => void this.#executed++,
       },
     });
     this.#place = { settler: this.#settler, neighbours, read: (request) => readRequest(store, request) };
@@ -92,7 +90,6 @@ class Executor {
     // A run that is made of many short dispatches tells, too.
     if (this.#run !== dispatch.run) this.#progressFromMs = performance.now() + progressEveryMs;
     this.#run = dispatch.run;
-    this.#executed = 0;
     let dispatched: Dispatched | undefined;
     const answer = asNonAnswer(() => {
       this.#store.refresh();
@@ -101,7 +98,7 @@ class Executor {
     this.#store.addTrace(dispatch.run, this.#trace.take());
     const fault = asNonAnswer(() => this.#store.flush());
     // Also when nothing could be committed: whoever waits is to find out for himself.
-    if (this.#claims?.giveBackDone() === true) this.#send({ type: "released" });
+    this.#giveBackDone();
     const common = { counts: this.#settler.takeCounts(), logs: this.#logs ?? [] };
     const ending = answer ?? fault;
     if (ending !== undefined) return { how: "ended", answer: ending, ...common };
@@ -119,16 +116,13 @@ class Executor {
   #neighbours(claims: Claims): Neighbours {
     const commit = () => {
       this.#store.flush();
-      if (claims.giveBackDone()) this.#send({ type: "released" });
+      this.#giveBackDone();
     };
     return {
       claims,
       commit,
       tell: () => this.#send({ type: "released" }),
-      awaitCommit: (epoch) => {
-        claims.await(epoch, commitWaitMs);
-        return true;
-      },
+      awaitCommit: (epoch) => claims.await(epoch, commitWaitMs),
       areHungry: () => {
         if (claims.hunger === 0) return false;
         const nowMs = performance.now();
@@ -147,9 +141,14 @@ class Executor {
     };
   }
 
+  /** Gives back the claims of what completed, and tells whoever waits for any. */
+  #giveBackDone(): void {
+    if (this.#claims?.giveBackDone() === true) this.#send({ type: "released" });
+  }
+
   #tellProgress(nowMs: number): void {
     this.#progressFromMs = nowMs + progressEveryMs;
-    this.#send({ type: "progress", executed: this.#executed });
+    this.#send({ type: "progress", executed: this.#settler.executed });
   }
 
   #addLines({ request }: Job, lines: readonly string[]): void {

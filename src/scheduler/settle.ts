@@ -69,8 +69,8 @@ export interface Neighbours {
   commit(): void;
   /** Tells whoever waits that a claim was given back without an outcome. */
   tell(): void;
-  /** Waits for a moment, at most, until claims are given back after that epoch. False when that is not worth while. */
-  awaitCommit(epoch: number): boolean;
+  /** Waits for a moment, at most, until claims are given back after that epoch. */
+  awaitCommit(epoch: number): void;
   /** Whether somebody idle should be offered work now. */
   areHungry(): boolean;
   /** Offers requests that `parent` asked for and that will be settled here unless another executor starts them first. False when somebody else was faster to offer. */
@@ -83,7 +83,7 @@ export interface SettlerOptions {
   readonly trace: TraceBuffer;
   /** True once the run is to end. */
   readonly isCancelled: () => boolean;
-  /** Told of each frame as it starts and ends, and of each outcome that running brought. */
+  /** Told of each frame as it starts and ends. */
   readonly watch?: FrameWatch;
   readonly framesMax?: number;
   /** Undefined for an executor that is alone. */
@@ -95,7 +95,6 @@ export interface FrameWatch {
   enter(job: Job): void;
   /** With the time at which it ended, by `performance.now`: reading the clock has its cost. */
   leave(job: Job, endedMs: number): void;
-  executed(job: Job): void;
 }
 
 /** How a request went that was settled on an empty stack. */
@@ -133,6 +132,11 @@ export class Settler {
   constructor(options: SettlerOptions) {
     this.#options = options;
     this.#framesMax = options.framesMax ?? nestedFramesMax;
+  }
+
+  /** Requests executed since `takeCounts`. */
+  get executed(): number {
+    return this.#executed;
   }
 
   /** Counts since the last call. */
@@ -201,7 +205,8 @@ export class Settler {
       }
       if (job.misses.length === 0) return;
       if (job.misses.length < before) looks = 0;
-      if (looks >= vainLooksMax || !neighbours.awaitCommit(epoch)) return;
+      if (looks >= vainLooksMax) return;
+      neighbours.awaitCommit(epoch);
     }
   }
 
@@ -289,7 +294,6 @@ export class Settler {
         memos.remember(request.oid, { ...end.memo, children: [...job.children] }, this.#how.run);
         this.#executed++;
         this.#asked += job.asked;
-        watch?.executed(job);
         how = "run";
         fuel = end.memo.fuel;
         return end.memo.outcome;

@@ -205,10 +205,7 @@ class Seat {
       claims,
       commit: () => this.#commit(),
       tell: () => this.#all.news?.released(),
-      awaitCommit: () => {
-        this.#all.step();
-        return this.#options.random.below(2) === 0;
-      },
+      awaitCommit: () => this.#all.step(),
       areHungry: () => claims.hunger > 0,
       offer: (parent, requests) => {
         const [first, ...others] = requests;
