@@ -42,7 +42,7 @@ export { NonAnswerError, type NonAnswer } from "./abi/non-answer.ts";
 export { guestLimitNames, type GuestLimitName, type GuestLimits } from "./abi/limits.ts";
 export { executorsMax } from "./scheduler/claims.ts";
 export { MalformedRequest } from "./abi/request.ts";
-export type { Imported } from "./importing.ts";
+export type { ImportHow, Imported } from "./importing.ts";
 export type { Run, RunEvent, RunResult } from "./run.ts";
 export { NoStandardLibrary } from "./standard-library.ts";
 export { cidOf, oidOfCid } from "./store/cid.ts";
@@ -248,7 +248,16 @@ export class Engine {
    */
   async importTree(path: string, rev?: string): Promise<Imported> {
     const { importInto } = await import("./importing.ts");
-    return importInto(this.#store, path, rev, this.#host);
+    return importInto(this.#store, path, rev, "copying", this.#host);
+  }
+
+  /**
+   * Names what `importTree` would import, and copies only edits. The rest is read from the repository when a job first needs it, and stored then: what a job reads and what a
+   * result holds is in the store for ever. What nobody has read is missing once the repository loses it. Rejects as `importTree`.
+   */
+  async borrowTree(path: string, rev?: string): Promise<Imported> {
+    const { importInto } = await import("./importing.ts");
+    return importInto(this.#store, path, rev, "borrowing", this.#host);
   }
 
   /** Paths below `path` that an import leaves out because git does not track them; undefined when no git is installed to say. */

@@ -10,6 +10,7 @@ import type { Host } from "./store/git/conversion.ts";
 import { GitFailed } from "./store/git/git-process.ts";
 import { UnimportableObject, importObjects } from "./store/git/import-tree.ts";
 import { MalformedIndex } from "./store/git/index-file.ts";
+import type { ObjectSink } from "./store/git/object-sink.ts";
 import { CorruptGitObject } from "./store/git/object-database.ts";
 import { MalformedPack } from "./store/git/pack-index.ts";
 import {
@@ -17,6 +18,7 @@ import {
   PathNotTracked,
   UnsupportedRepository,
   insideWorkTree,
+  objectsFolderOf,
   openRepository,
   type Repository,
 } from "./store/git/repository.ts";
@@ -36,13 +38,18 @@ export interface Imported {
   readonly bytes: number;
 }
 
+/** Copies all, or only what git has not (edits): the rest is read from the repository when it is first needed. */
+export type ImportHow = "copying" | "borrowing";
+
 /** Imports `path`, or with `rev` (`REV` or `REV:PATH`) what that names in the repository that `path` is in. Committed when this returns. */
-export function importInto(store: Store, path: string, rev: string | undefined, host: Host): Imported {
+export function importInto(store: Store, path: string, rev: string | undefined, how: ImportHow, host: Host): Imported {
   return withRepository(path, (repository) => {
+    if (how === "borrowing") store.addSource(objectsFolderOf(repository));
+    const sink = how === "borrowing" ? store : store.copying;
     const imported =
       rev === undefined
-        ? readWorkTree(repository, insideWorkTree(repository, path), store, host)
-        : importRevision(store, repository, rev);
+        ? readWorkTree(repository, insideWorkTree(repository, path), sink, host)
+        : importRevision(sink, repository, rev);
     const { objects, bytes } = imported;
     const found = rootOf(store, imported.mode, imported.oid);
     store.flush();
@@ -64,11 +71,11 @@ function withRepository<T>(path: string, work: (repository: Repository) => T): T
   }
 }
 
-function importRevision(store: Store, repository: Repository, rev: string) {
+function importRevision(sink: ObjectSink, repository: Repository, rev: string) {
   const { mode, oid } = resolveTree(repository, rev);
   if (mode === "160000") return { mode, oid, objects: 0, bytes: 0 };
   const kind = mode === "40000" ? "tree" : "blob";
-  return { mode, oid, ...importObjects(repository.objects, [{ kind, oid, path: "" }], store) };
+  return { mode, oid, ...importObjects(repository.objects, [{ kind, oid, path: "" }], sink) };
 }
 
 function rootOf(store: Store, mode: Mode, oid: Oid): Pick<Imported, "kind" | "oid"> {

@@ -2,13 +2,14 @@
  * Non-answers: what a request comes to when it has neither a result nor a failed outcome (spec, sections 2 and 5). Never memoized,
  * never seen by a guest; contagious to every request that needs it. Plain values, since they cross threads.
  */
+import { andSources } from "../store/errors.ts";
 import type { Oid } from "../store/oid.ts";
 
 export type NonAnswer =
   /** The machine's fault: disk, memory, native stack, wall clock, a killed executor, an unknown runtime. */
   | { readonly kind: "host"; readonly message: string }
-  /** An object that is named and not to be had. */
-  | { readonly kind: "missing"; readonly oid: Oid }
+  /** An object that is named and not to be had, neither in the store nor in the repositories that it reads from, if there are any. */
+  | { readonly kind: "missing"; readonly oid: Oid; readonly sources?: readonly string[] }
   /** Requests that wait for each other, in the order of asking; the last one asks for the first. */
   | { readonly kind: "cycle"; readonly requests: readonly Oid[] }
   | { readonly kind: "quarantine"; readonly request: Oid }
@@ -30,7 +31,7 @@ export function describeNonAnswer(answer: NonAnswer): string {
     case "host":
       return answer.message;
     case "missing":
-      return `object ${answer.oid} is needed and not in the store`;
+      return `object ${answer.oid} is needed and not in the store${andSources(answer.sources ?? [])}`;
     case "cycle":
       return `the requests wait for each other: ${[...answer.requests, answer.requests[0]].join(" -> ")}`;
     case "quarantine":

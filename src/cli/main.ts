@@ -139,7 +139,12 @@ type Commands = Readonly<Record<string, (session: Session, parent: Command) => v
 const commands: Commands = {
   fold: (session, parent) => {
     runningOptions(
-      addCommand(parent, "fold", "fold a tree: call a worker at each node, after its children", foldExamples),
+      addCommand(
+        parent,
+        "fold",
+        "fold a tree: call a worker at each node, after its children; what git has is read from the repository as it is needed",
+        foldExamples,
+      ),
     )
       .argument(
         "<PATH|REV:PATH>",
@@ -163,12 +168,12 @@ const commands: Commands = {
       .action((first: string, rest: string[], options: RunningOptions) => run(session, [first, ...rest], options));
   },
   import: (session, parent) => {
-    addCommand(parent, "import", "import a path or revision, and print its oid", importExamples)
+    addCommand(parent, "import", "copy a path or revision whole into the store, and print its oid", importExamples)
       .argument("<PATH|REV>", "a path in a git work tree, or a revision, or REV:PATH")
       .action((text: string, options: CommonOptions) =>
         session.withEngine(options, async (engine) => {
           const untracked = isPath(text) ? askUntracked(engine, text) : undefined;
-          const { oid } = await importNamed(engine, text);
+          const { oid } = await importNamed(engine, text, "copying");
           await write(session.printer.out, `${nameOf(session.printer, oid)}\n`);
           if (untracked !== undefined) await noteUntracked(session.printer, untracked);
         }),
@@ -286,7 +291,7 @@ async function fold(session: Session, text: string, options: FoldOptions): Promi
     const pre = options.pre === undefined ? {} : { pre: workerNamed(engine, options.pre) };
     const untracked = isPath(text) && options.json === undefined ? askUntracked(engine, text) : undefined;
     const startedMs = performance.now();
-    const imported = await importNamed(engine, text);
+    const imported = await importNamed(engine, text, "borrowing");
     const importMs = performance.now() - startedMs;
     const result = await running(session, options, (common) =>
       engine.fold({ in: imported.oid, post, ...pre, ...common }),
@@ -416,9 +421,9 @@ function shortList(paths: readonly string[]): string {
 }
 
 async function stats(printer: Printer, engine: Engine, isJson: boolean): Promise<void> {
-  const { objects, memos, failed, quarantined, runs, bytes } = engine.stats();
+  const { objects, memos, failed, quarantined, runs, bytes, sources } = engine.stats();
   if (isJson) {
-    await write(printer.out, `${JSON.stringify({ objects, memos, failed, quarantined, runs, bytes })}\n`);
+    await write(printer.out, `${JSON.stringify({ objects, memos, failed, quarantined, runs, bytes, sources })}\n`);
     return;
   }
   const lines = [
@@ -426,6 +431,7 @@ async function stats(printer: Printer, engine: Engine, isJson: boolean): Promise
     `memos    ${memos} (${failed} failed, ${quarantined} quarantined)`,
     `runs     ${runs}`,
     `size     ${(bytes / 1e6).toFixed(1)} MB`,
+    ...sources.map((source) => `reads    ${source}`),
   ];
   await write(printer.out, `${lines.join("\n")}\n`);
 }

@@ -1,6 +1,15 @@
 /** How the command line names things: a PATH or REV:PATH, a WORKER, an object, and the arguments of `coppice run`. */
 import { lstatSync, readFileSync, statSync } from "node:fs";
-import { UnfitWorker, oidOfCid, parseOid, type Arg, type Engine, type Imported, type Oid } from "../engine.ts";
+import {
+  UnfitWorker,
+  oidOfCid,
+  parseOid,
+  type Arg,
+  type Engine,
+  type ImportHow,
+  type Imported,
+  type Oid,
+} from "../engine.ts";
 import { UsageError } from "./exit.ts";
 
 /** The tree without entries, which every git has: naming it never needs an import. */
@@ -20,12 +29,14 @@ export function isPath(text: string): boolean {
   return text !== "" && lstatSync(text, { throwIfNoEntry: false }) !== undefined;
 }
 
-/** Imports PATH, if there is such a path, else REV or REV:PATH of the repository that the current folder is in. */
-export async function importNamed(engine: Engine, text: string): Promise<Imported> {
+/** What PATH is, if there is such a path, else what REV or REV:PATH is in the repository that the current folder is in: copied, or read from there as jobs need it. */
+export async function importNamed(engine: Engine, text: string, how: ImportHow): Promise<Imported> {
   if (text === "") throw new UsageError("an empty text is neither a path nor a revision");
-  if (isPath(text)) return engine.importTree(text);
+  const take = (path: string, rev?: string) =>
+    how === "copying" ? engine.importTree(path, rev) : engine.borrowTree(path, rev);
+  if (isPath(text)) return take(text);
   try {
-    return await engine.importTree(".", text);
+    return await take(".", text);
   } catch (error) {
     const { importFault } = await import("../importing.ts");
     if (importFault(error) !== "usage") throw error;
@@ -105,14 +116,14 @@ export async function argumentsNamed(engine: Engine, texts: readonly string[]): 
 async function argument(engine: Engine, how: string | undefined, value: string): Promise<Arg> {
   if (how === "hash") return { oid: objectNamed(engine, value) };
   if (how !== "@") return value;
-  return isFile(value) ? fileNamed(engine, value) : { oid: (await importNamed(engine, value)).oid };
+  return isFile(value) ? fileNamed(engine, value) : { oid: (await importNamed(engine, value, "borrowing")).oid };
 }
 
 /** A file that git tracks comes as git stores it, any other as it is. */
 async function fileNamed(engine: Engine, path: string): Promise<Arg> {
   const { NotARepository, PathNotTracked } = await import("../importing.ts");
   try {
-    return { oid: (await engine.importTree(path)).oid };
+    return { oid: (await engine.borrowTree(path)).oid };
   } catch (error) {
     if (error instanceof NotARepository || error instanceof PathNotTracked) return readFileSync(path);
     throw error;

@@ -173,7 +173,10 @@ function asNonAnswer(work: () => void): NonAnswer | undefined {
     return undefined;
   } catch (error) {
     if (error instanceof NonAnswerError) return error.answer;
-    if (error instanceof MissingObject) return { kind: "missing", oid: error.oid };
+    if (error instanceof MissingObject) {
+      const { oid, sources } = error;
+      return sources.length === 0 ? { kind: "missing", oid } : { kind: "missing", oid, sources };
+    }
     if (error instanceof QuarantinedMemo) return { kind: "quarantine", request: error.request };
     if (hostErrors.some((each) => error instanceof each)) return { kind: "host", message: (error as Error).message };
     throw error;

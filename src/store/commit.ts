@@ -11,6 +11,8 @@ import type { BufferedMemo, BufferedObject, WriteBuffer } from "./write-buffer.t
 export interface Committed {
   /** Objects that are here now and stand in no job's record. */
   readonly alone: ReadonlyMap<Oid, ObjectKind>;
+  /** The trees of them that were not here before. */
+  readonly newTrees: readonly Oid[];
   /** Requests that were remembered with another outcome: their memos are quarantined. */
   readonly divergent: readonly Oid[];
 }
@@ -31,6 +33,7 @@ export function commitBuffer(contents: Contents, buffer: WriteBuffer): Committed
 
 class Commit implements Committed {
   readonly alone = new Map<Oid, ObjectKind>();
+  readonly newTrees: Oid[] = [];
   readonly divergent: Oid[] = [];
   readonly #contents: Contents;
   readonly #buffer: WriteBuffer;
@@ -66,7 +69,9 @@ class Commit implements Committed {
   object(name: Oid, object: BufferedObject): void {
     if (object.isPlaced) return;
     this.alone.set(name, object.kind);
-    if (!this.#contents.isHere(name, object)) this.#contents.addObject(name, object);
+    if (this.#contents.isHere(name, object)) return;
+    this.#contents.addObject(name, object);
+    if (object.kind === "tree") this.newTrees.push(name);
   }
 
   memo({ request, memo, run, isPlaced }: BufferedMemo): void {

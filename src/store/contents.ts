@@ -79,6 +79,11 @@ export class Contents {
     });
   }
 
+  /** Differs from what it was once something was committed or deleted, as of the last look. */
+  get changes(): number {
+    return this.#changes;
+  }
+
   /** How often something was deleted: what a handle remembers to be here may be gone when this has changed. */
   generation(): number {
     return guarded(this.#path, () => this.#sql.generation.get() as number);
@@ -91,11 +96,14 @@ export class Contents {
 
   /** The same, by what the file says alone: a body in memory may be one that somebody deleted. */
   kindInFile(name: Oid): ObjectKind | undefined {
+    return this.#lookUp(name, (place) => this.#kindAt(name, place));
+  }
+
+  /** The kind of the object of that name, if it stands in no job's record. */
+  kindAlone(name: Oid): ObjectKind | undefined {
     return this.#lookUp(name, (place) => {
-      const kind = kindOfRole(roleOf(place));
-      // A large object's kind is vouched for by the index; a small one is asked for soon, so it is read at once.
-      if (kind !== undefined) return this.#large.isAt(name, place) ? kind : undefined;
-      return this.#readSmall(name, place)?.kind;
+      const role = roleOf(place);
+      return role === roles.request || role === roles.args ? undefined : this.#kindAt(name, place);
     });
   }
 
@@ -302,6 +310,13 @@ export class Contents {
     if (this.#isReading || this.#database.inTransaction) return;
     this.#sql.begin.run();
     this.#isReading = true;
+  }
+
+  #kindAt(name: Oid, place: number): ObjectKind | undefined {
+    const kind = kindOfRole(roleOf(place));
+    // A large object's kind is vouched for by the index; a small one is asked for soon, so it is read at once.
+    if (kind !== undefined) return this.#large.isAt(name, place) ? kind : undefined;
+    return this.#readSmall(name, place)?.kind;
   }
 
   /** The object of a row, if it is the one of that name. */

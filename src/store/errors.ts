@@ -8,14 +8,24 @@ import type { Oid } from "./oid.ts";
 /** The largest object; SQLite's own bound for a value is 1e9 bytes. */
 export const objectBytesMax = 512 << 20;
 
-/** The store has no object of that name. */
+/** Neither the store nor a repository that it reads from has an object of that name. */
 export class MissingObject extends Error {
   override readonly name = "MissingObject";
   readonly oid: Oid;
-  constructor(name: Oid) {
-    super(`no object ${name} in the store`);
+  /** Object folders of the repositories. */
+  readonly sources: readonly string[];
+  constructor(name: Oid, sources: readonly string[] = []) {
+    super(`no object ${name} in the store${andSources(sources)}`);
     this.oid = name;
+    this.sources = sources;
   }
+}
+
+/** For people: where else an object was looked for. */
+export function andSources(sources: readonly string[]): string {
+  const [first, ...others] = sources;
+  if (first === undefined) return "";
+  return ` or in ${first}${others.length === 0 ? "" : ` and ${others.length} more`}, from which it reads`;
 }
 
 /** The reason of a CorruptObject whose name is not its content's. */
@@ -26,8 +36,8 @@ export class CorruptObject extends Error {
   override readonly name = "CorruptObject";
   readonly oid: Oid;
   readonly reason: string;
-  constructor(name: Oid, reason: string) {
-    super(`object ${name} in the store is corrupt: ${reason}`);
+  constructor(name: Oid, reason: string, cause?: unknown) {
+    super(`object ${name} in the store is corrupt: ${reason}`, { cause });
     this.oid = name;
     this.reason = reason;
   }

@@ -7,16 +7,18 @@
  *   job_packs    requests with their trees, their args' trees and their memos (layout: pack.ts, job-record.ts). surroundings: what many of those trees have in common.
  *   recent, buckets   the index: where a name stands (layout: name-index.ts).
  *   divergences  an outcome that differs from the memo's: evidence, never overwritten.
+ *   sources      object folders of git repositories that the store reads from (sources.ts).
+ *   partial_trees  trees that are here without all that they name, which a source had. Those that stand in job_packs are not listed: any of them may be.
  *   refs         names of oids that people or the engine gave.
  *   runs, trace  the last runs of the engine and their events (layout: src/scheduler/trace.ts).
  *   counters     `generation`: bumped by whatever deletes (forget, garbage collection); a connection that remembers what is here
  *                checks it in each commit. `commits`: bumped by each commit of objects or memos, so that a handle knows whether it missed one.
  *                `index_…`: see name-index.ts.
  *
- * Version 1 had a row and an SQLite index entry for each object and each memo. It is refused, not converted: what it holds can be computed again.
+ * Version 1 had a row and an SQLite index entry for each object and each memo, version 2 no sources. They are refused, not converted: what they hold can be computed again.
  */
 export const applicationId = 0x636f7070;
-export const schemaVersion = 2;
+export const schemaVersion = 3;
 
 export const schema = `
 CREATE TABLE objects (
@@ -55,6 +57,13 @@ CREATE TABLE divergences (
   outcome BLOB NOT NULL,
   run INTEGER NOT NULL
 ) STRICT;
+CREATE TABLE sources (
+  id INTEGER PRIMARY KEY,
+  path TEXT NOT NULL UNIQUE
+) STRICT;
+CREATE TABLE partial_trees (
+  oid BLOB PRIMARY KEY
+) STRICT, WITHOUT ROWID;
 CREATE TABLE refs (
   name TEXT PRIMARY KEY,
   oid BLOB NOT NULL

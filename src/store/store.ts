@@ -3,8 +3,9 @@
  *
  * Guarantees:
  * - An object is named by its content: `put` computes the name, `putChecked` trusts a caller that just did, `get` checks it again.
- * - A tree is here only when all that it names is here (gitlinks excepted), and a memo only when its result is. Both hold after a crash at any
- *   moment: writes are buffered in memory and flushed in one transaction, objects in the order they came, then memos.
+ * - A tree is here only when all that it names is here or in a repository that the store reads from (gitlinks excepted), and a memo only when its result is here, whole. Both hold after a
+ *   crash at any moment: writes are buffered in memory and flushed in one transaction, objects in the order they came, then memos.
+ * - What is read from a repository is stored, so that it is here for ever.
  * - What is buffered is visible through this handle at once, and to other handles after `flush`.
  * - A memo is never overwritten: an equal second one is dropped, a different one is kept as evidence and the memo quarantined.
  *
@@ -31,6 +32,9 @@ import { HotMap } from "./hot-map.ts";
 import { hashObject, type GitObject, type ObjectKind } from "./object.ts";
 import { oidToBytes, type Oid } from "./oid.ts";
 import { sameOutcome, type Memo, type Outcome } from "./outcome.ts";
+import type { ObjectSink } from "./git/object-sink.ts";
+import { Sources } from "./sources.ts";
+import { Wholes } from "./wholes.ts";
 import { Runs, type RunRecord, type RunTotals } from "./runs.ts";
 import { servedMemo, servedOutcome } from "./stored-memo.ts";
 import { WriteBuffer } from "./write-buffer.ts";
@@ -56,6 +60,8 @@ export interface StoreStats extends ContentFigures {
   readonly runs: number;
   /** Size of the database, its write-ahead log not counted. */
   readonly bytes: number;
+  /** Object folders of git repositories that it reads from, newest first. */
+  readonly sources: readonly string[];
 }
 
 /** Opens the store in the file at `path` (":memory:" for one that nobody else sees); makes it, and its folder, if need be. Throws StoreFailure. */
@@ -76,6 +82,8 @@ export class Store {
   readonly #buffer = new WriteBuffer();
   readonly #contents: Contents;
   readonly #runs: Runs;
+  readonly #sources: Sources;
+  readonly #wholes: Wholes;
   readonly #hotKinds = new HotMap<Oid, ObjectKind>(hotKindsMax);
   readonly #hotOutcomes = new HotMap<Oid, Outcome>(hotOutcomesMax);
   /** Of the contents, when the hot maps were last known to say nothing that is gone. */
@@ -88,6 +96,8 @@ export class Store {
     this.#sql = guarded(path, () => prepareStatements(database));
     this.#runs = guarded(path, () => new Runs(database));
     this.#contents = guarded(path, () => new Contents(database, path));
+    this.#sources = guarded(path, () => new Sources(database));
+    this.#wholes = guarded(path, () => new Wholes(database, this.#contents, this.#buffer));
     this.#generation = this.#contents.generation();
   }
 
@@ -106,23 +116,88 @@ export class Store {
     if (this.#buffer.isDue) this.flush();
   }
 
-  /** An object's kind, or undefined when the store does not have it. */
+  /**
+   * An object's kind, or undefined when neither the store nor a repository has it. A repository's word is its header's: whoever is told another kind than he wants has to `get` the object to
+   * be sure.
+   */
   kindOf(name: Oid): ObjectKind | undefined {
-    const near = this.#buffer.objects.get(name)?.kind ?? this.#hotKinds.get(name);
+    const near = this.#buffer.objects.get(name)?.kind ?? this.#hotKinds.get(name) ?? this.#kindInFile(name);
     if (near !== undefined) return near;
-    const kind = this.#contents.kindOf(name) ?? (this.#contents.look() ? this.#contents.kindOf(name) : undefined);
+    return (
+      this.#kindBorrowed(name) ??
+      (this.#contents.look() ? (this.#kindInFile(name) ?? this.#kindBorrowed(name)) : undefined)
+    );
+  }
+
+  #kindBorrowed(name: Oid): ObjectKind | undefined {
+    return this.#borrowing ? this.#sources.kindOf(name) : undefined;
+  }
+
+  #kindInFile(name: Oid): ObjectKind | undefined {
+    const kind = this.#contents.kindOf(name);
     if (kind !== undefined) this.#hotKinds.set(name, kind);
     return kind;
   }
 
-  /** The object of that name, checked against it. Throws MissingObject or CorruptObject. */
+  /** The object of that name, checked against it; one that a repository has is stored. Throws MissingObject or CorruptObject. */
   get(name: Oid): GitObject {
-    const object =
-      this.#buffer.objects.get(name) ??
-      this.#contents.object(name) ??
-      (this.#contents.look() ? this.#contents.object(name) : undefined);
-    if (object === undefined) throw new MissingObject(name);
+    const here = this.#here(name);
+    if (here !== undefined) return here;
+    const fetched = this.#fetch(name);
+    if (this.#buffer.isDue) this.flush();
+    return fetched;
+  }
+
+  #here(name: Oid): GitObject | undefined {
+    return this.#buffer.objects.get(name) ?? this.#contents.object(name);
+  }
+
+  /** An object that is not here as far as this handle has looked. */
+  #fetch(name: Oid): GitObject {
+    const fetched =
+      this.#borrow(name) ?? (this.#contents.look() ? (this.#contents.object(name) ?? this.#borrow(name)) : undefined);
+    if (fetched === undefined) throw new MissingObject(name, this.#sources.paths);
+    return fetched;
+  }
+
+  /** An object that a repository has, buffered. */
+  #borrow(name: Oid): GitObject | undefined {
+    const object = this.#borrowing ? this.#sources.read(name) : undefined;
+    if (object === undefined) return undefined;
+    if (object.body.length > objectBytesMax) throw new OversizeObject(object.body.length);
+    this.#buffer.addObject(name, object.kind, object.body);
     return object;
+  }
+
+  /** Whether this store has ever read from a repository: trees may be partial then. */
+  get #borrowing(): boolean {
+    const { changes } = this.#contents;
+    if (changes !== this.#sources.asOf) guarded(this.path, () => this.#sources.catchUp(changes));
+    return !this.#sources.isEmpty;
+  }
+
+  /** Reads from an `objects` folder of a git repository, from now on, what is not here. Committed before this returns. */
+  addSource(objectsFolder: string): void {
+    this.#contents.look();
+    if (this.#borrowing && this.#sources.paths.includes(objectsFolder)) return;
+    // What is buffered is whole, and is not to be taken for partial.
+    this.flush();
+    this.#contents.transact(() => this.#sources.add(objectsFolder));
+  }
+
+  /** Where importing puts what is to be here whole, whatever repositories the store reads from. */
+  get copying(): ObjectSink {
+    return {
+      kindOf: (name) => {
+        if (!this.#borrowing) return this.kindOf(name);
+        const kind = this.#buffer.objects.get(name)?.kind ?? this.#kindInFile(name);
+        return kind !== "tree" || this.#wholes.isWhole(name) ? kind : undefined;
+      },
+      putChecked: (name, kind, body) => {
+        this.putChecked(name, kind, body);
+        if (kind === "tree" && this.#borrowing) this.#wholes.mark(name);
+      },
+    };
   }
 
   /** What the request settled to, or undefined. Throws QuarantinedMemo. */
@@ -164,6 +239,7 @@ export class Store {
     if (memo.outcome.kind !== "failed" && this.kindOf(memo.outcome.oid) !== memo.outcome.kind) {
       throw new MissingObject(memo.outcome.oid);
     }
+    if (memo.outcome.kind !== "failed") this.#complete(memo.outcome.oid);
     const buffered = this.#buffer.memos.get(request);
     if (buffered !== undefined) {
       if (sameOutcome(buffered.memo.outcome, memo.outcome)) return;
@@ -171,6 +247,11 @@ export class Store {
     }
     this.#buffer.addMemo(request, memo, run);
     if (this.#buffer.isDue) this.flush();
+  }
+
+  /** Sees to it that an object is here with all that it names. */
+  #complete(name: Oid): void {
+    if (this.#borrowing) this.#wholes.complete(name, (each) => this.get(each));
   }
 
   /** Drops a request's memo, a quarantined one and its evidence included; false when there was none. */
@@ -210,8 +291,9 @@ export class Store {
     });
   }
 
-  /** Points a ref at an object that is here; committed before this returns. */
+  /** Points a ref at an object, which is here whole from then on; committed before this returns. */
   setRef(name: string, target: Oid): void {
+    this.#complete(target);
     this.flush();
     this.#contents.transact(() => {
       if (this.#contents.kindInFile(target) === undefined) throw new MissingObject(target);
@@ -251,6 +333,7 @@ export class Store {
   flush(): void {
     if (this.#buffer.isEmpty && !this.#runs.hasWaiting) return;
     const { alone, divergent } = this.#commit();
+    this.#wholes.settle();
     this.#drop();
     // Results come again and again: the next time the name alone says that it is here.
     for (const [name, kind] of alone) this.#hotKinds.set(name, kind);
@@ -264,6 +347,7 @@ export class Store {
       return this.#contents.transact(() => {
         this.#recheck();
         const committed = commitBuffer(this.#contents, this.#buffer);
+        if (this.#borrowing) this.#wholes.write(committed.newTrees);
         this.#runs.write();
         return committed;
       });
@@ -284,13 +368,25 @@ export class Store {
     this.#contents.look();
     for (const name of this.#buffer.needs()) {
       if (this.#buffer.objects.has(name) || this.#contents.kindInFile(name) !== undefined) continue;
+      if (this.#borrowing && this.#sources.kindOf(name) !== undefined) continue;
       throw new StaleStore(this.path, name);
     }
+    if (this.#borrowing) this.#recomplete();
     this.#generation = generation;
+  }
+
+  /** Brings again what results need and somebody deleted. */
+  #recomplete(): void {
+    for (const { memo } of this.#buffer.memos.values()) {
+      if (memo.outcome.kind === "failed") continue;
+      this.#wholes.complete(memo.outcome.oid, (name) => this.#here(name) ?? this.#fetch(name));
+    }
   }
 
   /** Forgets what was found to be here. */
   #cool(): void {
+    this.#sources.cool();
+    this.#wholes.discard();
     this.#hotKinds.clear();
     this.#hotOutcomes.clear();
     this.#contents.cool();
@@ -306,7 +402,8 @@ export class Store {
     return guarded(this.path, () => {
       const pages = this.#database.pragma("page_count", { simple: true }) as number;
       const pageBytes = this.#database.pragma("page_size", { simple: true }) as number;
-      return { ...this.#contents.figures(), runs: this.#runs.count(), bytes: pages * pageBytes };
+      const sources = this.#borrowing ? this.#sources.paths : [];
+      return { ...this.#contents.figures(), runs: this.#runs.count(), bytes: pages * pageBytes, sources };
     });
   }
 
@@ -328,6 +425,7 @@ export class Store {
     try {
       this.flush();
     } finally {
+      this.#sources.close();
       this.#database.close();
     }
   }

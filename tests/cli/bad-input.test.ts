@@ -143,8 +143,13 @@ describe("bad input is answered by one sentence and the status of its kind", () 
       2,
       `"bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy" is no oid (40 lower-case hex digits) and no CID of a git object`,
     ],
-    ["an oid that is not in the store", ["cat", absent], 3, `no object ${absent} in the store`],
-    ["a tree that is not in the store", ["checkout", absent, "new"], 3, `no object ${absent} in the store`],
+    ["an oid that is not in the store", ["cat", absent, "--store=none-yet"], 3, `no object ${absent} in the store`],
+    [
+      "a tree that is not in the store",
+      ["checkout", absent, "new", "--store=none-yet"],
+      3,
+      `no object ${absent} in the store`,
+    ],
     [
       "a worker that is not in the store",
       ["run", absent],
@@ -278,10 +283,10 @@ describe("--json prints exactly one object for each kind of error", () => {
 
   it("missing", async () => {
     const looking = room.write("looking.wasm", script([call({ op: "get", hash: absent })]));
-    expect(await errorOf("run", looking)).toEqual([
-      3,
-      { kind: "missing", message: `object ${absent} is needed and not in the store` },
-    ]);
+    const [status, { kind, message }] = await errorOf("run", looking);
+    expect([status, kind]).toEqual([3, "missing"]);
+    // The store may read from the room's repository, as other tests fold there.
+    expect(message).toMatch(`object ${absent} is needed and not in the store`);
   });
 
   it("cycle, listed request by request", async () => {

@@ -120,13 +120,14 @@ describe("stats", () => {
     const store = room.path("stats.sqlite");
     await room.call("fold", ".", "--post", "line-count", "--store", store);
     const said = await room.call("stats", "--store", store);
-    expect({ ...said, out: said.out.replaceAll(/\d+/g, "_") }).toMatchInlineSnapshot(`
+    expect({ ...said, out: said.out.replace(room.path(), "ROOM").replaceAll(/\d+/g, "_") }).toMatchInlineSnapshot(`
       {
         "err": "",
         "out": "objects  _ blobs, _ trees
       memos    _ (_ failed, _ quarantined)
       runs     _
       size     _._ MB
+      reads    ROOM/repository/.git/objects
       ",
         "status": 0,
       }
@@ -139,6 +140,7 @@ describe("stats", () => {
       quarantined: 0,
       runs: 1,
       bytes: expect.any(Number) as number,
+      sources: [room.path("repository", ".git", "objects")],
     });
   });
 });

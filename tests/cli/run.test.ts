@@ -108,10 +108,11 @@ describe("arguments of a run", () => {
   }
 
   it("an oid that is not in the store is missing, by name", async () => {
+    const orInRepository = ` or in ${room.path("repository", ".git", "objects")}, from which it reads`;
     const said = await room.call("run", worker, `--in:hash=${absent}`, "--json");
     expect(said.status).toBe(3);
     expect(jsonError(said)).toEqual({
-      error: { kind: "missing", message: `no object ${absent} in the store` },
+      error: { kind: "missing", message: `no object ${absent} in the store${orInRepository}` },
     });
   });
 });

@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import Database from "better-sqlite3";
 import type { ObjectKind } from "../../src/store/object.ts";
 import { oidFromBytes, type Oid } from "../../src/store/oid.ts";
+import { isRequestTree, requestArgs } from "../../src/store/request-tree.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import { decodeTree, kindOfMode } from "../../src/store/tree.ts";
 
@@ -23,7 +24,7 @@ export function inspectStore(path: string): Inspection {
   inspectFile(path, faults);
   const store = openStore(path);
   try {
-    const here = inspectObjects(store, faults);
+    const here = inspectObjects(store, mayBePartial(path, store), faults);
     const { memos, quarantined } = store.stats();
     if (quarantined !== 0) faults.push(`${quarantined} memos are quarantined`);
     inspectMemos(store, here, faults);
@@ -34,6 +35,20 @@ export function inspectStore(path: string): Inspection {
   } finally {
     store.close();
   }
+}
+
+/** Trees that need not have all that they name here: in a store that reads from repositories those that it says, requests and their args. */
+function mayBePartial(path: string, store: Store): ReadonlySet<Oid> {
+  const partial = new Set<Oid>();
+  if (store.stats().sources.length === 0) return partial;
+  const database = new Database(path);
+  const rows = database.prepare<[], Buffer>("SELECT oid FROM partial_trees").pluck().all();
+  database.close();
+  for (const row of rows) partial.add(oidFromBytes(row));
+  for (const { name, object } of store.objects()) {
+    if (object.kind === "tree" && isRequestTree(object.body)) partial.add(name).add(requestArgs(object.body));
+  }
+  return partial;
 }
 
 /** What SQLite alone can tell. */
@@ -53,7 +68,7 @@ function inspectFile(path: string, faults: string[]): void {
   }
 }
 
-function inspectObjects(store: Store, faults: string[]): Map<Oid, ObjectKind> {
+function inspectObjects(store: Store, partial: ReadonlySet<Oid>, faults: string[]): Map<Oid, ObjectKind> {
   const here = new Map<Oid, ObjectKind>();
   const named: [tree: Oid, name: Oid, kind: ObjectKind][] = [];
   for (const { name, object } of store.objects()) {
@@ -67,21 +82,41 @@ function inspectObjects(store: Store, faults: string[]): Map<Oid, ObjectKind> {
   for (const [name, kind] of here)
     if (store.kindOf(name) !== kind) faults.push(`object ${name} is not found by its name`);
   for (const [tree, name, kind] of named) {
-    if (here.get(name) !== kind) faults.push(`tree ${tree} names ${name}, a ${kind} that is not here`);
+    if (here.get(name) !== kind && !partial.has(tree))
+      faults.push(`tree ${tree} names ${name}, a ${kind} that is not here`);
   }
   return here;
 }
 
 function inspectMemos(store: Store, here: ReadonlyMap<Oid, ObjectKind>, faults: string[]): void {
   const all = [...store.memos()];
+  const whole = new Set<Oid>();
   for (const { request, memo } of all) {
     const { outcome, reads, children } = memo;
     if (store.outcome(request) === undefined) faults.push(`the memo of ${request} is not found by its name`);
     if (outcome.kind !== "failed" && here.get(outcome.oid) !== outcome.kind) {
       faults.push(`the memo of ${request} names a result that is not here`);
+    } else if (outcome.kind === "tree" && !isWhole(store, outcome.oid, here, whole)) {
+      faults.push(`the memo of ${request} names a result that is not here whole`);
     }
     for (const name of [request, ...reads, ...children]) {
       if (!here.has(name)) faults.push(`the memo of ${request} relies on what is not here`);
     }
   }
+}
+
+/** Whether all that a tree reaches is here; `whole` remembers what is. */
+function isWhole(store: Store, tree: Oid, here: ReadonlyMap<Oid, ObjectKind>, whole: Set<Oid>): boolean {
+  const open = [tree];
+  for (let name = open.pop(); name !== undefined; name = open.pop()) {
+    if (whole.has(name)) continue;
+    whole.add(name);
+    for (const { mode, oid } of decodeTree(store.get(name).body)) {
+      const kind = kindOfMode(mode);
+      if (kind === "commit") continue;
+      if (here.get(oid) !== kind) return false;
+      if (kind === "tree") open.push(oid);
+    }
+  }
+  return true;
 }

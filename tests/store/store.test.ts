@@ -594,6 +594,7 @@ describe("refs, runs, traces and figures", () => {
       failed: 1,
       quarantined: 0,
       runs: 1,
+      sources: [],
     });
     expect(size).toBeGreaterThan(4096);
     store.close();

@@ -15,7 +15,7 @@ import { runGit } from "./git-process.ts";
 import { indexPath, readIndex } from "./index-file.ts";
 import { ObjectDatabase } from "./object-database.ts";
 import { MissingGitObject } from "./revision.ts";
-import type { Repository } from "./repository.ts";
+import { objectsFolderOf, type Repository } from "./repository.ts";
 
 /** A file as git stores it. */
 export interface CleanFile {
@@ -42,7 +42,7 @@ export function cleanFiles(
   const objects = join(folder, "objects");
   try {
     mkdirSync(join(objects, "info"), { recursive: true });
-    writeFileSync(join(objects, "info", "alternates"), `${join(repository.commonFolder, "objects")}\n`);
+    writeFileSync(join(objects, "info", "alternates"), `${objectsFolderOf(repository)}\n`);
     copyFileSync(indexPath(repository), index);
     // The copy must not look younger than what it says, or git would trust the times of files that changed since.
     utimesSync(index, written, written);

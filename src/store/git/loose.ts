@@ -2,7 +2,7 @@
  * Loose objects: `objects/XX/YYYY...`, each a zlib stream of `KIND SP LENGTH NUL BODY`. Guarantees: an object is read
  * whole or refused, and never takes more memory than its header says.
  */
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 import { constants, inflateSync } from "node:zlib";
 import type { GitObject, ObjectKind } from "../object.ts";
 import { isAbsent } from "./file-path.ts";
@@ -10,6 +10,9 @@ import { BadStream, inflateAtMost, objectBytesMax } from "./inflate.ts";
 
 /** `commit 1000000000` and a NUL fit. */
 const headerBytesMax = 32;
+
+/** So much of a file holds the header, deflated. */
+const peekedBytes = 256;
 
 /** Deflate makes at most 1,032 bytes out of one, so a file this short needs no look at its header first. */
 const shortFileBytes = 16 * 1024;
@@ -29,10 +32,27 @@ export function readLoose(file: string): GitObject | undefined {
   return splitHeader(inflateAtMost(bytes, start + size));
 }
 
+/** The kind that a loose file's header says, the rest not looked at; undefined when there is no such file. Throws BadStream. */
+export function readLooseKind(file: string): ObjectKind | undefined {
+  let fd: number;
+  try {
+    fd = openSync(file, "r");
+  } catch (error) {
+    if (isAbsent(error)) return undefined;
+    throw error;
+  }
+  try {
+    const bytes = Buffer.alloc(peekedBytes);
+    return parseHeader(peek(bytes.subarray(0, readSync(fd, bytes)))).kind;
+  } finally {
+    closeSync(fd);
+  }
+}
+
 /** The first bytes of a stream whose end is cut off on purpose. */
 function peek(bytes: Buffer): Buffer {
   try {
-    return inflateSync(bytes.subarray(0, 256), { finishFlush: constants.Z_SYNC_FLUSH });
+    return inflateSync(bytes.subarray(0, peekedBytes), { finishFlush: constants.Z_SYNC_FLUSH });
   } catch (cause) {
     throw new BadStream("no zlib stream", false, cause);
   }

@@ -8,13 +8,13 @@
  */
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { hashObject, type GitObject } from "../object.ts";
+import { hashObject, type GitObject, type ObjectKind } from "../object.ts";
 import { oidToBytes, parseOid, type Oid } from "../oid.ts";
 import { BaseCache } from "./base-cache.ts";
 import { BadDelta } from "./delta.ts";
 import { isAbsent } from "./file-path.ts";
 import { BadStream } from "./inflate.ts";
-import { readLoose } from "./loose.ts";
+import { readLoose, readLooseKind } from "./loose.ts";
 import { MalformedPack, oidsStartingWith } from "./pack-index.ts";
 import { Pack } from "./pack.ts";
 
@@ -63,11 +63,16 @@ export class ObjectDatabase {
 
   /** The object of that name, or undefined when the repository has none. Throws CorruptGitObject. */
   read(name: Oid): GitObject | undefined {
-    const object = this.#unchecked(name);
+    const object = this.#look(name, ({ pack, offset }) => pack.read(offset), readLoose);
     if (object !== undefined && hashObject(object.kind, object.body) !== name) {
       throw new CorruptGitObject(name, "its bytes don't hash to its name");
     }
     return object;
+  }
+
+  /** What the object's header says of its kind, or undefined when there is none of that name; its bytes are not looked at. Throws CorruptGitObject. */
+  kindOf(name: Oid): ObjectKind | undefined {
+    return this.#look(name, ({ pack, offset }) => pack.kindOf(offset), readLooseKind);
   }
 
   /** Whether there is an object of that name; its bytes are not looked at. */
@@ -108,22 +113,23 @@ export class ObjectDatabase {
     for (const pack of this.#packs) pack.close();
   }
 
-  #unchecked(name: Oid): GitObject | undefined {
-    try {
-      const found = this.#place(name);
-      if (found !== undefined) return found.pack.read(found.offset);
-      const file = this.#looseFile(name);
-      const loose = file === undefined ? undefined : readLoose(file);
-      if (loose !== undefined) return loose;
-      if (!this.#list()) return undefined;
-      const repacked = this.#place(name);
-      return repacked?.pack.read(repacked.offset);
-    } catch (error) {
-      if (error instanceof MalformedPack) throw new CorruptGitObject(name, error.message, error);
-      if (error instanceof BadDelta || error instanceof BadStream) {
-        throw new CorruptGitObject(name, error.message, error);
+  /** Asks the packs, then the loose files; and again when packs have come or gone meanwhile. */
+  #look<T>(name: Oid, inPack: (place: Place) => T, inFile: (file: string) => T | undefined): T | undefined {
+    for (;;) {
+      try {
+        const place = this.#place(name);
+        if (place !== undefined) return inPack(place);
+        const file = this.#looseFile(name);
+        const loose = file === undefined ? undefined : inFile(file);
+        if (loose !== undefined || !this.#list()) return loose;
+      } catch (error) {
+        // A pack that was listed and is gone before it was opened: git packed anew.
+        if (isAbsent(error) && this.#list()) continue;
+        if (error instanceof MalformedPack || error instanceof BadDelta || error instanceof BadStream) {
+          throw new CorruptGitObject(name, error.message, error);
+        }
+        throw error;
       }
-      throw error;
     }
   }
 

@@ -5,7 +5,7 @@ import type { ObjectKind } from "../object.ts";
 import type { Oid } from "../oid.ts";
 
 export interface ObjectSink {
-  /** Kind of an object that the store has, or undefined. A tree that is here has all that it reaches (gitlinks excepted). */
+  /** Kind of an object that need not be put, nor what it reaches (gitlinks excepted); undefined of any other. */
   kindOf(name: Oid): ObjectKind | undefined;
   /** Takes an object whose name was already checked against its bytes. Children are put before the tree that names them. */
   putChecked(name: Oid, kind: ObjectKind, body: Uint8Array): void;

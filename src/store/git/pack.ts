@@ -17,6 +17,7 @@
 import { closeSync, fstatSync, openSync, readFileSync, readSync } from "node:fs";
 import { oidBytes } from "../oid.ts";
 import type { GitObject, ObjectKind } from "../object.ts";
+import { HotMap } from "../hot-map.ts";
 import { applyDelta } from "./delta.ts";
 import type { BaseCache } from "./base-cache.ts";
 import { BadStream, inflateExact, objectBytesMax } from "./inflate.ts";
@@ -32,6 +33,11 @@ const firstReadBytes = 4096;
 const headerBytesMax = 10 + oidBytes;
 
 const packHeaderBytes = 12;
+
+/** Kinds in memory, by offset; a hot map holds up to twice as many. */
+const hotKindsMax = 10_000;
+
+const endlessDeltas = "its deltas are chained without end";
 
 interface Header {
   readonly type: number;
@@ -50,6 +56,7 @@ export class Pack {
   #index: PackIndex | undefined;
   #open: { readonly fd: number; readonly end: number } | undefined;
   #scratch = Buffer.alloc(0);
+  readonly #kinds = new HotMap<number, ObjectKind>(hotKindsMax);
 
   /** `file` is the .pack's path, beside its .idx; `id` tells its objects from other packs' in the shared cache. */
   constructor(file: string, id: number, cache: BaseCache) {
@@ -80,7 +87,7 @@ export class Pack {
         this.#cache.put(this.#id, at, object);
         break;
       }
-      if (deltas.push(header) > deltaChainMax) throw this.#malformed("its deltas are chained without end");
+      if (deltas.push(header) > deltaChainMax) throw this.#malformed(endlessDeltas);
       at = header.base;
       object = this.#cache.get(this.#id, at);
     }
@@ -90,6 +97,25 @@ export class Pack {
       this.#cache.put(this.#id, i === 0 ? offset : ((deltas[i - 1] as Header).base as number), object);
     }
     return object;
+  }
+
+  /** The kind of the object at an offset, by its header and those of its deltas' bases. */
+  kindOf(offset: number): ObjectKind {
+    let at = offset;
+    for (let deltas = 0; deltas <= deltaChainMax; deltas++) {
+      const known = this.#kinds.get(at);
+      const header = known === undefined ? this.#header(at) : undefined;
+      if (header?.base !== undefined) {
+        at = header.base;
+        continue;
+      }
+      const kind = known ?? this.#kind((header as Header).type);
+      // Objects of one chain are asked for one after the other.
+      this.#kinds.set(offset, kind);
+      this.#kinds.set(at, kind);
+      return kind;
+    }
+    throw this.#malformed(endlessDeltas);
   }
 
   close(): void {

@@ -24,6 +24,11 @@ export interface Repository {
   readonly objects: ObjectDatabase;
 }
 
+/** Where a repository keeps its objects. */
+export function objectsFolderOf({ commonFolder }: Pick<Repository, "commonFolder">): string {
+  return join(commonFolder, "objects");
+}
+
 /** Nothing at or above a path is a git repository. */
 export class NotARepository extends Error {
   override readonly name = "NotARepository";
@@ -173,7 +178,7 @@ function open({ gitFolder, workTree }: Found): Repository {
     commonFolder,
     workTree: workTreeOf(own, gitFolder, workTree),
     config,
-    objects: new ObjectDatabase(join(commonFolder, "objects")),
+    objects: new ObjectDatabase(objectsFolderOf({ commonFolder })),
   };
 }
 
