@@ -9,6 +9,7 @@ import { CorruptObject, MissingObject, openStore, type Store } from "../../src/s
 import { decodeTree, encodeTree, kindOfMode, type TreeEntry } from "../../src/store/tree.ts";
 import { inspectStore } from "../crash/inspect.ts";
 import { git, gitOid, host, numbersFrom, put, repositoryWith } from "./git/git.ts";
+import { collect } from "./surgery.ts";
 import { temporaryFiles } from "./temporary.ts";
 
 const file = temporaryFiles();
@@ -216,20 +217,23 @@ describe("a store that reads from a repository", () => {
     }, path);
   });
 
-  test("commits nothing without its result when somebody deleted meanwhile", () => {
+  test("brings what a result names again when somebody deleted it meanwhile", () => {
     const path = file();
     const folder = repositoryWith(files);
+    const c = named(folder, "src/deep/c.txt");
     withStore((store) => {
       const { oid } = borrow(store, folder);
+      store.get(c);
+      store.flush();
       const made = store.put("tree", encodeTree([{ name: "all", mode: "40000", oid }]));
+      // Nothing more has to be copied of the file that is here.
       store.remember(request(store), memoOf("tree", made), 1);
-      withStore((second) => {
-        second.remember(made, memoOf("blob", second.put("blob", Buffer.from("x"))), 1);
-        second.forget(made);
-      }, path);
+      collect(path, c);
       store.flush();
       expect(store.outcome(request(store))).toEqual({ kind: "tree", oid: made });
     }, path);
+    rmSync(folder, { recursive: true });
+    withStore((store) => expect(textOf(store, c)).toBe("c\n"), path);
   });
 });
 
