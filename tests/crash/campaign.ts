@@ -1,10 +1,10 @@
 /**
  * The SIGKILL campaign: folds a tree in a child process, kills it at moments spread over the whole run, and looks at what is left.
  *
- *   node tests/crash/campaign.ts [--kills N] [--pairs N] [--seed S] [--folders N] [--files N]
+ *   node tests/crash/campaign.ts [--kills N] [--pairs N] [--seed S] [--folders N] [--files N] [--borrowed]
  *
  * Each kill starts from a copy of the same base store. After it the file is opened and checked (see inspect.ts), and the fold is run to its end, which must
- * give the very oid of the run that nobody disturbed. `--pairs` rounds run two processes on one store and kill one: the other must finish right.
+ * give the very oid of the run that nobody disturbed. With `--borrowed` the base store holds nothing of the tree and reads it from a git repository. `--pairs` rounds run two processes on one store and kill one: the other must finish right.
  * Exits with 1 when a check fails, or when 50 kills or more left fewer than 20 distinct memo counts.
  */
 import { spawn, type ChildProcess } from "node:child_process";
@@ -15,6 +15,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { openEngine, type Oid, type TreeEntry } from "../../src/engine.ts";
 import { dice, type Dice } from "../scheduler/seeded.ts";
+import { git } from "../fold-bench/packed-repository.ts";
 import { inspectStore } from "./inspect.ts";
 
 export interface CampaignOptions {
@@ -24,6 +25,8 @@ export interface CampaignOptions {
   readonly folders: number;
   /** Files in each folder, no two alike. */
   readonly files: number;
+  /** Whether the tree stands in a repository that the store reads from, and not in the store. */
+  readonly borrowed: boolean;
   readonly print: (line: string) => void;
 }
 
@@ -80,7 +83,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignSum
 
 const tell = (faults: readonly string[]) => (faults.length === 0 ? "" : `; FAULTS: ${faults.slice(0, 5).join("; ")}`);
 
-async function prepare(folder: string, { folders, files }: CampaignOptions): Promise<Base> {
+async function prepare(folder: string, { folders, files, borrowed }: CampaignOptions): Promise<Base> {
   const file = join(folder, "base.sqlite");
   const engine = openEngine({ store: file });
   const entries: TreeEntry[] = [];
@@ -93,7 +96,12 @@ async function prepare(folder: string, { folders, files }: CampaignOptions): Pro
     entries.push({ mode: "40000", name: `d${outer}`, oid: engine.putTree(inner) });
   }
   const tree = engine.putTree(entries);
+  if (borrowed) await engine.checkout(tree, join(folder, "work"));
   await engine.close();
+  if (borrowed) {
+    rmSync(file);
+    await borrowAll(join(folder, "work"), file, tree);
+  }
   const whole = join(folder, "whole.sqlite");
   copyFileSync(file, whole);
   const startedMs = performance.now();
@@ -105,6 +113,17 @@ async function prepare(folder: string, { folders, files }: CampaignOptions): Pro
     throw new Error(`the undisturbed run left ${memos} memos of ${ending.executed} jobs${tell(faults)}`);
   }
   return { file, tree, ending, ms };
+}
+
+/** Makes a store that holds nothing of a work tree's files and reads them from the repository that is made there. */
+async function borrowAll(work: string, store: string, tree: Oid): Promise<void> {
+  git(work, "", "init", "--quiet");
+  git(work, "", "add", "-A");
+  const engine = openEngine({ store });
+  const { oid, objects } = await engine.borrowTree(work);
+  await engine.close();
+  // Without a commit git has no trees, so these are put.
+  if (oid !== tree || objects > 300) throw new Error(`${objects} objects of ${oid} were put, and not borrowed`);
 }
 
 interface Moment {
@@ -201,9 +220,10 @@ if (import.meta.main) {
       seed: { type: "string", default: "1" },
       folders: { type: "string", default: "200" },
       files: { type: "string", default: "100" },
+      borrowed: { type: "boolean", default: false },
     },
   });
-  const number = (name: keyof typeof values) => {
+  const number = (name: Exclude<keyof typeof values, "borrowed">) => {
     const value = Number(values[name]);
     if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`--${name} is a whole number`);
     return value;
@@ -214,6 +234,7 @@ if (import.meta.main) {
     seed: number("seed"),
     folders: number("folders"),
     files: number("files"),
+    borrowed: values.borrowed,
     print: (line) => void process.stdout.write(`${line}\n`),
   });
   const tooAlike = kills >= 50 && memoCounts < 20;

@@ -2,16 +2,20 @@
 import { expect, test } from "vitest";
 import { runCampaign } from "./campaign.ts";
 
-test("killed at any moment, alone or beside another process, a store keeps every promise and the next run ends with the same oid", async () => {
-  const lines: string[] = [];
-  const summary = await runCampaign({
-    kills: 4,
-    pairs: 1,
-    seed: 7,
-    folders: 20,
-    files: 40,
-    print: (line) => void lines.push(line),
+for (const borrowed of [false, true]) {
+  const reading = borrowed ? ", while it reads from a repository" : "";
+  test(`killed at any moment, alone or beside another process, a store keeps every promise and the next run ends with the same oid${reading}`, async () => {
+    const lines: string[] = [];
+    const summary = await runCampaign({
+      kills: borrowed ? 2 : 4,
+      pairs: 1,
+      seed: 7,
+      folders: 20,
+      files: 40,
+      borrowed,
+      print: (line) => void lines.push(line),
+    });
+    expect(summary.faults, lines.join("\n")).toEqual([]);
+    expect(summary).toMatchObject({ pairs: 1, jobs: 20 * 40 + 2 * 20 + 2 });
   });
-  expect(summary.faults, lines.join("\n")).toEqual([]);
-  expect(summary).toMatchObject({ kills: 4, pairs: 1, jobs: 20 * 40 + 2 * 20 + 2 });
-});
+}
