@@ -10,7 +10,7 @@ import { putRequest, putSurroundings, readRequest, type Request } from "./abi/re
 import { NonAnswerError } from "./abi/non-answer.ts";
 import { bindArgs, putRuntimeNode, resolveImage, wasmMarker, workerName } from "./abi/worker.ts";
 import { failureDetail } from "./failure-origin.ts";
-import { foldedPath } from "./folded-path.ts";
+import { foldedPath, type FoldedPath } from "./folded-path.ts";
 import type { Executing } from "./executing.ts";
 import type { Imported } from "./importing.ts";
 import type { ExecutorPoolOptions } from "./isolate-host/executor-pool.ts";
@@ -158,8 +158,8 @@ export class Engine {
   #executing: Executing | undefined;
   /** Aborted by `close`. */
   readonly #closing = new AbortController();
-  /** Runs under way, as promises that never reject. */
-  readonly #runs = new Set<Promise<void>>();
+  /** Runs under way, as promises that never reject, and what each asked for. */
+  readonly #runs = new Map<Promise<void>, Oid>();
   readonly #library: Oid;
   readonly #host: Host;
 
@@ -298,7 +298,7 @@ export class Engine {
     this.#closing.abort();
     try {
       // Those that wait for their turn, too: each writes its end to the store.
-      await Promise.all(this.#runs);
+      await Promise.all(this.#runs.keys());
       await this.#executing?.close();
     } finally {
       this.#store.close();
@@ -319,7 +319,7 @@ export class Engine {
       () => undefined,
       () => undefined,
     );
-    this.#runs.add(ended);
+    this.#runs.set(ended, request.oid);
     void ended.then(() => this.#runs.delete(ended));
     return running;
   }
@@ -420,13 +420,20 @@ export class Engine {
     return this.#store.put("tree", encodeTree(entries));
   }
 
+  #whereabouts(outermost: ShownFrame, folded: FoldedPath | undefined): string {
+    if (folded === undefined) return "";
+    const { from, path } = folded;
+    // What was offered by another executor, or unwound, has its parents elsewhere: its path begins below what the caller folds.
+    if (![...this.#runs.values()].includes(outermost.request))
+      return path === "." ? ` at ${from}` : ` at ${path} in ${from}`;
+    return path === "." ? "" : ` at ${path}`;
+  }
+
   #describeStack(stack: readonly ShownFrame[]): string {
     const [outermost] = stack;
     const last = stack.at(-1);
     if (outermost === undefined || last === undefined) return "the executor";
-    // Above what this executor runs, frames are suspended: their requests are committed or their args are not to be had.
-    const path = foldedPath(this.#store, stack);
-    const where = path === undefined || path === "." ? "" : ` at ${path}`;
+    const where = this.#whereabouts(outermost, foldedPath(this.#store, stack));
     return `${workerName(this.#store, this.#library, last.image)}${where} (request ${last.request})`;
   }
 }

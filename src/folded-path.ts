@@ -3,11 +3,18 @@
  * passes an entry of its `in` on as `in`; where that breaks off, so does the path.
  */
 import type { ShownFrame } from "./isolate-host/status-board.ts";
+import type { Oid } from "./store/oid.ts";
 import type { Store } from "./store/store.ts";
 import { MalformedTree, decodeTree, type TreeEntry } from "./store/tree.ts";
 
-/** The path from the first frame's `in` to the last one's; "." when they are the same, undefined when it can't be told. */
-export function foldedPath(store: Store, frames: readonly ShownFrame[]): string | undefined {
+/** Where the last frame's `in` is: its path from the first frame's, "." when they are the same. */
+export interface FoldedPath {
+  readonly from: Oid;
+  readonly path: string;
+}
+
+/** Undefined when it can't be told. */
+export function foldedPath(store: Store, frames: readonly ShownFrame[]): FoldedPath | undefined {
   const [first, ...inner] = frames.map((frame) => entriesOf(frame.args)?.find((entry) => entry.name === "in"));
   if (first === undefined) return undefined;
   const names: string[] = [];
@@ -21,7 +28,7 @@ export function foldedPath(store: Store, frames: readonly ShownFrame[]): string 
     names.push(found.name);
     at = next;
   }
-  return names.length === 0 ? "." : names.join("/");
+  return { from: first.oid, path: names.length === 0 ? "." : names.join("/") };
 }
 
 function entriesOf(tree: Uint8Array): TreeEntry[] | undefined {

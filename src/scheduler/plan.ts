@@ -199,20 +199,6 @@ export class Plan {
     return waiter;
   }
 
-  /** A chain of requests from one that a run asked for down to this one, each waiting for the next. */
-  lineage(request: Oid): readonly Oid[] {
-    const chain = [request];
-    const seen = new Set(chain);
-    for (let node = this.#nodes.get(request); node !== undefined && !node.asked;) {
-      const waiter = [...node.waiters].find((name) => !seen.has(name));
-      if (waiter === undefined) break;
-      seen.add(waiter);
-      chain.unshift(waiter);
-      node = this.#nodes.get(waiter);
-    }
-    return chain;
-  }
-
   #want(request: Oid, cause: Oid): Node {
     const known = this.#nodes.get(request);
     if (known !== undefined) return known;

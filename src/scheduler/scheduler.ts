@@ -91,11 +91,6 @@ export class Scheduler {
     });
   }
 
-  /** The requests that wait for this one, from one that a run asked for down to it. */
-  lineage(request: Oid): readonly Oid[] {
-    return this.#plan.lineage(request);
-  }
-
   /** Fills the runner's slots: with what is ready, then with what executors offer. */
   #drive(): void {
     while (this.#flights.size < this.#runner.slots) {

@@ -31,8 +31,8 @@ function imageOf(engine: Engine, std: Oid, request: Oid): string | undefined {
 }
 
 /** An engine with a short limit whose executor has started already. */
-function impatient(work: (engine: Engine) => Promise<void>): Promise<void> {
-  return withEngine({ wallClockMsMax: 1000 }, async (engine) => {
+function impatient(work: (engine: Engine) => Promise<void>, options: { nestedFramesMax?: number } = {}): Promise<void> {
+  return withEngine({ wallClockMsMax: 1000, ...options }, async (engine) => {
     await engine.run({ worker: engine.addWorker(silent) });
     await work(engine);
   });
@@ -205,6 +205,19 @@ describe("a guest that runs without end", () => {
         ),
       );
     });
+  });
+
+  test("below frames that unwound is named with what it looked at", async () => {
+    await impatient(
+      async (engine) => {
+        const worker = engine.addWorker(looping);
+        const file = engine.putBlob(Buffer.from("content"));
+        const outer = engine.putTree([{ mode: "100644", name: "some file", oid: file }]);
+        const answer = await nonAnswer(engine.fold({ in: outer, post: worker }));
+        expect(answer.kind === "host" ? answer.message : "").toMatch(`worker ${worker} at ${file} (request `);
+      },
+      { nestedFramesMax: 1 },
+    );
   });
 
   test("is not confused with an executor that is starting, be it the first or the one after a runaway", async () => {
