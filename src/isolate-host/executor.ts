@@ -5,6 +5,7 @@
 import { parentPort, workerData, type MessagePort } from "node:worker_threads";
 import { MalformedRequest, readRequest } from "../abi/request.ts";
 import { NonAnswerError, type NonAnswer } from "../abi/non-answer.ts";
+import { wasmMarker } from "../abi/worker.ts";
 import type { Dispatch, LogLine, Report } from "../scheduler/runner.ts";
 import { settleDispatch, type Dispatched, type Place } from "../scheduler/settle-dispatch.ts";
 import { Settler, type Job, type Neighbours } from "../scheduler/settle.ts";
@@ -24,6 +25,8 @@ import {
   type Store,
 } from "../store/store.ts";
 import type { ExecutorStart, FromExecutor, ToExecutor } from "./message.ts";
+import type { FrameHost } from "./frame.ts";
+import { Runtimes } from "./runtimes.ts";
 import { StatusBoard } from "./status-board.ts";
 import { WasmGuests } from "./wasm-guests.ts";
 
@@ -56,11 +59,12 @@ class Executor {
     this.#send = send;
     const store = this.#store;
     const board = new StatusBoard(start.status);
-    const guests = new WasmGuests({
+    const host: FrameHost = {
       objects: store,
       settleNested: (job, requests) => this.#settler.settleNested(job, requests),
       onLog: (job, lines) => this.#addLines(job, lines),
-    });
+    };
+    const guests = new Runtimes(store, new Map([[wasmMarker, new WasmGuests(host)]]));
     this.#claims = start.claims === undefined ? undefined : new Claims(start.claims.table, start.claims.owner);
     const neighbours = this.#claims === undefined ? undefined : this.#neighbours(this.#claims);
     this.#settler = new Settler({

@@ -65,6 +65,8 @@ export class Frame {
   #calledOutTwice = false;
   #logBytes = 0;
   #nestedRuns = 0;
+  /** The image that the last call named. */
+  #nested: NestedImage | undefined;
 
   constructor(host: FrameHost, job: Job, limits: GuestLimits) {
     this.#host = host;
@@ -114,27 +116,43 @@ export class Frame {
     return this.#host.objects.put("tree", bytes);
   }
 
-  /** The outcomes of nested requests, in their order; an error when one is malformed, and then none has started. Args are a name, or entries as for `putTree`. */
+  /** The outcomes of nested requests, in their order; an error when one is malformed, and then none has started. */
   run(calls: readonly NestedCall[]): readonly Outcome[] | ErrorNumber {
-    this.#nestedRuns += calls.length;
-    if (this.#nestedRuns > this.#limits.nestedRuns) throw this.#passed("nestedRuns", failureTexts.tooManyRuns);
-    const { objects } = this.#host;
+    this.countRuns(calls.length);
     const requests: Request[] = [];
-    let nested: NestedImage | undefined;
-    for (const { image, args: given } of calls) {
-      const args = typeof given === "string" ? given : this.putTree(given);
-      if (typeof args === "number") return args;
-      if (nested?.text !== image) {
-        const found = nestedImage(objects, image, this.job.request, this.reads);
-        if (typeof found === "number") return found;
-        nested = found;
-      }
-      if (nested.bound.size > 0) this.reads.add(args);
-      if (args === given && !this.#isA("tree", args)) return errorNumbers.argsNotATree;
-      const bound = bindArgs(objects, args, nested.bound);
-      if (typeof bound !== "string") return errorNumber(bound.error);
-      requests.push(putRequestOf(objects, nested.form, bound));
+    for (const call of calls) {
+      const request = this.request(call);
+      if (typeof request === "number") return request;
+      requests.push(request);
     }
+    return this.settle(requests);
+  }
+
+  /** Counts calls before they are looked at: malformed ones count. Throws GuestFailed when they are too many. */
+  countRuns(calls: number): void {
+    this.#nestedRuns += calls;
+    if (this.#nestedRuns > this.#limits.nestedRuns) throw this.#passed("nestedRuns", failureTexts.tooManyRuns);
+  }
+
+  /** The request that a call forms, or an error; it has not started. Args are a name, or entries as for `putTree`. */
+  request({ image, args: given }: NestedCall): Request | ErrorNumber {
+    const { objects } = this.#host;
+    const args = typeof given === "string" ? given : this.putTree(given);
+    if (typeof args === "number") return args;
+    let nested = this.#nested;
+    if (nested?.text !== image) {
+      const found = nestedImage(objects, image, this.job.request, this.reads);
+      if (typeof found === "number") return found;
+      this.#nested = nested = found;
+    }
+    if (nested.bound.size > 0) this.reads.add(args);
+    if (args === given && !this.#isA("tree", args)) return errorNumbers.argsNotATree;
+    const bound = bindArgs(objects, args, nested.bound);
+    return typeof bound === "string" ? putRequestOf(objects, nested.form, bound) : errorNumber(bound.error);
+  }
+
+  /** The outcomes of requests that `request` formed, in their order. */
+  settle(requests: readonly Request[]): readonly Outcome[] {
     const outcomes = this.#host.settleNested(this.job, requests);
     if (outcomes === undefined) throw new Unwind();
     return outcomes;

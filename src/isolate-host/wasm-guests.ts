@@ -10,8 +10,8 @@ import { errorAnswer } from "../abi/answer.ts";
 import { errorTexts, failureTexts } from "../abi/error-texts.ts";
 import { defaultGuestLimits, describePassedLimit, type GuestLimits } from "../abi/limits.ts";
 import { NonAnswerError } from "../abi/non-answer.ts";
-import { resolveImage, wasmMarker, workerName } from "../abi/worker.ts";
-import type { FrameEnd, Guests, Job } from "../scheduler/settle.ts";
+import { workerName, type RuntimeNode } from "../abi/worker.ts";
+import type { FrameEnd, Job } from "../scheduler/settle.ts";
 import { HotMap } from "../store/hot-map.ts";
 import type { Oid } from "../store/oid.ts";
 import { failure, type Outcome } from "../store/outcome.ts";
@@ -20,6 +20,7 @@ import { Frame, GuestFailed, Unwind, type FrameHost } from "./frame.ts";
 import { InstancePool, type Guest } from "./instance-pool.ts";
 import { serveJson } from "./json-calls.ts";
 import { fuelLeft } from "./wasm/meter.ts";
+import type { Runtime } from "./runtimes.ts";
 import { fittedModule } from "./fitted-modules.ts";
 import { fitModule, type FitModule } from "./wasm/module.ts";
 import { UnfitModule } from "./wasm/reader.ts";
@@ -103,7 +104,7 @@ interface Unfit {
   readonly detail: string;
 }
 
-export class WasmGuests implements Guests {
+export class WasmGuests implements Runtime {
   readonly #host: FrameHost;
   readonly #modules = new HotMap<Oid, Runnable | Unfit>(modulesMax);
   readonly #imports: Record<string, Record<string, unknown>>;
@@ -133,8 +134,8 @@ export class WasmGuests implements Guests {
     return this.#live.reduce((sum, { memory }) => sum + (memory?.buffer.byteLength ?? 0), 0);
   }
 
-  execute(job: Job): FrameEnd {
-    const runnable = this.#prepare(job);
+  execute(job: Job, node: RuntimeNode): FrameEnd {
+    const runnable = this.#prepare(node);
     if ("outcome" in runnable) {
       return this.#completed(new Frame(this.#host, job, defaultGuestLimits), runnable.outcome, runnable.detail, 0);
     }
@@ -206,24 +207,9 @@ export class WasmGuests implements Guests {
     return workerName(this.#host.objects, job.request.std, job.request.image);
   }
 
-  #prepare(job: Job): Runnable | Unfit {
-    const image = job.request.image;
+  #prepare({ oid: image, module, limits }: RuntimeNode): Runnable | Unfit {
     const known = this.#modules.get(image);
     if (known !== undefined) return known;
-    const found = resolveImage(this.#host.objects, image, undefined);
-    if ("error" in found || found.bound.size > 0) {
-      return {
-        outcome: { kind: "failed", code: "module", message: errorTexts.notAWorker },
-        detail: `${image} is no runtime node`,
-      };
-    }
-    if (found.node.marker !== wasmMarker) {
-      throw new NonAnswerError({
-        kind: "host",
-        message: `worker ${image} wants the runtime ${JSON.stringify(found.node.marker)}, which this version does not have`,
-      });
-    }
-    const { module, limits } = found.node;
     const fit = (bytes: Uint8Array) => fitModule(bytes, offered, limits);
     const prepared = compiled(() => fittedModule(this.#host.objects, module, limits, fit));
     const runnable =

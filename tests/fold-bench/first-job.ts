@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { openEngine } from "../../src/engine.ts";
 import { putRequest, putSurroundings } from "../../src/abi/request.ts";
 import { putRuntimeNode, wasmMarker } from "../../src/abi/worker.ts";
+import { Runtimes } from "../../src/isolate-host/runtimes.ts";
 import { WasmGuests } from "../../src/isolate-host/wasm-guests.ts";
 import { emptyTree, hashObject } from "../../src/store/object.ts";
 import type { Oid } from "../../src/store/oid.ts";
@@ -74,7 +75,8 @@ function split(path: string, module: Uint8Array): Split {
   asking.close();
   // As an executor does it: with a handle of its own.
   const store = openStore(path);
-  const guests = new WasmGuests({ objects: store, settleNested: () => undefined, onLog: () => undefined });
+  const wasm = new WasmGuests({ objects: store, settleNested: () => undefined, onLog: () => undefined });
+  const guests = new Runtimes(store, new Map([[wasmMarker, wasm]]));
   const compiled = { startedMs: 0, endedMs: 0 };
   const { Module } = WebAssembly;
   WebAssembly.Module = new Proxy(Module, {

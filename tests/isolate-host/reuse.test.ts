@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { putRequest, putSurroundings } from "../../src/abi/request.ts";
 import { putRuntimeNode, wasmMarker } from "../../src/abi/worker.ts";
+import { Runtimes } from "../../src/isolate-host/runtimes.ts";
 import { WasmGuests } from "../../src/isolate-host/wasm-guests.ts";
 import type { FrameEnd } from "../../src/scheduler/settle.ts";
 import { emptyTree } from "../../src/store/object.ts";
@@ -167,7 +168,7 @@ interface Seen {
 
 function runner(store: Store, reusesInstances: boolean): (image: Oid, args: Oid) => Seen {
   let log: readonly string[] = [];
-  const guests = new WasmGuests(
+  const wasm = new WasmGuests(
     {
       objects: store,
       settleNested: () => undefined,
@@ -177,6 +178,7 @@ function runner(store: Store, reusesInstances: boolean): (image: Oid, args: Oid)
     },
     reusesInstances,
   );
+  const guests = new Runtimes(store, new Map([[wasmMarker, wasm]]));
   const surroundings = putSurroundings(store, undefined, "");
   return (image, args) => {
     log = [];
