@@ -83,6 +83,8 @@ let window: Uint8Array;
 let out: Uint8Array;
 /** Bytes of whole messages that stand in the out half and were not sent. */
 let held = 0;
+/** True while a message is on its way in pieces. A stack that ends just then leaves half a message in the pipe, and the child is of no use. */
+let isTorn = false;
 
 /** Takes the ports and seals the realm. */
 export function open(
@@ -118,8 +120,9 @@ export function begin(message: number | ArrayBuffer, module: ModuleFactory | str
   else start(number, reader, module);
 }
 
-/** Goes on with the turn, now that the microtask queue is empty: 0 when it was moved on and is to be called again; else the bytes of the out half that end the turn, or -1 when there is nothing to say. */
+/** Goes on with the turn, now that the microtask queue is empty: 0 when it was moved on and is to be called again; else the bytes of the out half that end the turn, -1 when there is nothing to say, or -2 when the pipe is spoilt. */
 export function endTurn(): number {
+  if (isTorn) return -2;
   const length = moveOn();
   // Whoever is told a length sends all that stands there.
   held = 0;
@@ -587,6 +590,7 @@ function bare(type: number, job: Job): number {
 
 /** Throws when the job has ended: nothing it does is heard any more. */
 function checkRuns(job: Job): void {
+  if (isTorn) throw new Abandoned("the job is over");
   if (job.state === "abandoned") throw new Abandoned("the job is over");
   if (job.state === "ended" || job !== current) throw new Error("the job has ended");
 }
@@ -633,7 +637,9 @@ function log(job: Job, line: string): void {
 /** Sends what stands in the out half, and gives the answer's bytes. */
 function ask(job: Job, length: number): Uint8Array<ArrayBuffer> {
   held = 0;
+  isTorn = true;
   const got = ports.exchange(length);
+  isTorn = false;
   const bytes = typeof got === "number" ? window.slice(headerBytes, got) : new Uint8Array(got, headerBytes);
   const answer = bytes.slice(5);
   if (bytes[0] === answerStatus.ok) return answer as Uint8Array<ArrayBuffer>;
@@ -671,7 +677,10 @@ function beginMessage(type: number, length: number): MessageWriter {
 }
 
 function flush(): void {
-  if (held > 0) ports.send(held);
+  if (held === 0) return;
+  isTorn = true;
+  ports.send(held);
+  isTorn = false;
   held = 0;
 }
 
@@ -710,6 +719,7 @@ class MessageWriter {
 
   /** Where the message ends in the out half: all before it is to be sent. */
   end(): number {
+    isTorn = false;
     return this.#at;
   }
 
@@ -718,6 +728,7 @@ class MessageWriter {
   }
 
   #flush(): void {
+    isTorn = true;
     ports.send(this.#at);
     this.#at = 0;
   }
