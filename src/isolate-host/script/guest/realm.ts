@@ -345,11 +345,13 @@ function overridable(realm: Realm): Map<object, readonly string[] | "all"> {
 }
 
 function freezeAll(realm: Realm): void {
+  const queue: unknown[] = [realm, ...hiddenRoots()];
   for (const [owner, keys] of overridable(realm)) {
-    for (const key of keys === "all" ? Object.getOwnPropertyNames(owner) : keys) makeOverridable(owner, key);
+    // What an accessor gives is not seen from outside, and is frozen all the same.
+    for (const key of keys === "all" ? Object.getOwnPropertyNames(owner) : keys)
+      queue.push(makeOverridable(owner, key));
   }
   const seen = new Set<object>();
-  const queue: unknown[] = [realm, ...hiddenRoots()];
   for (let value = queue.pop(); queue.length > 0 || value !== undefined; value = queue.pop()) {
     if ((typeof value !== "object" && typeof value !== "function") || value === null || seen.has(value)) continue;
     seen.add(value);
@@ -362,9 +364,10 @@ function freezeAll(realm: Realm): void {
   for (const object of seen) Object.freeze(object);
 }
 
-function makeOverridable(owner: object, key: string): void {
+/** Makes an accessor of a property, and answers what it holds. */
+function makeOverridable(owner: object, key: string): unknown {
   const descriptor = Object.getOwnPropertyDescriptor(owner, key);
-  if (descriptor === undefined || !("value" in descriptor) || !descriptor.configurable) return;
+  if (descriptor === undefined || !("value" in descriptor) || !descriptor.configurable) return undefined;
   const value: unknown = descriptor.value;
   Object.defineProperty(owner, key, {
     get: () => value,
@@ -377,4 +380,5 @@ function makeOverridable(owner: object, key: string): void {
     enumerable: false,
     configurable: false,
   });
+  return value;
 }
