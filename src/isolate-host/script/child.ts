@@ -1,0 +1,201 @@
+/**
+ * The program of a script child: a process that hosts one sealed isolate and does what it is told over its standard input and output (protocol.ts), until the input ends. Everything is synchronous: a guest's call
+ * of the host is a call of `exchange`, which writes and then reads.
+ *
+ * Arguments: the file of isolated-vm's native code, the isolate's heap in megabytes. It is started by script-child.ts, which says with what permissions.
+ */
+import { createHash } from "node:crypto";
+import { readFileSync, readSync, writeSync } from "node:fs";
+import { createRequire, stripTypeScriptTypes } from "node:module";
+import { extname } from "node:path";
+import type ivm from "isolated-vm";
+import { hashObject } from "../../store/object.ts";
+import { halfBytes } from "./guest/ports.ts";
+import { fromChild, fromHost, headerBytes, MessageReader, readNumber, writeNumber } from "./protocol.ts";
+
+const [addonFile, heapMb] = process.argv.slice(2) as [string, string];
+const { Callback, ExternalCopy, Isolate } = (createRequire(import.meta.url)(addonFile) as { ivm: typeof ivm }).ivm;
+
+/** Name of guests' scripts in the positions of errors. */
+const moduleName = "worker.js";
+const wrapperHead = "(function (module, exports, globalThis) {";
+
+const shared = new SharedArrayBuffer(2 * halfBytes);
+const inHalf = Buffer.from(shared, 0, halfBytes);
+const outHalf = Buffer.from(shared, halfBytes, halfBytes);
+
+/** What was read behind the last message. */
+let rest = Buffer.alloc(0);
+
+function send(length: number): void {
+  for (let sent = 0; sent < length;) sent += writeSync(1, outHalf, sent, length - sent);
+}
+
+/** Reads one message: its length when it stands in the in half, else its bytes. Ends the process when the input ends. */
+function receive(): number | ArrayBuffer {
+  inHalf.set(rest);
+  let have = rest.length;
+  rest = rest.subarray(0, 0);
+  const readMore = (into: Uint8Array, from: number, most: number) => {
+    const got = readSync(0, into, from, most, null);
+    if (got === 0) process.exit(0);
+    return from + got;
+  };
+  while (have < headerBytes) have = readMore(inHalf, have, halfBytes - have);
+  const length = 4 + readNumber(inHalf, 0);
+  if (length <= halfBytes) {
+    while (have < length) have = readMore(inHalf, have, halfBytes - have);
+    if (have > length) rest = Buffer.from(inHalf.subarray(length, have));
+    return length;
+  }
+  const large = new Uint8Array(length);
+  large.set(inHalf.subarray(0, have));
+  while (have < length) have = readMore(large, have, length - have);
+  return large.buffer;
+}
+
+function transfer(message: number | ArrayBuffer): number | ivm.Copy<ArrayBuffer> {
+  if (typeof message === "number") return message;
+  return new ExternalCopy(message, { transferOut: true }).copyInto({ release: true, transferIn: true });
+}
+
+const randomDomain = Buffer.from("coppice-random/1\0", "latin1");
+
+function randomBlocks(first: number, count: number): void {
+  const counter = Buffer.alloc(8);
+  const request = Buffer.from(inHalf.subarray(0, 20));
+  for (let block = 0; block < count; block++) {
+    counter.writeBigUInt64LE(BigInt(first + block));
+    createHash("sha256")
+      .update(randomDomain)
+      .update(request)
+      .update(counter)
+      .digest()
+      .copy(inHalf, block * 32);
+  }
+}
+
+const isolate = new Isolate({ memoryLimit: Number(heapMb), onCatastrophicError: die });
+const context = isolate.createContextSync();
+const glue = loadGuest("./guest/jobs");
+const begin = glue.getSync("begin", { reference: true });
+const endTurn = glue.getSync("endTurn", { reference: true });
+const drain = glue.getSync("drain", { reference: true });
+
+glue.getSync("open", { reference: true }).applySync(undefined, [
+  new ExternalCopy(shared).copyInto(),
+  new Callback(send),
+  new Callback((length: number) => {
+    send(length);
+    return transfer(receive());
+  }),
+  new Callback((at: number, length: number) => {
+    inHalf.write(hashObject("blob", Buffer.from(outHalf.subarray(at, at + length))), 0, "hex");
+  }),
+  new Callback(randomBlocks),
+  moduleName,
+]);
+
+/** Functions of ours inside the isolate. What they are given is whatever crosses. */
+type Guest = ivm.Reference<Record<string, (...given: unknown[]) => unknown>>;
+
+/** The namespace of a module of ours that runs inside the isolate, linked with what it imports. */
+function loadGuest(name: string): Guest {
+  const extension = extname(import.meta.url);
+  const urls = new Map<ivm.Module, URL>();
+  const loaded = new Map<string, ivm.Module>();
+  const load = (url: URL): ivm.Module => {
+    const known = loaded.get(url.href);
+    if (known !== undefined) return known;
+    const text = readFileSync(url, "utf8");
+    const module = isolate.compileModuleSync(extension === ".ts" ? stripTypeScriptTypes(text) : text);
+    loaded.set(url.href, module);
+    urls.set(module, url);
+    return module;
+  };
+  const module = load(new URL(`${name}${extension}`, import.meta.url));
+  module.instantiateSync(context, (specifier, from) => load(new URL(specifier, urls.get(from))));
+  module.evaluateSync();
+  return module.namespace as Guest;
+}
+
+/**
+ * What a module's text makes, or what is wrong with it. The text stands in a function, so it must be a whole program by itself: else it could close the function and declare something that other jobs see.
+ */
+function compile(text: string): ivm.Reference<unknown> | string {
+  try {
+    isolate.compileScriptSync(text, { filename: moduleName }).release();
+    const script = isolate.compileScriptSync(`${wrapperHead}${text}\n})`, {
+      filename: moduleName,
+      columnOffset: -wrapperHead.length,
+    });
+    const factory = script.runSync(context, { reference: true }) as ivm.Reference<unknown>;
+    script.release();
+    return factory;
+  } catch (error) {
+    if (isolate.isDisposed) throw error;
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** Calls into the isolate. A guest's promise that was rejected and is not handled comes as an exception, after code of the guest's may have spelled it: what that queued runs before anything else. */
+function enter<T>(call: () => T): T | undefined {
+  let answer: T | undefined;
+  let again = false;
+  try {
+    answer = call();
+  } catch (error) {
+    if (isolate.isDisposed) throw error;
+    again = true;
+  }
+  while (again) {
+    again = false;
+    try {
+      drain.applySync();
+    } catch (error) {
+      if (isolate.isDisposed) throw error;
+      again = true;
+    }
+  }
+  return answer;
+}
+
+/** A run message with its module taken out. */
+function takeModule(message: number | ArrayBuffer): {
+  readonly message: number | ArrayBuffer;
+  readonly module: ivm.Reference<unknown> | string | undefined;
+} {
+  const bytes = typeof message === "number" ? inHalf.subarray(0, message) : new Uint8Array(message);
+  if (bytes[headerBytes - 1] !== fromHost.run) return { message, module: undefined };
+  const reader = new MessageReader(bytes, headerBytes + 4 + 3 * 20);
+  reader.lengthAndBytes();
+  reader.lengthAndBytes();
+  reader.oid();
+  const end = reader.at;
+  const text = reader.lengthAndBytes();
+  if (text.length === 0) return { message, module: undefined };
+  const without = typeof message === "number" ? end : message.slice(0, end);
+  return { message: without, module: compile(Buffer.from(text).toString("utf8")) };
+}
+
+function turn(): void {
+  const { message, module } = takeModule(receive());
+  const given = transfer(message);
+  enter(() => begin.applySync(undefined, [given, typeof module === "object" ? module.derefInto() : module]));
+  let length: unknown = 0;
+  // An exception took the answer with it; nothing was said then, and it is asked again.
+  while (length === 0 || length === undefined) length = enter(() => endTurn.applySync(undefined, [], {}));
+  if (length === -2) die();
+  if ((length as number) > 0) send(length as number);
+}
+
+/** Ends the process at once: the host finds the end of the pipe. */
+function die(): never {
+  process.kill(process.pid, "SIGKILL");
+  throw new Error("killed");
+}
+
+writeNumber(outHalf, 0, 1);
+outHalf[4] = fromChild.ready;
+send(headerBytes);
+for (;;) turn();

@@ -1,0 +1,735 @@
+/**
+ * Guests' jobs inside the sealed isolate: the `job` object that a module's default export is called with, the order in which its promises settle, and the child's end of the protocol. Runs after realm.ts
+ * has frozen everything that is shared, so the built-ins used here are what they were.
+ *
+ * One job has its turn at a time: from a message of the host until the microtask queue is empty and `endTurn` has said how the turn ended. In between nothing else runs, so `current` is the job whose code runs.
+ *
+ * Promises settle one at a time, lowest call first, and only when the queue is empty: `endTurn` is called then, settles one, and is called again. Calls that have no outcome yet go to the host together, once
+ * every outcome that is here was told.
+ */
+import {
+  answerStatus,
+  fromChild,
+  fromHost,
+  headerBytes,
+  MessageReader,
+  messageBytesMax,
+  readUtf8,
+  smallBlobBytes,
+  utf8BytesMost,
+  writeNumber,
+  writeUtf8,
+} from "../protocol.ts";
+import { halfBytes, type ModuleFactory, type Ports } from "./ports.ts";
+import { sealRealm, typedArrayName, viewOf, type Virtual } from "./realm.ts";
+
+const oidBytes = 20;
+const blockBytes = 32;
+/** How deep a value may be nested that becomes canonical JSON, or trees. */
+const valueNestingMax = 256;
+
+type Kind = "blob" | "tree";
+
+/** An object of the store as guests hold it: made here alone, so that a result that is one can't be mistaken for a plain object. */
+interface Ref {
+  readonly kind: Kind;
+  readonly oid: string;
+  readonly mode: string;
+}
+const refs = new WeakSet<object>();
+const isRef = (value: unknown): value is Ref => typeof value === "object" && value !== null && refs.has(value);
+
+interface Call {
+  readonly image: string;
+  readonly args: { readonly isOid: boolean; readonly bytes: Uint8Array };
+  readonly resolve: (ref: Ref) => void;
+  readonly reject: (error: Error) => void;
+}
+
+type Told = { readonly ref: Ref } | { readonly failed: string };
+
+interface Job {
+  readonly number: number;
+  readonly request: Uint8Array;
+  clockReadings: number;
+  /** Random bytes drawn and not used yet, and the next block's number. */
+  random: Uint8Array;
+  nextBlock: number;
+  /** Not settled, in the order of calling. The first `asked` of them are known to the host. */
+  calls: Call[];
+  asked: number;
+  /** Outcomes that have come for the first of `calls`. */
+  outcomes: Told[];
+  state: "runs" | "ended" | "abandoned";
+  /** The end, once there is one. */
+  end: (() => number) | undefined;
+}
+
+/** Thrown where a job goes on that the host has given up. Nothing that it does then is heard. */
+class Abandoned extends Error {
+  override readonly name = "Abandoned";
+}
+
+const waiting = new Map<number, Job>();
+/** By oid; a text says why there is none. */
+const modules = new Map<string, ModuleFactory | string>();
+let current: Job | undefined;
+/** Where errors were thrown; filled when their stack is asked for. */
+const origins = new WeakMap<object, string>();
+
+let ports: Ports;
+let window: Uint8Array;
+/** The out half. */
+let out: Uint8Array;
+/** Bytes of whole messages that stand in the out half and were not sent. */
+let held = 0;
+/** True while a message is on its way in pieces. A stack that ends just then leaves half a message in the pipe, and the child is of no use. */
+let isTorn = false;
+
+/** Takes the ports and seals the realm. */
+export function open(
+  shared: SharedArrayBuffer,
+  send: Ports["send"],
+  exchange: Ports["exchange"],
+  nameBlob: Ports["nameBlob"],
+  randomBlocks: Ports["randomBlocks"],
+  moduleName: string,
+): void {
+  ports = { send, exchange, nameBlob, randomBlocks };
+  window = new Uint8Array(shared);
+  out = window.subarray(halfBytes);
+  const virtual: Virtual = {
+    readClock: () => (current as Job).clockReadings++,
+    fillRandom,
+    log: (line) => log(current as Job, line),
+    noteOrigin: (error, place) => origins.set(error, place),
+  };
+  sealRealm(virtual, moduleName, { encode: utf8, decode: readUtf8 });
+}
+
+/** Begins a turn: `message` is a message's length in the window, or its bytes; `module` what a module that comes with it makes, or why it makes nothing. */
+export function begin(message: number | ArrayBuffer, module: ModuleFactory | string | undefined): void {
+  const bytes = typeof message === "number" ? window.slice(0, message) : new Uint8Array(message);
+  const reader = new MessageReader(bytes, headerBytes);
+  const type = bytes[headerBytes - 1];
+  const number = reader.number();
+  if (type === fromHost.drop) {
+    waiting.delete(number);
+    current = undefined;
+  } else if (type === fromHost.settled) takeOutcomes(waiting.get(number) as Job, reader);
+  else start(number, reader, module);
+}
+
+/** Goes on with the turn, now that the microtask queue is empty: 0 when it was moved on and is to be called again; else the bytes of the out half that end the turn, -1 when there is nothing to say, or -2 when the pipe is spoilt. */
+export function endTurn(): number {
+  if (isTorn) return -2;
+  const length = moveOn();
+  // Whoever is told a length sends all that stands there.
+  held = 0;
+  return length;
+}
+
+function moveOn(): number {
+  const job = current;
+  if (job === undefined) return -1;
+  if (job.state === "abandoned") {
+    current = undefined;
+    return bare(fromChild.abandoned, job);
+  }
+  if (job.end !== undefined) {
+    current = undefined;
+    return job.end();
+  }
+  const told = job.outcomes.shift();
+  const [call] = job.calls;
+  if (told !== undefined && call !== undefined) {
+    job.calls.shift();
+    job.asked--;
+    if ("ref" in told) call.resolve(told.ref);
+    else call.reject(new RunFailed(told.failed));
+    return 0;
+  }
+  if (call === undefined) {
+    failed(job, "the worker waits for a promise that nothing settles", "");
+    return 0;
+  }
+  waiting.set(job.number, job);
+  current = undefined;
+  return writeWait(job);
+}
+
+/** Empties the microtask queue: being called is all there is to it. */
+export function drain(): void {}
+
+/** A nested request's failed outcome. */
+class RunFailed extends Error {
+  override readonly name: string = "RunFailed";
+}
+Object.freeze(RunFailed.prototype);
+Object.freeze(RunFailed);
+
+function start(number: number, reader: MessageReader, module: ModuleFactory | string | undefined): void {
+  const request = reader.oid();
+  const argsOid = reader.oid();
+  const std = reader.oid();
+  const salt = reader.lengthAndBytes();
+  const args = reader.lengthAndBytes();
+  const moduleOid = hex(reader.oid());
+  if (module !== undefined) modules.set(moduleOid, module);
+  const factory = modules.get(moduleOid) as ModuleFactory | string;
+  const job: Job = {
+    number,
+    request,
+    clockReadings: 0,
+    random: new Uint8Array(),
+    nextBlock: 0,
+    calls: [],
+    asked: 0,
+    outcomes: [],
+    state: "runs",
+    end: undefined,
+  };
+  current = job;
+  if (typeof factory === "string") {
+    failed(job, "the module is not valid JavaScript", factory);
+    return;
+  }
+  try {
+    const given = Object.create(null) as Record<string, Ref>;
+    for (const [name, ref] of entriesOf(args)) given[name] = ref;
+    const object = jobObject(job, {
+      args: Object.freeze(given),
+      argsTree: newRef("tree", hex(argsOid), "40000"),
+      std: std.every((byte) => byte === 0) ? undefined : newRef("tree", hex(std), "40000"),
+      salt: readUtf8(salt, false) as string,
+      request: hex(request),
+    });
+    const main = mainOf(factory);
+    if (main === undefined) failed(job, "the worker's module exports no function", "");
+    else {
+      void new Promise((resolve) => {
+        resolve(main(object));
+      }).then(
+        (value) => finish(job, value),
+        (error: unknown) => failedBy(job, error),
+      );
+    }
+  } catch (error) {
+    failedBy(job, error);
+  }
+}
+
+/** The function that a module exports, made anew by its factory. */
+function mainOf(factory: ModuleFactory): ((job: object) => unknown) | undefined {
+  const module: { exports: unknown } = { exports: {} };
+  const own = Object.create(globalThis, {}) as object;
+  Object.defineProperty(own, "globalThis", { value: own, writable: true, configurable: true });
+  Reflect.apply(factory, own, [module, module.exports, own]);
+  const made = module.exports as { default?: unknown } | ((job: object) => unknown) | null | undefined;
+  const main = typeof made === "function" ? made : made?.default;
+  return typeof main === "function" ? (main as (job: object) => unknown) : undefined;
+}
+
+interface Given {
+  readonly args: object;
+  readonly argsTree: Ref;
+  readonly std: Ref | undefined;
+  readonly salt: string;
+  readonly request: string;
+}
+
+function jobObject(job: Job, given: Given): object {
+  return Object.freeze({
+    ...given,
+    tree: (of: unknown) => new Map(entriesOf(read(job, fromChild.tree, of))),
+    bytes: (of: unknown) => read(job, fromChild.get, of),
+    text: (of: unknown) => textOf(read(job, fromChild.get, of)),
+    json: (of: unknown): unknown => JSON.parse(textOf(read(job, fromChild.get, of))),
+    putBlob: (value: unknown) => putBlob(job, typeof value === "string" ? utf8(value) : bytesOf(value)),
+    putTree: (entries: unknown) => putTree(job, entriesFrom(job, entries, 0)),
+    ref: (kind: unknown, oid: unknown) => {
+      if (kind !== "blob" && kind !== "tree") throw new TypeError("the kind of an object is blob or tree");
+      return newRef(kind, hex(unhex(oid)), kind === "tree" ? "40000" : "100644");
+    },
+    run: (worker: unknown, args: unknown) => call(job, worker, args),
+    runMany: (items: unknown) => {
+      if (!Array.isArray(items)) throw new TypeError("runMany takes a list of {worker, args}");
+      const prepared = Array.from(items, (item: unknown) => {
+        if (typeof item !== "object" || item === null) throw new TypeError("runMany takes a list of {worker, args}");
+        const { worker, args } = item as { worker?: unknown; args?: unknown };
+        return [imageOf(worker), argsOf(job, args)] as const;
+      });
+      return Promise.all(prepared.map(([image, args]) => addCall(job, image, args)));
+    },
+    log: (...values: unknown[]) => log(job, values.map(String).join(" ")),
+  });
+}
+
+function textOf(bytes: Uint8Array): string {
+  const text = readUtf8(bytes, true);
+  if (text === undefined) throw new TypeError("the blob is not UTF-8");
+  return text;
+}
+
+// Values
+
+function newRef(kind: Kind, oid: string, mode: string): Ref {
+  const ref = Object.freeze({ kind, oid, mode });
+  refs.add(ref);
+  return ref;
+}
+
+function hex(bytes: Uint8Array): string {
+  let text = "";
+  for (let at = 0; at < oidBytes; at++) text += hexPairs[bytes[at] as number] as string;
+  return text;
+}
+const hexPairs: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
+function unhex(given: unknown): Uint8Array<ArrayBuffer> {
+  const text = isRef(given) ? given.oid : given;
+  if (typeof text !== "string" || !/^[0-9a-f]{40}$/.test(text)) throw new TypeError("malformed oid");
+  const bytes = new Uint8Array(oidBytes);
+  for (let at = 0; at < oidBytes; at++) bytes[at] = Number.parseInt(text.slice(2 * at, 2 * at + 2), 16);
+  return bytes;
+}
+
+function utf8(text: string): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(utf8BytesMost(text));
+  return bytes.slice(0, writeUtf8(text, bytes, 0));
+}
+
+/** A copy of the bytes that a guest hands over. NaNs of an array of floats get one pattern. */
+function bytesOf(value: unknown): Uint8Array<ArrayBuffer> {
+  if (typeof value !== "object" || value === null || !isBytes(value)) {
+    throw new TypeError("bytes are a typed array, a view or a buffer");
+  }
+  const name = typedArrayName(value);
+  const isBuffer = name === undefined && !ArrayBuffer.isView(value);
+  const { buffer, byteOffset, byteLength } = isBuffer ? viewOf(new Uint8Array(value as ArrayBuffer)) : viewOf(value);
+  const copy = new Uint8Array(byteLength);
+  copy.set(new Uint8Array(buffer, byteOffset, byteLength));
+  if (name === "Float64Array") canonical(new Float64Array(copy.buffer));
+  else if (name === "Float32Array") canonical(new Float32Array(copy.buffer));
+  return copy;
+}
+
+function canonical(floats: Float64Array | Float32Array): void {
+  const patterns = new Uint32Array(floats.buffer);
+  const words = floats.BYTES_PER_ELEMENT / 4;
+  for (let at = 0; at < floats.length; at++) {
+    const float = floats[at];
+    if (float === float) continue;
+    if (words === 1) patterns[at] = 0x7fc00000;
+    else {
+      patterns[2 * at] = 0;
+      patterns[2 * at + 1] = 0x7ff80000;
+    }
+  }
+}
+
+function isBytes(value: object): boolean {
+  if (ArrayBuffer.isView(value)) return true;
+  try {
+    Reflect.apply(bufferLength, value, []);
+    return true;
+  } catch {
+    return false; // no buffer
+  }
+}
+const bufferLength = Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, "byteLength")?.get as () => number;
+
+const isMap = (value: object): value is Map<unknown, unknown> => {
+  try {
+    Reflect.apply(mapSize, value, []);
+    return true;
+  } catch {
+    return false; // no map
+  }
+};
+const mapSize = Object.getOwnPropertyDescriptor(Map.prototype, "size")?.get as () => number;
+const eachOfMap = Map.prototype.forEach;
+
+/** The object that a value becomes: itself, a blob of bytes or text, a tree of a Map, else a blob of canonical JSON. */
+function refOf(job: Job, value: unknown, depth: number): Ref {
+  if (isRef(value)) return value;
+  if (typeof value === "string") return putBlob(job, utf8(value));
+  if (typeof value === "object" && value !== null) {
+    if (isBytes(value)) return putBlob(job, bytesOf(value));
+    if (isMap(value)) return putTree(job, entriesFrom(job, value, depth));
+  }
+  return putBlob(job, utf8(canonicalJson(value, 0)));
+}
+
+/** Canonical JSON: keys by their UTF-16 units, no white space, numbers and strings as JSON.stringify has them; only what JSON can say. */
+function canonicalJson(value: unknown, depth: number): string {
+  if (depth > valueNestingMax) throw new TypeError("the value is nested too deep");
+  if (value === null || typeof value === "boolean" || typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "number") {
+    if (!Number.isFinite(value)) throw new TypeError("JSON has no number that is not finite");
+    return JSON.stringify(value);
+  }
+  if (typeof value !== "object") throw new TypeError(`JSON has no ${typeof value}`);
+  if (Array.isArray(value)) {
+    let items = "";
+    for (let at = 0; at < value.length; at++) items += (at === 0 ? "" : ",") + canonicalJson(value[at], depth + 1);
+    return `[${items}]`;
+  }
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) {
+    throw new TypeError("JSON has plain objects alone, and a tree is a Map");
+  }
+  const fields: string[] = [];
+  // The default order is that of UTF-16 units.
+  // eslint-disable-next-line unicorn/require-array-sort-compare
+  for (const key of Object.keys(value).sort()) {
+    const field = (value as Record<string, unknown>)[key];
+    if (field !== undefined) fields.push(`${JSON.stringify(key)}:${canonicalJson(field, depth + 1)}`);
+  }
+  return `{${fields.join(",")}}`;
+}
+
+/** Entries as git has them, in the order that they are given: of a Map or a plain object of name to value. */
+function entriesFrom(job: Job, given: unknown, depth: number): Uint8Array<ArrayBuffer> {
+  if (depth > valueNestingMax) throw new TypeError("the value is nested too deep");
+  if (typeof given !== "object" || given === null)
+    throw new TypeError("entries are a Map, or an object, of name to value");
+  const named: [string, unknown][] = [];
+  const add = (value: unknown, name: unknown) => {
+    if (typeof name !== "string") throw new TypeError("a name is not a string");
+    named.push([name, value]);
+  };
+  if (isMap(given)) Reflect.apply(eachOfMap, given, [add]);
+  else for (const key of Object.keys(given)) add((given as Record<string, unknown>)[key], key);
+  const parts: [Uint8Array, Uint8Array][] = [];
+  let length = 0;
+  for (const [name, value] of named) {
+    if (name.includes("\0")) throw new TypeError("a name is empty, reserved, or has a slash or NUL");
+    const ref = refOf(job, value, depth + 1);
+    const head = utf8(`${ref.mode} ${name}\0`);
+    parts.push([head, unhex(ref)]);
+    length += head.length + oidBytes;
+  }
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const [head, oid] of parts) {
+    bytes.set(head, at);
+    bytes.set(oid, at + head.length);
+    at += head.length + oidBytes;
+  }
+  return bytes;
+}
+
+function entriesOf(bytes: Uint8Array): [string, Ref][] {
+  const entries: [string, Ref][] = [];
+  for (let at = 0; at < bytes.length;) {
+    const space = bytes.indexOf(0x20, at);
+    const end = bytes.indexOf(0, space);
+    const mode = String.fromCharCode(...bytes.subarray(at, space));
+    const name = readUtf8(bytes.subarray(space + 1, end), false) as string;
+    const oid = hex(bytes.subarray(end + 1, end + 1 + oidBytes));
+    entries.push([name, newRef(mode === "40000" ? "tree" : "blob", oid, mode)]);
+    at = end + 1 + oidBytes;
+  }
+  return entries;
+}
+
+// Nested requests
+
+function call(job: Job, worker: unknown, args: unknown): Promise<Ref> {
+  return addCall(job, imageOf(worker), argsOf(job, args));
+}
+
+function addCall(job: Job, image: string, args: Call["args"]): Promise<Ref> {
+  checkRuns(job);
+  return new Promise((resolve, reject) => {
+    job.calls.push({ image, args, resolve, reject });
+  });
+}
+
+function imageOf(worker: unknown): string {
+  if (isRef(worker)) return worker.oid;
+  if (typeof worker !== "string") throw new TypeError("a worker is an oid, or /cas/std/ and a name");
+  return worker;
+}
+
+function argsOf(job: Job, args: unknown): Call["args"] {
+  checkRuns(job);
+  if (isRef(args)) return { isOid: true, bytes: unhex(args) };
+  return { isOid: false, bytes: entriesFrom(job, args ?? {}, 0) };
+}
+
+function takeOutcomes(job: Job, reader: MessageReader): void {
+  waiting.delete(job.number);
+  current = job;
+  const count = reader.number();
+  for (let at = 0; at < count; at++) {
+    const kind = reader.byte();
+    if (kind === 2) job.outcomes.push({ failed: readUtf8(reader.lengthAndBytes(), false) as string });
+    else if (kind === 1) job.outcomes.push({ ref: newRef("tree", hex(reader.oid()), "40000") });
+    else job.outcomes.push({ ref: newRef("blob", hex(reader.oid()), "100644") });
+  }
+}
+
+function writeWait(job: Job): number {
+  const texts = job.calls.map(({ image }) => utf8(image));
+  const length = job.calls.reduce(
+    (sum, { args }, at) => sum + 9 + (texts[at] as Uint8Array).length + args.bytes.length,
+    8,
+  );
+  const message = beginMessage(fromChild.wait, length);
+  message.number(job.number);
+  message.number(job.calls.length);
+  for (const [at, { args }] of job.calls.entries()) {
+    message.bytes(texts[at] as Uint8Array);
+    message.byte(args.isOid ? 0 : 1);
+    message.bytes(args.bytes);
+  }
+  job.asked = job.calls.length;
+  return message.end();
+}
+
+// Ends
+
+function finish(job: Job, value: unknown): void {
+  if (job.state !== "runs") return;
+  try {
+    if (value === undefined) {
+      failed(job, "the worker returned nothing", "");
+      return;
+    }
+    const isBlob = !isRef(value) && !(typeof value === "object" && value !== null && !isBytes(value) && isMap(value));
+    if (isBlob) {
+      const bytes =
+        typeof value === "string"
+          ? utf8(value)
+          : typeof value === "object" && value !== null && isBytes(value)
+            ? bytesOf(value)
+            : utf8(canonicalJson(value, 0));
+      checkRuns(job);
+      settle(job, () => writeCompleted(job, 2, bytes));
+      return;
+    }
+    const ref = refOf(job, value, 0);
+    settle(job, () => writeCompleted(job, ref.kind === "tree" ? 1 : 0, unhex(ref)));
+  } catch (error) {
+    failedBy(job, error);
+  }
+}
+
+function settle(job: Job, end: () => number): void {
+  // Reading a result may have run code of the guest's that ended the job.
+  if (job.state !== "runs") return;
+  job.state = "ended";
+  job.end = end;
+}
+
+function failed(job: Job, message: string, detail: string): void {
+  settle(job, () => {
+    const texts = [utf8(message.slice(0, 65_536)), utf8(detail.slice(0, 65_536))] as const;
+    const to = beginMessage(fromChild.failed, 12 + texts[0].length + texts[1].length);
+    to.number(job.number);
+    for (const text of texts) to.bytes(text);
+    return to.end();
+  });
+}
+
+function failedBy(job: Job, error: unknown): void {
+  const { text, place, isMachines } = described(error);
+  if (!isMachines) {
+    failed(job, text, place);
+    return;
+  }
+  settle(job, () => {
+    const message = utf8(text);
+    const to = beginMessage(fromChild.exhausted, 8 + message.length);
+    to.number(job.number);
+    to.bytes(message);
+    return to.end();
+  });
+}
+
+/** What V8 says where the machine is at its end and not the program: how deep the stack goes and what memory there is follows from no request. */
+const machineTexts = ["Maximum call stack size exceeded", "Array buffer allocation failed", "Out of memory"];
+
+function described(error: unknown): { text: string; place: string; isMachines: boolean } {
+  if (typeof error !== "object" || error === null) return { text: shortText(error), place: "", isMachines: false };
+  try {
+    const { name, message } = error as { name?: unknown; message?: unknown };
+    const isMachines =
+      Object.getPrototypeOf(error) === RangeError.prototype && machineTexts.some((text) => message === text);
+    // Asked for its stack, V8 says where it was made.
+    void (error as { stack?: unknown }).stack;
+    const place = origins.get(error) ?? "";
+    const said = `${typeof name === "string" ? name : "Error"}: ${typeof message === "string" ? message : ""}`;
+    return { text: said, place, isMachines };
+  } catch {
+    return { text: "an error that can't be read", place: "", isMachines: false }; // its properties are the guest's
+  }
+}
+
+function shortText(value: unknown): string {
+  return typeof value === "symbol" || typeof value === "function" ? `a ${typeof value}` : String(value);
+}
+
+function writeCompleted(job: Job, kind: 0 | 1 | 2, bytes: Uint8Array): number {
+  const message = beginMessage(fromChild.completed, 9 + bytes.length);
+  message.number(job.number);
+  message.byte(kind);
+  message.bytes(bytes);
+  return message.end();
+}
+
+function bare(type: number, job: Job): number {
+  const message = beginMessage(type, 4);
+  message.number(job.number);
+  return message.end();
+}
+
+// Calls of the host
+
+/** Throws when the job has ended: nothing it does is heard any more. */
+function checkRuns(job: Job): void {
+  if (isTorn) throw new Abandoned("the job is over");
+  if (job.state === "abandoned") throw new Abandoned("the job is over");
+  if (job.state === "ended" || job !== current) throw new Error("the job has ended");
+}
+
+function read(job: Job, type: number, of: unknown): Uint8Array<ArrayBuffer> {
+  checkRuns(job);
+  const oid = unhex(of);
+  const message = beginMessage(type, 4 + oidBytes);
+  message.number(job.number);
+  message.raw(oid);
+  return ask(job, message.end());
+}
+
+function putBlob(job: Job, bytes: Uint8Array): Ref {
+  checkRuns(job);
+  const isSmall = bytes.length <= smallBlobBytes;
+  const message = beginMessage(isSmall ? fromChild.putSmall : fromChild.putBlob, 8 + bytes.length);
+  message.number(job.number);
+  message.bytes(bytes);
+  const end = message.end();
+  if (!isSmall) return newRef("blob", hex(ask(job, end)), "100644");
+  held = end;
+  ports.nameBlob(end - bytes.length, bytes.length);
+  return newRef("blob", hex(window), "100644");
+}
+
+function putTree(job: Job, entries: Uint8Array): Ref {
+  checkRuns(job);
+  const message = beginMessage(fromChild.putTree, 8 + entries.length);
+  message.number(job.number);
+  message.bytes(entries);
+  return newRef("tree", hex(ask(job, message.end())), "40000");
+}
+
+function log(job: Job, line: string): void {
+  checkRuns(job);
+  const bytes = utf8(line);
+  const message = beginMessage(fromChild.log, 8 + bytes.length);
+  message.number(job.number);
+  message.bytes(bytes);
+  held = message.end();
+}
+
+/** Sends what stands in the out half, and gives the answer's bytes. */
+function ask(job: Job, length: number): Uint8Array<ArrayBuffer> {
+  held = 0;
+  isTorn = true;
+  const got = ports.exchange(length);
+  isTorn = false;
+  const bytes = typeof got === "number" ? window.slice(headerBytes, got) : new Uint8Array(got, headerBytes);
+  const answer = bytes.slice(5);
+  if (bytes[0] === answerStatus.ok) return answer as Uint8Array<ArrayBuffer>;
+  if (bytes[0] === answerStatus.abandon) {
+    job.state = "abandoned";
+    throw new Abandoned("the job is over");
+  }
+  throw new Error(readUtf8(answer, false));
+}
+
+function fillRandom(target: Uint8Array): void {
+  const job = current as Job;
+  for (let at = 0; at < target.length;) {
+    if (job.random.length === 0) {
+      const count = Math.min(64, job.nextBlock === 0 ? 1 : job.nextBlock);
+      window.set(job.request);
+      ports.randomBlocks(job.nextBlock, count);
+      job.random = window.slice(0, count * blockBytes);
+      job.nextBlock += count;
+    }
+    const taken = job.random.subarray(0, target.length - at);
+    target.set(taken, at);
+    job.random = job.random.subarray(taken.length);
+    at += taken.length;
+  }
+}
+
+/** Begins a message of that many bytes of fields. What does not fit the out half goes out in pieces as it is written. */
+function beginMessage(type: number, length: number): MessageWriter {
+  if (length + 1 > messageBytesMax) throw new RangeError("the object is too large");
+  if (held + headerBytes + length > out.length) flush();
+  writeNumber(out, held, length + 1);
+  out[held + headerBytes - 1] = type;
+  return new MessageWriter(held + headerBytes);
+}
+
+function flush(): void {
+  if (held === 0) return;
+  isTorn = true;
+  ports.send(held);
+  isTorn = false;
+  held = 0;
+}
+
+/** Writes fields to the out half from `at` on. */
+class MessageWriter {
+  #at: number;
+  constructor(at: number) {
+    this.#at = at;
+  }
+
+  byte(value: number): void {
+    this.#ensure(1);
+    out[this.#at++] = value;
+  }
+
+  number(value: number): void {
+    this.#ensure(4);
+    writeNumber(out, this.#at, value);
+    this.#at += 4;
+  }
+
+  bytes(bytes: Uint8Array): void {
+    this.number(bytes.length);
+    this.raw(bytes);
+  }
+
+  raw(bytes: Uint8Array): void {
+    for (let from = 0; from < bytes.length;) {
+      if (this.#at === out.length) this.#flush();
+      const piece = bytes.subarray(from, from + out.length - this.#at);
+      out.set(piece, this.#at);
+      this.#at += piece.length;
+      from += piece.length;
+    }
+  }
+
+  /** Where the message ends in the out half: all before it is to be sent. */
+  end(): number {
+    isTorn = false;
+    return this.#at;
+  }
+
+  #ensure(length: number): void {
+    if (this.#at + length > out.length) this.#flush();
+  }
+
+  #flush(): void {
+    isTorn = true;
+    ports.send(this.#at);
+    this.#at = 0;
+  }
+}

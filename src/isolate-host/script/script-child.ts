@@ -1,0 +1,429 @@
+/**
+ * The host's end of a script child: a process that runs scripts' jobs (child.ts). An executor owns it and speaks with it by blocking reads and writes, so that a guest's operation is a call and nothing here is asynchronous.
+ *
+ * Pipes are two FIFOs, since what Node makes for a child are sockets that can't be read blocking. They are gone from the folder as soon as they are open. A child that is dead, killed by whatever thread, is the end
+ * of its pipe: ScriptChildDied. After that, and after ScriptChildBroken, the child is of no use; everything that waited in it is lost, and is replayed.
+ */
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import { closeSync, mkdtempSync, openSync, readSync, realpathSync, rmSync, writeSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, extname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { NestedCall } from "../../abi/call.ts";
+import { errorText, type ErrorNumber } from "../../abi/error-numbers.ts";
+import type { Request } from "../../abi/request.ts";
+import { oidBytes, oidFromBytes, oidToBytes, type Oid } from "../../store/oid.ts";
+import type { Outcome } from "../../store/outcome.ts";
+import {
+  answerStatus,
+  fromChild,
+  fromHost,
+  headerBytes,
+  MalformedMessage,
+  MessageReader,
+  messageBytesMax,
+  readNumber,
+} from "./protocol.ts";
+
+/** What a job may do, as `Frame` has it. Whatever a function throws ends the job: its guest is told nothing, and the turn throws the same. */
+export interface ScriptFrame {
+  tree(name: Oid): Uint8Array | ErrorNumber;
+  blob(name: Oid): Uint8Array | ErrorNumber;
+  putBlob(bytes: Uint8Array): Oid | ErrorNumber;
+  putTree(entries: Uint8Array): Oid | ErrorNumber;
+  addLine(line: string): void;
+}
+
+export interface ScriptJob {
+  readonly request: Request;
+  /** The args' tree, as it is stored and sound. */
+  readonly args: Uint8Array;
+  readonly module: Oid;
+  /** The module's text, asked for when this child has not had it. */
+  readonly moduleBytes: () => Uint8Array;
+}
+
+/** How a turn of a job ended. */
+export type ScriptTurn =
+  /** It goes on when all of these are settled (`settle`), or is dropped. */
+  | { readonly how: "waits"; readonly calls: readonly NestedCall[] }
+  | { readonly how: "completed"; readonly result: { readonly kind: "blob" | "tree"; readonly oid: Oid } }
+  /** The result is a blob of these bytes, which nobody has put. */
+  | { readonly how: "returned"; readonly bytes: Uint8Array }
+  /** A failed outcome; the detail, a line and a column of the module, is for people. */
+  | { readonly how: "failed"; readonly message: string; readonly detail: string }
+  /** A non-answer: the stack, or memory. */
+  | { readonly how: "exhausted"; readonly message: string };
+
+/** The process is gone: it crashed, ran out of memory, or was killed. */
+export class ScriptChildDied extends Error {
+  override readonly name = "ScriptChildDied";
+  constructor(cause?: unknown) {
+    super("the process that ran the script is gone", { cause });
+  }
+}
+
+/** It said what no child of ours says. It has been killed. */
+export class ScriptChildBroken extends Error {
+  override readonly name = "ScriptChildBroken";
+  constructor(cause?: unknown) {
+    super("the process that ran the script broke the protocol", { cause });
+  }
+}
+
+export interface ScriptChildOptions {
+  /** Bound of the isolate's heap. All jobs of a child share it. */
+  readonly heapMb: number;
+}
+
+const readBytes = 1 << 16;
+
+export class ScriptChild {
+  readonly #process: ChildProcess;
+  readonly #toChild: number;
+  readonly #fromChild: number;
+  #buffer = Buffer.allocUnsafe(readBytes);
+  #have = 0;
+  readonly #modules = new Set<Oid>();
+  #nextJob = 1;
+  #isOpen = true;
+
+  /** Starts a process; `awaitReady`, or the first turn, waits for it. */
+  constructor({ heapMb }: ScriptChildOptions) {
+    const folder = mkdtempSync(join(tmpdir(), "coppice-script-"));
+    try {
+      const [input, output] = [join(folder, "in"), join(folder, "out")];
+      execFileSync("mkfifo", ["-m", "600", input, output]);
+      // While both directions are open here, opening one end waits for nobody.
+      const held = [openSync(input, "r+"), openSync(output, "r+")];
+      const ends = [openSync(input, "r"), openSync(output, "w")] as const;
+      this.#toChild = openSync(input, "w");
+      this.#fromChild = openSync(output, "r");
+      this.#process = start(ends, heapMb);
+      // The child alone has its ends now, so that its death is the end of the pipe.
+      for (const each of [...held, ...ends]) closeSync(each);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  }
+
+  /** For whoever kills a child that runs too long; undefined when it could not be started. */
+  get pid(): number | undefined {
+    return this.#process.pid;
+  }
+
+  /** False once a turn has thrown ScriptChildDied or ScriptChildBroken, or it was closed. */
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** Runs a job's first turn. The number names the job until it has ended. Throws what the frame throws, ScriptChildDied, or ScriptChildBroken. */
+  run(job: ScriptJob, frame: ScriptFrame): { readonly job: number; readonly turn: ScriptTurn } {
+    const number = this.#nextJob++;
+    const { request } = job;
+    const module = this.#modules.has(job.module) ? noBytes : job.moduleBytes();
+    const salt = Buffer.from(request.salt, "utf8");
+    this.#modules.add(job.module);
+    this.#send(fromHost.run, [
+      numberBytes(number),
+      oidToBytes(request.oid),
+      oidToBytes(request.args),
+      request.std === undefined ? noOid : oidToBytes(request.std),
+      ...counted(salt),
+      ...counted(job.args),
+      oidToBytes(job.module),
+      ...counted(module),
+    ]);
+    return { job: number, turn: this.#turn(number, frame) };
+  }
+
+  /** Goes on with a job that waits: the outcomes of its calls, in their order. */
+  settle(job: number, outcomes: readonly Outcome[], frame: ScriptFrame): ScriptTurn {
+    const fields: Uint8Array[] = [numberBytes(job), numberBytes(outcomes.length)];
+    for (const outcome of outcomes) {
+      if (outcome.kind === "failed") fields.push(failedKind, ...counted(Buffer.from(outcome.message, "utf8")));
+      else fields.push(outcome.kind === "tree" ? treeKind : blobKind, oidToBytes(outcome.oid));
+    }
+    this.#send(fromHost.settled, fields);
+    return this.#turn(job, frame);
+  }
+
+  /** Forgets a job that waits. */
+  drop(job: number): void {
+    if (this.#isOpen) this.#send(fromHost.drop, [numberBytes(job)]);
+  }
+
+  /** Ends the process, whatever it does. Jobs that wait in it are lost. */
+  kill(): void {
+    this.#close();
+    this.#process.kill("SIGKILL");
+  }
+
+  /** Lets an idle process end by itself. */
+  close(): void {
+    this.#close();
+  }
+
+  #close(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    closeSync(this.#toChild);
+    closeSync(this.#fromChild);
+  }
+
+  /** Waits until the child can take a job. */
+  awaitReady(): void {
+    if (this.#isReady) return;
+    const { type, reader } = this.#receive();
+    if (type !== fromChild.ready) this.#break();
+    reader.end();
+    this.#isReady = true;
+  }
+  #isReady = false;
+
+  #turn(job: number, frame: ScriptFrame): ScriptTurn {
+    this.awaitReady();
+    /** Why the job is over; the child is told when it asks next. */
+    let over: { readonly error: unknown } | undefined;
+    for (;;) {
+      const { type, reader } = this.#receive();
+      try {
+        if (reader.number() !== job) throw new MalformedMessage();
+        if (isEnd(type)) {
+          const turn = readEnd(type, reader);
+          reader.end();
+          if (over !== undefined && turn?.how === "waits") this.drop(job);
+          if (over !== undefined) throw new FrameThrew(over.error);
+          if (turn === undefined) throw new MalformedMessage();
+          return turn;
+        }
+        const isAsking = type !== fromChild.log && type !== fromChild.putSmall;
+        let answer: Uint8Array | ErrorNumber = noBytes;
+        if (over === undefined) {
+          try {
+            answer = serve(type, reader, frame);
+          } catch (error) {
+            if (error instanceof MalformedMessage) throw error;
+            over = { error };
+          }
+        }
+        if (isAsking) this.#answer(over === undefined ? answer : undefined);
+      } catch (error) {
+        if (error instanceof FrameThrew) throw error.error;
+        if (error instanceof MalformedMessage) this.#break(error);
+        throw error;
+      }
+    }
+  }
+
+  /** Undefined: the job is abandoned. */
+  #answer(answer: Uint8Array | ErrorNumber | undefined): void {
+    if (answer === undefined) this.#send(fromHost.answer, [abandonStatus, ...counted(noBytes)]);
+    else if (typeof answer === "number") {
+      this.#send(fromHost.answer, [errorStatus, ...counted(Buffer.from(errorText(answer), "latin1"))]);
+    } else this.#send(fromHost.answer, [okStatus, ...counted(answer)]);
+  }
+
+  #break(cause?: unknown): never {
+    this.kill();
+    throw new ScriptChildBroken(cause);
+  }
+
+  #send(type: number, fields: readonly Uint8Array[]): void {
+    if (!this.#isOpen) throw new ScriptChildDied();
+    let length = 1;
+    for (const field of fields) length += field.length;
+    const message = Buffer.allocUnsafe(4 + length);
+    message.writeUInt32LE(length, 0);
+    message[4] = type;
+    let at = headerBytes;
+    for (const field of fields) {
+      message.set(field, at);
+      at += field.length;
+    }
+    try {
+      for (let sent = 0; sent < message.length;) sent += writeSync(this.#toChild, message, sent);
+    } catch (error) {
+      this.#close();
+      throw new ScriptChildDied(error);
+    }
+  }
+
+  /** The next message, in place until the one after it is read. */
+  #receive(): { readonly type: number; readonly reader: MessageReader } {
+    this.#skip();
+    this.#fill(headerBytes);
+    const length = 4 + readNumber(this.#buffer, 0);
+    if (length < headerBytes || length > messageBytesMax + 4) this.#break();
+    this.#fill(length);
+    this.#message = length;
+    const bytes = this.#buffer.subarray(0, length);
+    return { type: bytes[4] as number, reader: new MessageReader(bytes, headerBytes) };
+  }
+  /** Length of the message that was given out last. */
+  #message = 0;
+
+  #skip(): void {
+    this.#have -= this.#message;
+    // What is kept for later may lie in what was given out, so a large buffer is not kept, and a small one is written to only when the message is done with.
+    if (this.#buffer.length > readBytes) {
+      const left = this.#buffer.subarray(this.#message, this.#message + this.#have);
+      this.#buffer = Buffer.allocUnsafe(Math.max(readBytes, left.length));
+      this.#buffer.set(left);
+    } else if (this.#have > 0) this.#buffer.copy(this.#buffer, 0, this.#message, this.#message + this.#have);
+    this.#message = 0;
+  }
+
+  #fill(length: number): void {
+    if (!this.#isOpen) throw new ScriptChildDied();
+    if (length > this.#buffer.length) {
+      const larger = Buffer.allocUnsafe(length);
+      this.#buffer.copy(larger, 0, 0, this.#have);
+      this.#buffer = larger;
+    }
+    while (this.#have < length) {
+      let got = 0;
+      try {
+        got = readSync(this.#fromChild, this.#buffer, this.#have, this.#buffer.length - this.#have, null);
+      } catch (error) {
+        this.#close();
+        throw new ScriptChildDied(error);
+      }
+      if (got === 0) {
+        this.#close();
+        throw new ScriptChildDied();
+      }
+      this.#have += got;
+    }
+  }
+}
+
+/** Carries what a frame threw past what catches malformed messages. */
+class FrameThrew {
+  readonly error: unknown;
+  constructor(error: unknown) {
+    this.error = error;
+  }
+}
+
+const noBytes = Buffer.alloc(0);
+const noOid = Buffer.alloc(oidBytes);
+const [blobKind, treeKind, failedKind] = [Buffer.of(0), Buffer.of(1), Buffer.of(2)];
+const okStatus = Buffer.of(answerStatus.ok);
+const errorStatus = Buffer.of(answerStatus.error);
+const abandonStatus = Buffer.of(answerStatus.abandon);
+
+function numberBytes(value: number): Buffer {
+  const bytes = Buffer.allocUnsafe(4);
+  bytes.writeUInt32LE(value, 0);
+  return bytes;
+}
+
+function counted(bytes: Uint8Array): [Buffer, Uint8Array] {
+  return [numberBytes(bytes.length), bytes];
+}
+
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8");
+}
+
+function isEnd(type: number): boolean {
+  return type >= fromChild.wait && type <= fromChild.exhausted;
+}
+
+/** Undefined for a job that was abandoned. */
+function readEnd(type: number, reader: MessageReader): ScriptTurn | undefined {
+  switch (type) {
+    case fromChild.wait:
+      return { how: "waits", calls: readCalls(reader) };
+    case fromChild.completed: {
+      const kind = reader.byte();
+      const bytes = reader.lengthAndBytes();
+      if (kind === 2) return { how: "returned", bytes: Buffer.from(bytes) };
+      if (kind > 2 || bytes.length !== oidBytes) throw new MalformedMessage();
+      return { how: "completed", result: { kind: kind === 1 ? "tree" : "blob", oid: oidFromBytes(bytes, 0) } };
+    }
+    case fromChild.failed:
+      return { how: "failed", message: textOf(reader.lengthAndBytes()), detail: textOf(reader.lengthAndBytes()) };
+    case fromChild.exhausted:
+      return { how: "exhausted", message: textOf(reader.lengthAndBytes()) };
+    default:
+      return undefined;
+  }
+}
+
+function readCalls(reader: MessageReader): NestedCall[] {
+  const calls: NestedCall[] = [];
+  for (let left = reader.number(); left > 0; left--) {
+    const image = textOf(reader.lengthAndBytes());
+    const kind = reader.byte();
+    const bytes = reader.lengthAndBytes();
+    if (kind === 1) calls.push({ image, args: Buffer.from(bytes) });
+    else if (bytes.length === oidBytes) calls.push({ image, args: oidFromBytes(bytes, 0) });
+    else throw new MalformedMessage();
+  }
+  return calls;
+}
+
+function serve(type: number, reader: MessageReader, frame: ScriptFrame): Uint8Array | ErrorNumber {
+  const named = (given: Oid | ErrorNumber) => (typeof given === "number" ? given : oidToBytes(given));
+  // Bytes that are kept are copied out of the buffer that is read into.
+  const bytes = () => {
+    const given = Buffer.from(reader.lengthAndBytes());
+    reader.end();
+    return given;
+  };
+  switch (type) {
+    case fromChild.get:
+    case fromChild.tree: {
+      const name = oidFromBytes(reader.oid(), 0);
+      reader.end();
+      return type === fromChild.get ? frame.blob(name) : frame.tree(name);
+    }
+    case fromChild.putBlob:
+    case fromChild.putSmall:
+      return named(frame.putBlob(bytes()));
+    case fromChild.putTree:
+      return named(frame.putTree(bytes()));
+    case fromChild.log:
+      frame.addLine(textOf(bytes()));
+      return noBytes;
+    default:
+      throw new MalformedMessage();
+  }
+}
+
+/** Starts the process on those ends of the pipes, with nothing of this one's environment, and leave to read its own files alone. */
+function start([input, output]: readonly [number, number], heapMb: number): ChildProcess {
+  const here = realpathSync(dirname(fileURLToPath(import.meta.url)));
+  // Beside this file as a source and as a built module.
+  const program = join(here, `child${extname(import.meta.url)}`);
+  const addon = addonFile();
+  const readable = [here, join(here, "..", "..", "store"), addon];
+  const child = spawn(
+    process.execPath,
+    [
+      "--no-node-snapshot",
+      "--permission",
+      "--allow-addons",
+      ...readable.map((folder) => `--allow-fs-read=${folder}`),
+      program,
+      addon,
+      String(heapMb),
+    ],
+    { stdio: [input, output, "ignore"], env: { TZ: "UTC", LC_ALL: "C" } },
+  );
+  // A process that can't be started is the end of its pipe, too.
+  child.on("error", () => {});
+  child.unref();
+  return child;
+}
+
+/** Where isolated-vm's native code for this machine is: the child loads that file and nothing around it, so that it need not be let read any package. */
+function addonFile(): string {
+  const requireHere = createRequire(import.meta.url);
+  const main = requireHere.resolve("isolated-vm");
+  const { path } = createRequire(main)("node-gyp-build") as { path: (folder: string) => string };
+  return realpathSync(path(dirname(main)));
+}
