@@ -5,10 +5,11 @@
  * importing (src/store/git) for input that can't be used; StoreFailure, MissingObject, CorruptObject from the store.
  */
 import { availableParallelism } from "node:os";
-import { defaultGuestLimits, guestLimitsFault, type GuestLimits } from "./abi/limits.ts";
+import { defaultGuestLimits, guestLimitsFault, scriptLimitsFault, type GuestLimits } from "./abi/limits.ts";
 import { putRequest, putSurroundings, readRequest, type Request } from "./abi/request.ts";
 import { NonAnswerError } from "./abi/non-answer.ts";
-import { bindArgs, putRuntimeNode, resolveImage, wasmMarker, workerName } from "./abi/worker.ts";
+import { readModulePlace } from "./abi/script-place.ts";
+import { bindArgs, putRuntimeNode, resolveImage, scriptMarker, wasmMarker, workerName } from "./abi/worker.ts";
 import { failureDetail } from "./failure-origin.ts";
 import { foldedPath, type FoldedPath } from "./folded-path.ts";
 import type { Executing } from "./executing.ts";
@@ -44,6 +45,7 @@ export { executorsMax } from "./scheduler/claims.ts";
 export { MalformedRequest } from "./abi/request.ts";
 export type { ImportHow, Imported } from "./importing.ts";
 export type { Run, RunEvent, RunResult } from "./run.ts";
+export { UnfitScript, isScriptPath } from "./unfit-script.ts";
 export { NoStandardLibrary } from "./standard-library.ts";
 export { cidOf, oidOfCid } from "./store/cid.ts";
 export type { GitObject, ObjectKind } from "./store/object.ts";
@@ -133,6 +135,9 @@ export class UnfitWorker extends Error {
   override readonly name = "UnfitWorker";
 }
 
+/** Names a module's source map, which is for people and no part of the worker. */
+const mapRef = (module: Oid) => `script-map/${module}`;
+
 /** Opens the engine on a store. Throws StoreFailure or NoStandardLibrary. */
 export function openEngine(options: EngineOptions): Engine {
   const { executors } = options;
@@ -210,6 +215,23 @@ export class Engine {
     const prepared = prepareModule(module, { ...defaultGuestLimits, ...limits });
     if ("outcome" in prepared) throw new UnfitWorker(prepared.detail);
     const worker = putRuntimeNode(this.#store, wasmMarker, this.#store.put("blob", module), limits);
+    this.#store.flush();
+    return worker;
+  }
+
+  /**
+   * Bundles a worker's source file (`.ts`, `.js`, `.mjs`, …) with what it imports, stores it as a worker, and returns the worker's oid. Of the limits a script has `logBytes`, `nestedRuns` and `resultBytes`. Rejects
+   * with UnfitScript, or UnfitWorker for limits that it can't have.
+   */
+  async addScript(file: string, limits?: Partial<GuestLimits>): Promise<Oid> {
+    const fault = limits === undefined ? undefined : (scriptLimitsFault(limits) ?? guestLimitsFault(limits));
+    if (fault !== undefined) throw new UnfitWorker(fault);
+    const { bundleScript } = await import("./script-bundle.ts");
+    const { code, map } = await bundleScript(file);
+    const module = this.#store.put("blob", code);
+    const worker = putRuntimeNode(this.#store, scriptMarker, module, limits);
+    const mapBlob = this.#store.put("blob", Buffer.from(map, "utf8"));
+    if (this.#store.ref(mapRef(module)) !== mapBlob) this.#store.setRef(mapRef(module), mapBlob);
     this.#store.flush();
     return worker;
   }
@@ -326,11 +348,11 @@ export class Engine {
 
   async #settleNow(request: Request, options: RunOptions, hearer: RunTold): Promise<RunResult> {
     const startedMs = performance.now();
-    const result = (outcome: Outcome, jobs: Counts): RunResult => ({
+    const result = async (outcome: Outcome, jobs: Counts): Promise<RunResult> => ({
       request: request.oid,
       outcome,
       cid: outcome.kind === "failed" ? undefined : cidOf(outcome.oid),
-      detail: outcome.kind === "failed" ? failureDetail(this.#store, request.oid) : undefined,
+      detail: outcome.kind === "failed" ? await this.#failureDetail(request.oid) : undefined,
       jobs,
       ms: performance.now() - startedMs,
     });
@@ -357,6 +379,17 @@ export class Engine {
       this.#store.endRun(run, { micros: (performance.now() - startedMs) * 1000, executed, frames, memoized, ending });
     }
     return result(settled.outcome, settled.counts);
+  }
+
+  /** What the engine knows of a failure's cause: where a script threw, in its author's file if the script was bundled here. */
+  async #failureDetail(request: Oid): Promise<string | undefined> {
+    const detail = failureDetail(this.#store, request);
+    const place = detail === undefined ? undefined : readModulePlace(detail);
+    const map = place === undefined ? undefined : this.#store.ref(mapRef(place.module));
+    if (place === undefined || map === undefined) return detail;
+    const { positionOf } = await import("./script-bundle.ts");
+    const found = positionOf(Buffer.from(this.#store.get(map).body).toString("utf8"), place.line, place.column);
+    return found === undefined ? detail : `${found.file}:${found.line}:${found.column}`;
   }
 
   /** An outcome that executors committed; undefined when there is none, or two. */

@@ -1,7 +1,7 @@
 /**
  * Bundles a worker written in TypeScript or JavaScript, npm packages included, into one self-contained classic script, and tells a place in that script as a place in the author's files.
  *
- * The script is one expression, `(()=>{"use strict";…})`: a function that evaluates the worker's modules afresh at each call and returns the default export. It binds no global name, imports nothing and is
+ * The script is a CommonJS module, `module.exports=` and the worker's default export, which the runtime evaluates afresh for each job. It binds no global name, imports nothing and is
  * UTF-8. Its bytes follow from the modules' text, the package.json files beside them and this version of Coppice alone: not from the folder they are in, the current folder, symlinks, a tsconfig.json, the
  * environment or comments. design/scripts-bundling.md has the decisions.
  */
@@ -9,6 +9,7 @@ import { builtinModules } from "node:module";
 import { readFileSync, realpathSync } from "node:fs";
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from "node:path";
 import { Script } from "node:vm";
+import { UnfitScript, isScriptPath, scriptExtensions, type ScriptFault, type SourcePosition } from "./unfit-script.ts";
 import { decode, encode } from "@jridgewell/sourcemap-codec";
 import { TraceMap, originalPositionFor } from "@jridgewell/trace-mapping";
 import {
@@ -29,60 +30,6 @@ export interface ScriptBundle {
   readonly map: string;
   /** Absolute paths of the files that were read for it, sorted: what to watch. */
   readonly files: readonly string[];
-}
-
-/**
- * What is wrong with a worker's source:
- * - `extension`: the file's name does not end as a script's does;
- * - `built-in`: it wants a module of Node's;
- * - `unresolved`: an import that leads nowhere, or to something that its module does not export;
- * - `file-kind`: an import of a file that is no script, without a word on how to read it;
- * - `syntax`: no JavaScript or TypeScript;
- * - `top-level-await`; `dynamic-import`, of what is known at run time only; `import-meta`: what a sealed classic script can't do;
- * - `no-default`, `not-a-function`: the default export is missing, or is visibly no function.
- */
-export type ScriptFault =
-  | "extension"
-  | "built-in"
-  | "unresolved"
-  | "file-kind"
-  | "syntax"
-  | "top-level-await"
-  | "dynamic-import"
-  | "import-meta"
-  | "no-default"
-  | "not-a-function";
-
-/** A place in a source. `file` is relative to the worker's folder, or starts with a package's name; line and column count from 1, columns in UTF-16 units. */
-export interface SourcePosition {
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-}
-
-/** A file that can't be a worker: `FILE:LINE:COLUMN: ` and one clause for its author. */
-export class UnfitScript extends Error {
-  override readonly name = "UnfitScript";
-  readonly fault: ScriptFault;
-  readonly file: string;
-  /** Where in the file; undefined when it is the file as a whole. */
-  readonly position: SourcePosition | undefined;
-  /** Modules from the worker's file to what it may not have, each imported by the one before; empty where imports are not the matter. */
-  readonly chain: readonly string[];
-  constructor(fault: ScriptFault, place: string | SourcePosition, reason: string, chain: readonly string[] = []) {
-    super(typeof place === "string" ? `${place}: ${reason}` : `${place.file}:${place.line}:${place.column}: ${reason}`);
-    this.fault = fault;
-    this.file = typeof place === "string" ? place : place.file;
-    this.position = typeof place === "string" ? undefined : place;
-    this.chain = chain;
-  }
-}
-
-const scriptExtensions = [".ts", ".mts", ".cts", ".tsx", ".js", ".mjs", ".cjs", ".jsx"];
-
-/** Whether a path's name ends as a worker's source does: `.ts`, `.js`, `.mjs`, … */
-export function isScriptPath(path: string): boolean {
-  return scriptExtensions.includes(extname(path));
 }
 
 /** Bundles the worker in `file`. Runs nothing of it. Throws UnfitScript, or the system's error for a file that can't be read. */
@@ -108,7 +55,14 @@ export async function bundleScript(file: string): Promise<ScriptBundle> {
   await refuseDefaultExport(metafile, source, entry, sources);
   const bundle = withoutPaths(code, map, metafile, sources);
   refuseSloppySyntax(bundle.code, bundle.map);
-  return { code: Buffer.from(bundle.code, "utf8"), map: bundle.map, files: filesOf(metafile, sources) };
+  const { code: text, map: lines } = asModule(bundle.code, bundle.map);
+  return { code: Buffer.from(text, "utf8"), map: lines, files: filesOf(metafile, sources) };
+}
+
+/** The script as a CommonJS module, which is what the runtime of scripts evaluates; its map one line further down. */
+function asModule(code: string, map: string): { readonly code: string; readonly map: string } {
+  const { mappings, ...rest } = JSON.parse(map) as { mappings: string };
+  return { code: `module.exports=\n${code.trimEnd()}()\n`, map: JSON.stringify({ ...rest, mappings: `;${mappings}` }) };
 }
 
 function filesOf(metafile: Metafile, sources: Sources): readonly string[] {

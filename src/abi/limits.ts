@@ -81,6 +81,15 @@ export function guestLimitsFault(limits: Readonly<Record<string, unknown>>): str
   return undefined;
 }
 
+/** Those that a script has: what it spends otherwise is bounded by its process and the wall clock, which follow from no request. */
+const scriptLimitNames: readonly GuestLimitName[] = ["logBytes", "nestedRuns", "resultBytes"];
+
+/** Why these limits can't be a script's, in a sentence for a person; undefined when nothing but their values may be wrong. */
+export function scriptLimitsFault(limits: Readonly<Record<string, unknown>>): string | undefined {
+  const other = guestLimitNames.find((name) => name in limits && !scriptLimitNames.includes(name));
+  return other === undefined ? undefined : `a script has no limit ${other}; it has ${scriptLimitNames.join(", ")}`;
+}
+
 /** For people: which limit was passed, its value, and how to raise it. */
 export function describePassedLimit(name: GuestLimitName, limits: GuestLimits): string {
   const value = limits[name];
@@ -88,7 +97,7 @@ export function describePassedLimit(name: GuestLimitName, limits: GuestLimits): 
   const passed = `it passed its limit ${name} of ${value}`;
   if (value >= most) return `${passed}, which is the engine's maximum`;
   const more = JSON.stringify({ [name]: Math.min(most, value * 4) });
-  return `${passed}; a worker may have up to ${most}: \`coppice worker add FILE.wasm --limits '${more}'\``;
+  return `${passed}; a worker may have up to ${most}: \`coppice worker add FILE --limits '${more}'\``;
 }
 
 function isAllowed(name: GuestLimitName, limit: number): boolean {

@@ -16,6 +16,16 @@ export const curryLevelsMax = 64;
 /** The runtime of plain wasm guests. Any change that could alter an outcome of such a guest bumps it. */
 export const wasmMarker = "coppice-wasm/2";
 
+/**
+ * The runtime of scripts. V8's version is part of it, since what Math and Intl say may change with it: a script's request is executed under its marker's V8 alone.
+ */
+export const scriptMarker = `coppice-script/1 v8/${process.versions.v8}`;
+
+/** The version of V8 that a script's marker names; undefined for any other marker. */
+export function scriptV8(marker: string): string | undefined {
+  return /^coppice-script\/1 v8\/(.+)$/.exec(marker)?.[1];
+}
+
 const limitsEntry = "limits";
 const runtimeEntry = ".caos-runtime";
 const curryEntry = ".caos-curry";
@@ -125,7 +135,7 @@ function readNode(
     return { error: errorTexts.notAWorker };
   }
   // What an entry of that name means to another runtime is not ours to say.
-  const isOurs = marker.trim() === wasmMarker && named(limitsEntry) !== undefined;
+  const isOurs = (marker.trim() === wasmMarker || marker.trim() === scriptMarker) && named(limitsEntry) !== undefined;
   const limits = isOurs ? readLimits(objects, named(limitsEntry)) : defaultGuestLimits;
   if (limits === undefined) return { error: errorTexts.notAWorker };
   return { node: { oid: found, marker: marker.trim(), module: module.oid, limits }, bound };

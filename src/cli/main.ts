@@ -152,14 +152,14 @@ const commands: Commands = {
       )
       .requiredOption(
         "--post <WORKER>",
-        "called at each node with `in` and `children`: a standard name, a .wasm file, or an oid",
+        "called at each node with `in` and `children`: a standard name, a .ts, .js or .wasm file, or an oid",
       )
       .option("--pre <WORKER>", "chooses each node's children")
       .action((text: string, options: FoldOptions) => fold(session, text, options));
   },
   run: (session, parent) => {
     runningOptions(addCommand(parent, "run", "run a worker", runExamples))
-      .argument("<WORKER>", "a standard name, a .wasm file, or an oid")
+      .argument("<WORKER>", "a standard name, a .ts, .js or .wasm file, or an oid")
       .argument(
         "[--NAME=TEXT | --NAME:@=PATH | --NAME:hash=OID...]",
         "the worker's arguments: a text, a path or REV:PATH, or an object of the store (--NAME:text=TEXT where --NAME is an option)",
@@ -210,13 +210,22 @@ const commands: Commands = {
       .command("worker")
       .description("store workers (see `coppice worker add --help`)")
       .addHelpText("after", examplesText(workerExamples));
-    addCommand(worker, "add", "store a WebAssembly module as a worker, and print the worker's oid", workerExamples)
-      .argument("<FILE.wasm>", "a module that exports `memory` and `caos_run`")
+    addCommand(
+      worker,
+      "add",
+      "store a script or a WebAssembly module as a worker, and print the worker's oid",
+      workerExamples,
+    )
+      .argument(
+        "<FILE>",
+        "a .ts, .js or .mjs file whose default export is `async (job) => result`, or a .wasm module that exports `memory` and `caos_run`",
+      )
       .option("--limits <JSON>", `other limits than the defaults: an object with some of ${guestLimitNames.join(", ")}`)
       .action((file: string, options: CommonOptions & { readonly limits?: string }) =>
-        session.withEngine(options, (engine) =>
-          write(session.printer.out, `${nameOf(session.printer, addWorkerFile(engine, file, options.limits))}\n`),
-        ),
+        session.withEngine(options, async (engine) => {
+          const worker = await addWorkerFile(engine, file, options.limits);
+          await write(session.printer.out, `${nameOf(session.printer, worker)}\n`);
+        }),
       );
   },
   forget: (session, parent) => {
@@ -287,8 +296,8 @@ function executorCount(text: string): number {
 
 async function fold(session: Session, text: string, options: FoldOptions): Promise<void> {
   await session.withEngine(options, async (engine) => {
-    const post = workerNamed(engine, options.post);
-    const pre = options.pre === undefined ? {} : { pre: workerNamed(engine, options.pre) };
+    const post = await workerNamed(engine, options.post);
+    const pre = options.pre === undefined ? {} : { pre: await workerNamed(engine, options.pre) };
     const untracked = isPath(text) && options.json === undefined ? askUntracked(engine, text) : undefined;
     const startedMs = performance.now();
     const imported = await importNamed(engine, text, "borrowing");
@@ -304,7 +313,7 @@ async function fold(session: Session, text: string, options: FoldOptions): Promi
 async function run(session: Session, texts: readonly string[], options: RunningOptions): Promise<void> {
   const texted = workerAndArguments(texts);
   await session.withEngine(options, async (engine) => {
-    const named = workerNamed(engine, texted.worker);
+    const named = await workerNamed(engine, texted.worker);
     const startedMs = performance.now();
     const args = await argumentsNamed(engine, texted.args);
     const importMs = performance.now() - startedMs;
@@ -455,7 +464,7 @@ const foldExamples = [
 ];
 const runExamples = [
   "run line-count --in:@=README.md --children:hash=4b825dc642cb6eb9a060e54bf8d69288fbee4904",
-  "run ./worker.wasm --name=Ada --source:@=HEAD:src --log",
+  "run ./worker.ts --name=Ada --source:@=HEAD:src --log",
 ];
 const importExamples = ["import .", "import HEAD~1", "import v1.0:src"];
 const catExamples = ["cat 4b825dc642cb6eb9a060e54bf8d69288fbee4904", "cat OID > FILE"];

@@ -1,7 +1,9 @@
 /** How the command line names things: a PATH or REV:PATH, a WORKER, an object, and the arguments of `coppice run`. */
 import { lstatSync, readFileSync, statSync } from "node:fs";
 import {
+  UnfitScript,
   UnfitWorker,
+  isScriptPath,
   oidOfCid,
   parseOid,
   type Arg,
@@ -45,8 +47,8 @@ export async function importNamed(engine: Engine, text: string, how: ImportHow):
   }
 }
 
-/** A worker's name for the engine: a standard name, an oid, or the oid of a file's module, which is stored. */
-export function workerNamed(engine: Engine, text: string): string {
+/** A worker's name for the engine: a standard name, an oid, or the oid of a file's worker, which is stored. */
+export async function workerNamed(engine: Engine, text: string): Promise<string> {
   const name = parseOid(text) ?? oidOfCid(text);
   if (name !== undefined) return name;
   const known = engine.workers();
@@ -58,17 +60,19 @@ export function workerNamed(engine: Engine, text: string): string {
   );
 }
 
-/** Stores a file's module, with the limits that a JSON object gives, and returns the worker's oid. */
-export function addWorkerFile(engine: Engine, path: string, limitsText?: string): Oid {
+/** Stores the worker that a file holds, a module or a script, with the limits that a JSON object gives, and returns the worker's oid. */
+export async function addWorkerFile(engine: Engine, path: string, limitsText?: string): Promise<Oid> {
   const limits = limitsText === undefined ? undefined : jsonObject(limitsText, "--limits");
   // Told apart before reading, which would wait at a pipe and fail in other words at a folder.
   if (statSync(path).isDirectory())
-    throw new UsageError(`${path} can't be a worker: it is a folder, and a .wasm file is wanted`);
+    throw new UsageError(`${path} can't be a worker: it is a folder, and a .wasm, .ts or .js file is wanted`);
   try {
-    return engine.addWorker(readFileSync(path), limits);
+    return isScriptPath(path) ? await engine.addScript(path, limits) : engine.addWorker(readFileSync(path), limits);
   } catch (error) {
-    if (!(error instanceof UnfitWorker)) throw error;
-    throw new UsageError(`${path} can't be a worker: ${error.message}`, { cause: error });
+    if (error instanceof UnfitWorker)
+      throw new UsageError(`${path} can't be a worker: ${error.message}`, { cause: error });
+    if (error instanceof UnfitScript) throw new UsageError(error.message, { cause: error });
+    throw error;
   }
 }
 

@@ -170,14 +170,29 @@ export class ExecutorSeat {
   }
 
   async #ended(worker: Worker | undefined, answer: NonAnswer): Promise<void> {
+    this.#killChild();
     await worker?.terminate();
     await this.#options.bury();
     this.#finish((running) => running.settle(endedBy(answer)));
   }
 
+  /** Ends the process that a thread may be waiting for, which is how a thread that waits is ended. */
+  #killChild(): void {
+    const { child } = this.#board;
+    this.#board.child = 0;
+    if (child === 0) return;
+    try {
+      process.kill(child, "SIGKILL");
+    } catch (error) {
+      // It had ended by itself.
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
+  }
+
   /** A bug ended the thread. */
   async #failed(error: Error): Promise<void> {
     clearInterval(this.#watch);
+    this.#killChild();
     await this.#options.bury();
     this.#finish((running) => running.reject(error));
   }
@@ -187,6 +202,7 @@ export class ExecutorSeat {
     const running = this.#running;
     const stack = this.#board.stack();
     clearInterval(this.#watch);
+    this.#killChild();
     // With nothing to do it had no claims, and those of the next thread are not to be dropped.
     if (running === undefined) return;
     await this.#options.bury();

@@ -5,7 +5,7 @@
 import { parentPort, workerData, type MessagePort } from "node:worker_threads";
 import { MalformedRequest, readRequest } from "../abi/request.ts";
 import { NonAnswerError, type NonAnswer } from "../abi/non-answer.ts";
-import { wasmMarker } from "../abi/worker.ts";
+import { scriptMarker, wasmMarker } from "../abi/worker.ts";
 import type { Dispatch, LogLine, Report } from "../scheduler/runner.ts";
 import { settleDispatch, type Dispatched, type Place } from "../scheduler/settle-dispatch.ts";
 import { Settler, type Job, type Neighbours } from "../scheduler/settle.ts";
@@ -26,7 +26,8 @@ import {
 } from "../store/store.ts";
 import type { ExecutorStart, FromExecutor, ToExecutor } from "./message.ts";
 import type { FrameHost } from "./frame.ts";
-import { Runtimes } from "./runtimes.ts";
+import { Runtimes, type Runtime } from "./runtimes.ts";
+import { ScriptGuests } from "./script-guests.ts";
 import { StatusBoard } from "./status-board.ts";
 import { WasmGuests } from "./wasm-guests.ts";
 
@@ -48,6 +49,7 @@ class Executor {
   readonly #claims: Claims | undefined;
   readonly #send: (message: FromExecutor) => void;
   readonly #trace = new TraceBuffer();
+  readonly #scripts: ScriptGuests;
   #logs: LogLine[] | undefined;
   #run = 0;
   #progressFromMs = 0;
@@ -64,7 +66,14 @@ class Executor {
       settleNested: (job, requests) => this.#settler.settleNested(job, requests),
       onLog: (job, lines) => this.#addLines(job, lines),
     };
-    const guests = new Runtimes(store, new Map([[wasmMarker, new WasmGuests(host)]]));
+    this.#scripts = new ScriptGuests(host, { childIs: (pid) => (board.child = pid) });
+    const guests = new Runtimes(
+      store,
+      new Map<string, Runtime>([
+        [wasmMarker, new WasmGuests(host)],
+        [scriptMarker, this.#scripts],
+      ]),
+    );
     this.#claims = start.claims === undefined ? undefined : new Claims(start.claims.table, start.claims.owner);
     const neighbours = this.#claims === undefined ? undefined : this.#neighbours(this.#claims);
     this.#settler = new Settler({
@@ -164,6 +173,7 @@ class Executor {
   }
 
   close(): void {
+    this.#scripts.close();
     this.#store.close();
   }
 }

@@ -1,7 +1,7 @@
 /** Guests of every runtime: the marker in a worker's runtime node says which one executes its requests. */
 import { errorTexts } from "../abi/error-texts.ts";
 import { NonAnswerError } from "../abi/non-answer.ts";
-import { resolveImage, type RuntimeNode } from "../abi/worker.ts";
+import { resolveImage, scriptV8, type RuntimeNode } from "../abi/worker.ts";
 import type { FrameEnd, Guests, Job } from "../scheduler/settle.ts";
 import { HotMap } from "../store/hot-map.ts";
 import type { Oid } from "../store/oid.ts";
@@ -48,10 +48,7 @@ export class Runtimes implements Guests {
     }
     const runtime = this.#runtimes.get(node.marker);
     if (runtime === undefined) {
-      throw new NonAnswerError({
-        kind: "host",
-        message: `worker ${image} wants the runtime ${JSON.stringify(node.marker)}, which this version does not have`,
-      });
+      throw new NonAnswerError({ kind: "host", message: `worker ${image} wants ${missingRuntime(node.marker)}` });
     }
     return runtime.execute(job, node);
   }
@@ -62,4 +59,11 @@ export class Runtimes implements Guests {
     this.#nodes.set(image, found.node);
     return found.node;
   }
+}
+
+/** For people: what is missing, and who has it. */
+function missingRuntime(marker: string): string {
+  const v8 = scriptV8(marker);
+  if (v8 === undefined) return `the runtime ${JSON.stringify(marker)}, which this version does not have`;
+  return `V8 ${v8}, and this Node (${process.version}) has ${process.versions.v8}; a Node whose \`process.versions.v8\` is ${v8} runs it, or add the worker's source again`;
 }

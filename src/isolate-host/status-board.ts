@@ -1,16 +1,16 @@
 /**
  * Memory that an executor writes and the engine's thread reads while a guest runs and no message can come: how many frames have started or ended (at
- * a runaway guest this stands still), what is on the stack, and whether the run is cancelled.
+ * a runaway guest this stands still), what is on the stack, whether the run is cancelled, and which process the executor waits for when it runs a script.
  *
- * Layout: u32 turns, u32 depth, u32 cancelled; then 256 bytes for each level of the stack: request (20), image (20), length of the args tree (u16 LE;
+ * Layout: u32 turns, u32 depth, u32 cancelled, u32 child (a process id, or 0); then 256 bytes for each level of the stack: request (20), image (20), length of the args tree (u16 LE;
  * 0 when it does not fit), the args tree's bytes. They are here in full because what the executor has not committed dies with it.
  * One thread writes each word, and a torn reading is of no consequence: it is shown to a person, or read again.
  */
 import type { Request } from "../abi/request.ts";
 import { oidBytes, oidFromBytes, type Oid } from "../store/oid.ts";
 
-const words = { turns: 0, depth: 1, cancelled: 2 } as const;
-const headBytes = 12;
+const words = { turns: 0, depth: 1, cancelled: 2, child: 3 } as const;
+const headBytes = 16;
 const levelBytes = 256;
 const argsAt = 2 * oidBytes + 2;
 /** Levels that are shown; deeper ones are counted, not named. */
@@ -81,6 +81,15 @@ export class StatusBoard {
         args: Uint8Array.from(this.#bytes.subarray(at + argsAt, at + argsAt + length)),
       };
     });
+  }
+
+  /** The process that runs the executor's scripts; 0 when there is none. */
+  get child(): number {
+    return Atomics.load(this.#words, words.child);
+  }
+
+  set child(pid: number) {
+    Atomics.store(this.#words, words.child, pid);
   }
 
   get cancelled(): boolean {

@@ -183,7 +183,9 @@ export class WasmGuests implements Runtime {
     if (error instanceof WebAssembly.Exception) {
       return completed(frame.fail("trap", failureTexts.threw), `an exception left ${this.#nameOf(frame)}`);
     }
-    if (error instanceof RangeError && /call stack/.test(error.message)) return { how: "needs-empty-stack" };
+    if (error instanceof RangeError && /call stack/.test(error.message)) {
+      return { how: "needs-empty-stack", why: `request ${frame.job.request.oid} overflowed the native stack` };
+    }
     if (error instanceof RangeError && /memory/i.test(error.message)) {
       throw new NonAnswerError({ kind: "host", message: `no memory for a guest: ${error.message}` }, error);
     }

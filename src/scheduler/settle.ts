@@ -46,7 +46,7 @@ export interface Job {
 export type FrameEnd =
   | { readonly how: "completed"; readonly memo: Omit<Memo, "children"> }
   | { readonly how: "missed" }
-  | { readonly how: "needs-empty-stack" };
+  | { readonly how: "needs-empty-stack"; readonly why: string };
 
 /** What executes guests; the isolate host, or a model in tests. */
 export interface Guests {
@@ -299,7 +299,7 @@ export class Settler {
         return end.memo.outcome;
       }
       if (end.how === "needs-empty-stack" && parent === undefined) {
-        throw new NonAnswerError({ kind: "host", message: `request ${request.oid} overflowed the native stack` });
+        throw new NonAnswerError({ kind: "host", message: end.why });
       }
       how = "suspended";
       this.#unwound.set(request.oid, { request: request.oid, misses: end.how === "missed" ? job.misses : [] });

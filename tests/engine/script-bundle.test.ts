@@ -6,7 +6,8 @@ import { dirname, join } from "node:path";
 import { Script, createContext } from "node:vm";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Job, Worker } from "coppice/worker";
-import { UnfitScript, bundleScript, isScriptPath, positionOf } from "../../src/script-bundle.ts";
+import { bundleScript, positionOf } from "../../src/script-bundle.ts";
+import { UnfitScript, isScriptPath } from "../../src/unfit-script.ts";
 
 let room = "";
 beforeEach(() => {

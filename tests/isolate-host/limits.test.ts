@@ -57,7 +57,7 @@ describe("fuel", () => {
       const result = await limited(module, { fuel: 50_000 });
       expect(result.outcome, body).toEqual(outOfFuel);
       expect(result.detail).toMatch(
-        /^worker [0-9a-f]{40}: it passed its limit fuel of 50000; a worker may have up to \d+: `coppice worker add FILE.wasm --limits '\{"fuel":200000\}'`$/,
+        /^worker [0-9a-f]{40}: it passed its limit fuel of 50000; a worker may have up to \d+: `coppice worker add FILE --limits '\{"fuel":200000\}'`$/,
       );
       expect(room.engine.lastRun()?.events.at(-1)?.fuel).toBe(50_000);
     }
