@@ -30,17 +30,20 @@ export interface TreeEntry extends Entry {
   readonly mode: Mode;
 }
 
-/** What names an object: its oid, or anything that has one. */
-export type Named = Oid | { readonly oid: Oid };
+/** What names an object: its oid, or an entry. */
+export type Named = Oid | Entry;
 
-/** A value for an argument or an entry: text (as UTF-8) and bytes become blobs, and `{ oid }` is the object of that name. An oid alone is text like any other. */
-export type Value = string | Uint8Array | { readonly oid: Oid };
+/** Bytes as the language has them. NaNs in arrays of floats get one pattern. */
+export type Bytes = ArrayBuffer | ArrayBufferView;
+
+/** What an argument or an entry of a tree is made of: text (as UTF-8) and bytes become blobs, a Map becomes a tree, an entry is the object that it names, and any other value becomes a blob of its canonical JSON. An oid alone is text like any other. */
+export type Value = string | Bytes | Entry | ReadonlyMap<string, Value> | object | number | boolean | null;
 
 /** A tree's entries by name. An entry of another tree keeps its mode; else a tree is a folder and a blob is a file. Order does not matter: git's is used. */
-export type Entries = Readonly<Record<string, Value | { readonly oid: Oid; readonly mode?: Mode }>>;
+export type Entries = Readonly<Record<string, Value>> | ReadonlyMap<string, Value>;
 
 /** Arguments by name. */
-export type Args = Readonly<Record<string, Value>>;
+export type Args = Entries;
 
 /** Who is to run: a standard worker's name, or a worker's oid. */
 export type WorkerName = Named;
@@ -48,14 +51,14 @@ export type WorkerName = Named;
 /** A nested run that is asked for. */
 export interface RunRequest {
   readonly worker: WorkerName;
-  readonly args: Args;
+  readonly args?: Args;
 }
 
 /**
- * What a worker returns: bytes and text become a blob, an entry is the object it names (so a tree of results is `job.putTree(...)`), and any other plain value becomes a blob of its canonical JSON
- * (RFC 8785: keys sorted, no white space, no newline at the end). What JSON can't say (undefined, NaN, a Map, a Date) is refused with its place. An oid that is known as text only: `job.entry(oid)`.
+ * What a worker returns: bytes and text become a blob, a Map of entries becomes a tree, an entry is the object it names, and any other plain value becomes a blob of its canonical JSON
+ * (RFC 8785: keys sorted, no white space, no newline at the end). What JSON can't say (undefined, NaN, a Date) is refused with its place. An oid that is known as text only: `job.entry(kind, oid)`.
  */
-export type Result = Uint8Array | Entry | object | string | number | boolean | null;
+export type Result = Value;
 
 /** A nested run failed: its outcome, which follows from its request like a result. `name` is "WorkerFailed", by which it is known: there is no class to compare with. */
 export interface WorkerFailed extends Error {
@@ -75,6 +78,13 @@ export interface WorkerFailed extends Error {
 export interface Job<ArgName extends string = string> {
   /** The arguments by name, frozen and without a prototype. */
   readonly args: Readonly<Record<ArgName, Entry>>;
+  /** The tree of the arguments. */
+  readonly argsTree: Entry;
+  /** The standard library, and the text that separates this run from others. Both pass unchanged into nested runs. */
+  readonly std: Entry | undefined;
+  readonly salt: string;
+  /** The request's own name. */
+  readonly request: Oid;
 
   /** A tree's entries in git's order. */
   tree(of: Named): readonly TreeEntry[];
@@ -84,21 +94,21 @@ export interface Job<ArgName extends string = string> {
   text(of: Named): string;
   /** A blob's text as JSON. Throws when it is none. */
   json(of: Named): unknown;
-  /** The object of that name. */
-  entry(of: Named): Entry;
+  /** The object of that name, which must be of that kind where it is used. */
+  entry(kind: "blob" | "tree", oid: Oid): Entry;
 
   /** Stores a blob. */
-  putBlob(content: string | Uint8Array): Entry;
+  putBlob(content: string | Bytes): Entry;
   /** Stores a tree. What its entries name must be here. */
   putTree(entries: Entries): Entry;
 
   /** Runs a worker, or remembers its result. Rejects with WorkerFailed. Runs that are asked for before something is awaited go side by side; they settle in the order in which they were asked for. */
-  run(worker: WorkerName, args: Args): Promise<Entry>;
-  /** Results in the order of the requests, like Promise.all: rejects with the first failure in that order, once all are settled. For each by itself: Promise.allSettled over `run`. */
+  run(worker: WorkerName, args?: Args): Promise<Entry>;
+  /** Results in the order of the requests, like Promise.all: rejects with the first failure in that order. For each by itself: Promise.allSettled over `run`. */
   runMany(requests: readonly RunRequest[]): Promise<readonly Entry[]>;
 
   /** A line for people, no part of the result. */
-  log(line: string): void;
+  log(...values: readonly unknown[]): void;
 }
 
 /** A worker's default export: `export default (async (job) => …) satisfies Worker<"in">`. */

@@ -8,7 +8,7 @@
  *
  *     host to child
  *     1 run        job u32, request oid, args oid, std oid (zeros: none), salt text, args' tree bytes, module oid, module bytes (empty when this child has had that module)
- *     2 settled    job u32, count u32, then per call in the order of `wait`: kind u8 (0 blob, 1 tree, 2 failed), then an oid or a text
+ *     2 settled    job u32, count u32, then per call in the order of `wait`: kind u8 (0 blob, 1 tree, 2 failed), then an oid, or a code and a message, texts
  *     3 answer     status u8 (0 ok, 1 an error, 2 the job is abandoned), bytes (of the answer, of the error's UTF-8, none)
  *     4 drop       job u32. Only for a job that waits; nothing comes back
  *

@@ -142,8 +142,13 @@ export class ScriptChild {
   settle(job: number, outcomes: readonly Outcome[], frame: ScriptFrame): ScriptTurn {
     const fields: Uint8Array[] = [numberBytes(job), numberBytes(outcomes.length)];
     for (const outcome of outcomes) {
-      if (outcome.kind === "failed") fields.push(failedKind, ...counted(Buffer.from(outcome.message, "utf8")));
-      else fields.push(outcome.kind === "tree" ? treeKind : blobKind, oidToBytes(outcome.oid));
+      if (outcome.kind === "failed") {
+        fields.push(
+          failedKind,
+          ...counted(Buffer.from(outcome.code, "utf8")),
+          ...counted(Buffer.from(outcome.message, "utf8")),
+        );
+      } else fields.push(outcome.kind === "tree" ? treeKind : blobKind, oidToBytes(outcome.oid));
     }
     this.#send(fromHost.settled, fields);
     return this.#turn(job, frame);
@@ -400,7 +405,7 @@ function start([input, output]: readonly [number, number], heapMb: number): Chil
   // Beside this file as a source and as a built module.
   const program = join(here, `child${extname(import.meta.url)}`);
   const addon = addonFile();
-  const readable = [here, join(here, "..", "..", "store"), addon];
+  const readable = [here, join(here, "..", "..", "store"), join(here, "..", "..", "abi"), addon];
   const child = spawn(
     process.execPath,
     [

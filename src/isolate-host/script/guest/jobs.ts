@@ -20,12 +20,13 @@ import {
   writeNumber,
   writeUtf8,
 } from "../protocol.ts";
+import { canonicalJson } from "../../../abi/canonical-json.ts";
 import { halfBytes, type ModuleFactory, type Ports } from "./ports.ts";
 import { sealRealm, typedArrayName, viewOf, type Virtual } from "./realm.ts";
 
 const oidBytes = 20;
 const blockBytes = 32;
-/** How deep a value may be nested that becomes canonical JSON, or trees. */
+/** How deep a value may be nested that becomes trees. */
 const valueNestingMax = 256;
 
 type Kind = "blob" | "tree";
@@ -42,11 +43,13 @@ const isRef = (value: unknown): value is Ref => typeof value === "object" && val
 interface Call {
   readonly image: string;
   readonly args: { readonly isOid: boolean; readonly bytes: Uint8Array };
+  /** Which of the calls that were made together. */
+  readonly index: number;
   readonly resolve: (ref: Ref) => void;
   readonly reject: (error: Error) => void;
 }
 
-type Told = { readonly ref: Ref } | { readonly failed: string };
+type Told = { readonly ref: Ref } | { readonly code: string; readonly message: string };
 
 interface Job {
   readonly number: number;
@@ -146,7 +149,7 @@ function moveOn(): number {
     job.calls.shift();
     job.asked--;
     if ("ref" in told) call.resolve(told.ref);
-    else call.reject(new RunFailed(told.failed));
+    else call.reject(new WorkerFailed(told.code, told.message, call.index));
     return 0;
   }
   if (call === undefined) {
@@ -162,11 +165,18 @@ function moveOn(): number {
 export function drain(): void {}
 
 /** A nested request's failed outcome. */
-class RunFailed extends Error {
-  override readonly name: string = "RunFailed";
+class WorkerFailed extends Error {
+  override readonly name: string = "WorkerFailed";
+  readonly code: string;
+  readonly index: number;
+  constructor(code: string, message: string, index: number) {
+    super(message);
+    this.code = code;
+    this.index = index;
+  }
 }
-Object.freeze(RunFailed.prototype);
-Object.freeze(RunFailed);
+Object.freeze(WorkerFailed.prototype);
+Object.freeze(WorkerFailed);
 
 function start(number: number, reader: MessageReader, module: ModuleFactory | string | undefined): void {
   const request = reader.oid();
@@ -241,13 +251,14 @@ interface Given {
 function jobObject(job: Job, given: Given): object {
   return Object.freeze({
     ...given,
-    tree: (of: unknown) => new Map(entriesOf(read(job, fromChild.tree, of))),
+    tree: (of: unknown) =>
+      Object.freeze(entriesOf(read(job, fromChild.tree, of)).map(([name, ref]) => treeEntry(name, ref))),
     bytes: (of: unknown) => read(job, fromChild.get, of),
     text: (of: unknown) => textOf(read(job, fromChild.get, of)),
     json: (of: unknown): unknown => JSON.parse(textOf(read(job, fromChild.get, of))),
     putBlob: (value: unknown) => putBlob(job, typeof value === "string" ? utf8(value) : bytesOf(value)),
     putTree: (entries: unknown) => putTree(job, entriesFrom(job, entries, 0)),
-    ref: (kind: unknown, oid: unknown) => {
+    entry: (kind: unknown, oid: unknown) => {
       if (kind !== "blob" && kind !== "tree") throw new TypeError("the kind of an object is blob or tree");
       return newRef(kind, hex(unhex(oid)), kind === "tree" ? "40000" : "100644");
     },
@@ -259,7 +270,7 @@ function jobObject(job: Job, given: Given): object {
         const { worker, args } = item as { worker?: unknown; args?: unknown };
         return [imageOf(worker), argsOf(job, args)] as const;
       });
-      return Promise.all(prepared.map(([image, args]) => addCall(job, image, args)));
+      return Promise.all(prepared.map(([image, args], index) => addCall(job, image, args, index)));
     },
     log: (...values: unknown[]) => log(job, values.map(String).join(" ")),
   });
@@ -272,6 +283,13 @@ function textOf(bytes: Uint8Array): string {
 }
 
 // Values
+
+/** An entry of a tree: what it names, and how it stands there. */
+function treeEntry(name: string, { kind, oid, mode }: Ref): Ref {
+  const entry = Object.freeze({ name, kind, oid, mode });
+  refs.add(entry);
+  return entry;
+}
 
 function newRef(kind: Kind, oid: string, mode: string): Ref {
   const ref = Object.freeze({ kind, oid, mode });
@@ -358,35 +376,7 @@ function refOf(job: Job, value: unknown, depth: number): Ref {
     if (isBytes(value)) return putBlob(job, bytesOf(value));
     if (isMap(value)) return putTree(job, entriesFrom(job, value, depth));
   }
-  return putBlob(job, utf8(canonicalJson(value, 0)));
-}
-
-/** Canonical JSON: keys by their UTF-16 units, no white space, numbers and strings as JSON.stringify has them; only what JSON can say. */
-function canonicalJson(value: unknown, depth: number): string {
-  if (depth > valueNestingMax) throw new TypeError("the value is nested too deep");
-  if (value === null || typeof value === "boolean" || typeof value === "string") return JSON.stringify(value);
-  if (typeof value === "number") {
-    if (!Number.isFinite(value)) throw new TypeError("JSON has no number that is not finite");
-    return JSON.stringify(value);
-  }
-  if (typeof value !== "object") throw new TypeError(`JSON has no ${typeof value}`);
-  if (Array.isArray(value)) {
-    let items = "";
-    for (let at = 0; at < value.length; at++) items += (at === 0 ? "" : ",") + canonicalJson(value[at], depth + 1);
-    return `[${items}]`;
-  }
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) {
-    throw new TypeError("JSON has plain objects alone, and a tree is a Map");
-  }
-  const fields: string[] = [];
-  // The default order is that of UTF-16 units.
-  // eslint-disable-next-line unicorn/require-array-sort-compare
-  for (const key of Object.keys(value).sort()) {
-    const field = (value as Record<string, unknown>)[key];
-    if (field !== undefined) fields.push(`${JSON.stringify(key)}:${canonicalJson(field, depth + 1)}`);
-  }
-  return `{${fields.join(",")}}`;
+  return putBlob(job, utf8(canonicalJson(value)));
 }
 
 /** Entries as git has them, in the order that they are given: of a Map or a plain object of name to value. */
@@ -437,20 +427,20 @@ function entriesOf(bytes: Uint8Array): [string, Ref][] {
 // Nested requests
 
 function call(job: Job, worker: unknown, args: unknown): Promise<Ref> {
-  return addCall(job, imageOf(worker), argsOf(job, args));
+  return addCall(job, imageOf(worker), argsOf(job, args), 0);
 }
 
-function addCall(job: Job, image: string, args: Call["args"]): Promise<Ref> {
+function addCall(job: Job, image: string, args: Call["args"], index: number): Promise<Ref> {
   checkRuns(job);
   return new Promise((resolve, reject) => {
-    job.calls.push({ image, args, resolve, reject });
+    job.calls.push({ image, args, index, resolve, reject });
   });
 }
 
 function imageOf(worker: unknown): string {
   if (isRef(worker)) return worker.oid;
-  if (typeof worker !== "string") throw new TypeError("a worker is an oid, or /cas/std/ and a name");
-  return worker;
+  if (typeof worker !== "string") throw new TypeError("a worker is an oid, an entry, or the name of a standard worker");
+  return /^[0-9a-f]{40}$/.test(worker) || worker.startsWith("/cas/std/") ? worker : `/cas/std/${worker}`;
 }
 
 function argsOf(job: Job, args: unknown): Call["args"] {
@@ -465,8 +455,10 @@ function takeOutcomes(job: Job, reader: MessageReader): void {
   const count = reader.number();
   for (let at = 0; at < count; at++) {
     const kind = reader.byte();
-    if (kind === 2) job.outcomes.push({ failed: readUtf8(reader.lengthAndBytes(), false) as string });
-    else if (kind === 1) job.outcomes.push({ ref: newRef("tree", hex(reader.oid()), "40000") });
+    if (kind === 2) {
+      const [code, message] = [reader.lengthAndBytes(), reader.lengthAndBytes()];
+      job.outcomes.push({ code: readUtf8(code, false) as string, message: readUtf8(message, false) as string });
+    } else if (kind === 1) job.outcomes.push({ ref: newRef("tree", hex(reader.oid()), "40000") });
     else job.outcomes.push({ ref: newRef("blob", hex(reader.oid()), "100644") });
   }
 }
@@ -505,7 +497,7 @@ function finish(job: Job, value: unknown): void {
           ? utf8(value)
           : typeof value === "object" && value !== null && isBytes(value)
             ? bytesOf(value)
-            : utf8(canonicalJson(value, 0));
+            : utf8(canonicalJson(value));
       checkRuns(job);
       settle(job, () => writeCompleted(job, 2, bytes));
       return;
