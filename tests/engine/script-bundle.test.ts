@@ -6,7 +6,8 @@ import { dirname, join } from "node:path";
 import { Script, createContext } from "node:vm";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Job, Worker } from "coppice/worker";
-import { UnfitScript, bundleScript, isScriptPath, positionOf } from "../../src/script-bundle.ts";
+import { UnfitScript, bundleScript, isScriptPath } from "../../src/script-bundle.ts";
+import { positionOf } from "../../src/script-position.ts";
 
 let room = "";
 beforeEach(() => {
@@ -524,6 +525,27 @@ test("what packages decide at run time is left to it", async () => {
       "let found = 'no'; try { found = require('not-installed'); } catch {}\nmodule.exports = found; exports.load = (x) => import(x); exports.all = (x) => require(x);",
   });
   expect(result).toBe("no");
+});
+
+test("names that need escaping neither stay in a script nor get lost in its map", async () => {
+  const folder = write("odd %41 #x/q't", {
+    "w #1?.ts": 'import { a } from "./d é%20.ts";\nimport x from "./index.js";\nexport default () => a() + x;',
+    "d é%20.ts": "export const a = () => 1;",
+    "index.js": "module.exports = 1;",
+  });
+  const { code, map, files } = await bundleScript(join(folder, "w #1?.ts"));
+  expect((evaluate(code)() as () => unknown)()).toBe(2);
+  expect(Buffer.from(code).toString("utf8")).not.toContain("odd");
+  expect((JSON.parse(map) as { sources: string[] }).sources).toEqual(["index.js", "d é%20.ts", "w #1?.ts", ""]);
+  expect(files).toEqual(["d é%20.ts", "index.js", "w #1?.ts"].map((name) => join(folder, name)));
+});
+
+test("what an author can mend is told before what a package wants", async () => {
+  const refused = await refusalOf({
+    "worker.ts": 'import "a";\nimport b from "./b.ts";\nexport default () => b;',
+    "node_modules/a/index.js": 'import "fs";',
+  });
+  expect(refused.message).toBe('worker.ts:2:15: can\'t find "./b.ts"');
 });
 
 /** `FILE:LINE:COLUMN` for each frame of a stack that is in the worker. */
