@@ -387,7 +387,7 @@ export class Engine {
     const place = detail === undefined ? undefined : readModulePlace(detail);
     const map = place === undefined ? undefined : this.#store.ref(mapRef(place.module));
     if (place === undefined || map === undefined) return detail;
-    const { positionOf } = await import("./script-bundle.ts");
+    const { positionOf } = await import("./script-position.ts");
     const found = positionOf(Buffer.from(this.#store.get(map).body).toString("utf8"), place.line, place.column);
     return found === undefined ? detail : `${found.file}:${found.line}:${found.column}`;
   }

@@ -1,5 +1,5 @@
 /**
- * Bundles a worker written in TypeScript or JavaScript, npm packages included, into one self-contained classic script, and tells a place in that script as a place in the author's files.
+ * Bundles a worker written in TypeScript or JavaScript, npm packages included, into one self-contained classic script.
  *
  * The script is a CommonJS module, `module.exports=` and the worker's default export, which the runtime evaluates afresh for each job. It binds no global name, imports nothing and is
  * UTF-8. Its bytes follow from the modules' text, the package.json files beside them and this version of Coppice alone: not from the folder they are in, the current folder, symlinks, a tsconfig.json, the
@@ -9,9 +9,8 @@ import { builtinModules } from "node:module";
 import { readFileSync, realpathSync } from "node:fs";
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from "node:path";
 import { Script } from "node:vm";
-import { UnfitScript, isScriptPath, scriptExtensions, type ScriptFault, type SourcePosition } from "./unfit-script.ts";
+import { UnfitScript, isScriptPath, scriptExtensions, type ScriptFault } from "./unfit-script.ts";
 import { decode, encode } from "@jridgewell/sourcemap-codec";
-import { TraceMap, originalPositionFor } from "@jridgewell/trace-mapping";
 import {
   build,
   transform,
@@ -21,12 +20,13 @@ import {
   type Metafile,
   type Plugin,
 } from "esbuild";
+import type { SourcePosition } from "./script-position.ts";
 
 /** A worker's script. */
 export interface ScriptBundle {
   /** The script, UTF-8. What a worker's name is made of. */
   readonly code: Uint8Array;
-  /** JSON of its source map (version 3, without the sources' texts), for `positionOf`. `sources` are relative to the worker's folder, or start with a package's name. Not a part of the worker's name. */
+  /** JSON of its source map (version 3, without the sources' texts), for `positionOf` of script-position.ts. `sources` are relative to the worker's folder, or start with a package's name. Not a part of the worker's name. */
   readonly map: string;
   /** Absolute paths of the files that were read for it, sorted: what to watch. */
   readonly files: readonly string[];
@@ -44,7 +44,7 @@ export async function bundleScript(file: string): Promise<ScriptBundle> {
   // A `require` in a `try` of what is not there is left to fail at run time, as its author meant. What else wants a module of Node's is bundled again, with something in its place.
   const wanted = built.errors.filter(isOfBuiltin);
   if (wanted.length > 0 && wanted.length === built.errors.length) built = await attempt(entry, sources, wanted);
-  const [error] = built.errors;
+  const error = built.errors.find((each) => !isOfBuiltin(each)) ?? built.errors[0];
   if (error !== undefined) throw unfit(error, entry, sources);
   const [warning] = built.warnings.filter(
     ({ id, location }) => id in warningFaults && location !== null && sources.isOwn(sources.path(location.file)),
@@ -54,7 +54,7 @@ export async function bundleScript(file: string): Promise<ScriptBundle> {
   await refuseImports(metafile, entry, sources);
   await refuseDefaultExport(metafile, source, entry, sources);
   const bundle = withoutPaths(code, map, metafile, sources);
-  refuseSloppySyntax(bundle.code, bundle.map);
+  await refuseSloppySyntax(bundle.code, bundle.map);
   const { code: text, map: lines } = asModule(bundle.code, bundle.map);
   return { code: Buffer.from(text, "utf8"), map: lines, files: filesOf(metafile, sources) };
 }
@@ -70,13 +70,6 @@ function filesOf(metafile: Metafile, sources: Sources): readonly string[] {
   // A file that is imported as text, say, is listed with the import's attributes.
   const files = inputs.map((input) => sources.path(input.replace(/ with \{.*\}$/, "")));
   return [...new Set(files)].toSorted();
-}
-
-/** The place in a source of a place in a bundle's script; undefined for what the bundler put in. Line and column count from 1, as in V8's stacks. */
-export function positionOf(map: string, line: number, column: number): SourcePosition | undefined {
-  const found = originalPositionFor(new TraceMap(map), { line, column: column - 1 });
-  if (found.source === null || found.source === "") return undefined;
-  return { file: found.source, line: found.line, column: found.column + 1 };
 }
 
 /** What the bundle assigns the default export to: free in the program that imports the worker, bound in the function around it. */
@@ -386,6 +379,7 @@ async function refuseDefaultExport(metafile: Metafile, source: string, entry: st
   const [, start = ""] = found;
   const what = { "[": "an array", "{": "an object", class: "a class", new: "an object" }[start] ?? "a plain value";
   const line = code.slice(0, found.index).split("\n").length;
+  const { positionOf } = await import("./script-position.ts");
   const place = positionOf(map, line, "export default ".length + 1);
   const at = place === undefined ? basename(entry) : { ...place, file: sources.name(entry) };
   throw new UnfitScript(
@@ -467,13 +461,14 @@ function movedBack(mappings: string, code: string, cuts: readonly { from: number
 }
 
 /** Refuses what strict code may not say and a package of another age does (`with`, say). */
-function refuseSloppySyntax(code: string, map: string): void {
+async function refuseSloppySyntax(code: string, map: string): Promise<void> {
   try {
     return void new Script(code, { filename: "bundle" });
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     // `bundle:LINE`, the line itself, and a line that underlines the place.
     const [head = "", , marks = ""] = (error.stack ?? "").split("\n");
+    const { positionOf } = await import("./script-position.ts");
     const place = positionOf(map, Number(/:(\d+)$/.exec(head)?.[1] ?? 1), Math.max(marks.indexOf("^"), 0) + 1);
     throw new UnfitScript("syntax", place ?? "bundle", `${error.message} (a worker's modules are strict code)`);
   }

@@ -1,5 +1,6 @@
 /** What a worker's source file is, and what is wrong with one that can't be a worker. Apart from script-bundle.ts, which loads the bundler. */
 import { extname } from "node:path";
+import type { SourcePosition } from "./script-position.ts";
 
 /**
  * What is wrong with a worker's source:
@@ -22,13 +23,6 @@ export type ScriptFault =
   | "import-meta"
   | "no-default"
   | "not-a-function";
-
-/** A place in a source. `file` is relative to the worker's folder, or starts with a package's name; line and column count from 1, columns in UTF-16 units. */
-export interface SourcePosition {
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-}
 
 /** A file that can't be a worker: `FILE:LINE:COLUMN: ` and one clause for its author. */
 export class UnfitScript extends Error {

@@ -11,6 +11,7 @@ import {
   QuarantinedMemo,
   StaleStore,
   StoreFailure,
+  UnfitScript,
   UnfitWorker,
   UnknownWorker,
 } from "../engine.ts";
@@ -42,7 +43,15 @@ export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-const usageErrors = [UsageError, CommanderError, UnknownWorker, MalformedArgs, MalformedRequest, UnfitWorker] as const;
+const usageErrors = [
+  UsageError,
+  CommanderError,
+  UnknownWorker,
+  MalformedArgs,
+  MalformedRequest,
+  UnfitScript,
+  UnfitWorker,
+] as const;
 const hostErrors = [
   OutputFailure,
   StoreFailure,

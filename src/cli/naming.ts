@@ -1,7 +1,6 @@
 /** How the command line names things: a PATH or REV:PATH, a WORKER, an object, and the arguments of `coppice run`. */
 import { lstatSync, readFileSync, statSync } from "node:fs";
 import {
-  UnfitScript,
   UnfitWorker,
   isScriptPath,
   oidOfCid,
@@ -71,7 +70,6 @@ export async function addWorkerFile(engine: Engine, path: string, limitsText?: s
   } catch (error) {
     if (error instanceof UnfitWorker)
       throw new UsageError(`${path} can't be a worker: ${error.message}`, { cause: error });
-    if (error instanceof UnfitScript) throw new UsageError(error.message, { cause: error });
     throw error;
   }
 }

@@ -6,7 +6,8 @@ import { dirname, join } from "node:path";
 import { Script, createContext } from "node:vm";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Job, Worker } from "coppice/worker";
-import { bundleScript, positionOf } from "../../src/script-bundle.ts";
+import { bundleScript } from "../../src/script-bundle.ts";
+import { positionOf } from "../../src/script-position.ts";
 import { UnfitScript, isScriptPath } from "../../src/unfit-script.ts";
 
 let room = "";
@@ -32,10 +33,16 @@ async function codeOf(file: string): Promise<string> {
   return Buffer.from((await bundleScript(file)).code).toString("utf8");
 }
 
-/** The function that a script is, in a realm with nothing of Node's in it. */
-function evaluate(code: Uint8Array | string): () => unknown {
+/** What gives a script's default export, made anew at each call, in a realm with nothing of Node's in it. */
+function evaluate(code: Uint8Array | string, realm = createContext({})): () => unknown {
   const text = typeof code === "string" ? code : Buffer.from(code).toString("utf8");
-  return new Script(text, { filename: "worker" }).runInContext(createContext({})) as () => unknown;
+  const body = new Script(`(function (module, exports) {${text}\n})`, { filename: "worker" });
+  const factory = body.runInContext(realm) as (module: { exports: unknown }, exports: object) => void;
+  return () => {
+    const module = { exports: {} };
+    factory(module, module.exports);
+    return module.exports;
+  };
 }
 
 async function resultOf(files: Files): Promise<unknown> {
@@ -53,13 +60,13 @@ async function refusalOf(files: Files, entry = "worker.ts"): Promise<UnfitScript
   throw new Error("it was accepted");
 }
 
-test("a script is one expression, literally", async () => {
+test("a script is a CommonJS module, literally", async () => {
   const folder = write("literal", {
     "worker.ts":
       "interface A { b: number }\nexport default async ({ b }: A): Promise<number> => b;\nexport const c = 1;\n",
   });
   expect(await codeOf(join(folder, "worker.ts"))).toBe(
-    '(()=>{"use strict";var coppiceWorker;\n(()=>{var worker_default=async({b})=>b;coppiceWorker=worker_default;})();\nreturn coppiceWorker})\n',
+    'module.exports=\n(()=>{"use strict";var coppiceWorker;\n(()=>{var worker_default=async({b})=>b;coppiceWorker=worker_default;})();\nreturn coppiceWorker})()\n',
   );
 });
 
@@ -69,7 +76,7 @@ test("a script evaluates its modules afresh at each call, in strict mode, and bi
     "count.ts": "let count = 0;\nexport const next = () => ++count;",
   });
   const realm = createContext({});
-  const start = new Script(await codeOf(join(folder, "worker.ts"))).runInContext(realm) as () => () => unknown;
+  const start = evaluate(await codeOf(join(folder, "worker.ts")), realm) as () => () => unknown;
   const first = start();
   first();
   expect([first(), start()()]).toEqual([
@@ -525,6 +532,27 @@ test("what packages decide at run time is left to it", async () => {
       "let found = 'no'; try { found = require('not-installed'); } catch {}\nmodule.exports = found; exports.load = (x) => import(x); exports.all = (x) => require(x);",
   });
   expect(result).toBe("no");
+});
+
+test("names that need escaping neither stay in a script nor get lost in its map", async () => {
+  const folder = write("odd %41 #x/q't", {
+    "w #1?.ts": 'import { a } from "./d é%20.ts";\nimport x from "./index.js";\nexport default () => a() + x;',
+    "d é%20.ts": "export const a = () => 1;",
+    "index.js": "module.exports = 1;",
+  });
+  const { code, map, files } = await bundleScript(join(folder, "w #1?.ts"));
+  expect((evaluate(code)() as () => unknown)()).toBe(2);
+  expect(Buffer.from(code).toString("utf8")).not.toContain("odd");
+  expect((JSON.parse(map) as { sources: string[] }).sources).toEqual(["index.js", "d é%20.ts", "w #1?.ts", ""]);
+  expect(files).toEqual(["d é%20.ts", "index.js", "w #1?.ts"].map((name) => join(folder, name)));
+});
+
+test("what an author can mend is told before what a package wants", async () => {
+  const refused = await refusalOf({
+    "worker.ts": 'import "a";\nimport b from "./b.ts";\nexport default () => b;',
+    "node_modules/a/index.js": 'import "fs";',
+  });
+  expect(refused.message).toBe('worker.ts:2:15: can\'t find "./b.ts"');
 });
 
 /** `FILE:LINE:COLUMN` for each frame of a stack that is in the worker. */
