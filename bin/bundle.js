@@ -19,6 +19,8 @@ const shortRunMs = 2000;
 function openBundle(folder, cacheFolder, kind) {
   const modules = new Map();
   const compiled = [];
+  const outer = createRequire(path.join(folder, "any"));
+  const inner = Object.assign((id) => (id.startsWith("./") ? load(id.slice(2)) : outer(id)), outer);
 
   function load(name) {
     const known = modules.get(name);
@@ -26,8 +28,6 @@ function openBundle(folder, cacheFolder, kind) {
     const module = { exports: {} };
     modules.set(name, module);
     const file = path.join(folder, name);
-    const outer = createRequire(file);
-    const inner = Object.assign((id) => (id.startsWith("./") ? load(id.slice(2)) : outer(id)), outer);
     scriptOf(file).runInThisContext().call(module.exports, module.exports, inner, module, file, folder);
     return module.exports;
   }
