@@ -5,7 +5,7 @@
 import { readdirSync, type Dirent } from "node:fs";
 import { decodeName } from "../tree.ts";
 import type { Host } from "./conversion.ts";
-import { filePath, isAbsent, lstatOf } from "./file-path.ts";
+import { isAbsent, lstatOf } from "./file-path.ts";
 import { askGit } from "./git-process.ts";
 import { MalformedIndex, indexPath, readIndex, type IndexEntry } from "./index-file.ts";
 import { UnsupportedRepository, type Repository } from "./repository.ts";
@@ -48,9 +48,12 @@ function isAllTracked(repository: Repository, workTree: string, path: string): b
   if (!folders.has(path)) return false;
   for (const [folder, names] of folders) {
     if (folder !== path && path !== "" && !folder.startsWith(`${path}/`)) continue;
+    if (!folder.isWellFormed()) return false;
     for (const entry of entriesOf(workTree, folder)) {
-      const name = decodeName(entry.name);
-      if (names.get(name) !== entry.isDirectory() && !(folder === "" && name === ".git")) return false;
+      const { name } = entry;
+      if (folder === "" && name === ".git") continue;
+      // Bytes that are not UTF-8 are read as this character too.
+      if (names.get(name) !== entry.isDirectory() || name.includes("\ufffd")) return false;
     }
   }
   return true;
@@ -86,9 +89,9 @@ function trackedFolders(entries: readonly IndexEntry[]): ReadonlyMap<string, Nam
   return folders;
 }
 
-function entriesOf(workTree: string, folder: string): readonly Dirent<Buffer>[] {
+function entriesOf(workTree: string, folder: string): readonly Dirent[] {
   try {
-    return readdirSync(filePath(workTree, folder), { withFileTypes: true, encoding: "buffer" });
+    return readdirSync(`${workTree}/${folder}`, { withFileTypes: true });
   } catch (error) {
     // What is gone is not untracked.
     if (isAbsent(error)) return [];
