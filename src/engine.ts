@@ -25,6 +25,7 @@ import { startRun, type Run, type RunResult, type RunTold } from "./run.ts";
 import { putStandardLibrary } from "./standard-library.ts";
 import { cidOf } from "./store/cid.ts";
 import type { Host } from "./store/git/conversion.ts";
+import { monotonicMs } from "./store/monotonic.ts";
 import type { GitObject } from "./store/object.ts";
 import { parseOid, type Oid } from "./store/oid.ts";
 import type { Outcome } from "./store/outcome.ts";
@@ -325,14 +326,14 @@ export class Engine {
   }
 
   async #settleNow(request: Request, options: RunOptions, hearer: RunTold): Promise<RunResult> {
-    const startedMs = performance.now();
+    const startedMs = monotonicMs();
     const result = (outcome: Outcome, jobs: Counts): RunResult => ({
       request: request.oid,
       outcome,
       cid: outcome.kind === "failed" ? undefined : cidOf(outcome.oid),
       detail: outcome.kind === "failed" ? failureDetail(this.#store, request.oid) : undefined,
       jobs,
-      ms: performance.now() - startedMs,
+      ms: monotonicMs() - startedMs,
     });
     const known = options.rerun === true ? undefined : this.#remembered(request.oid);
     if (known !== undefined) return result(known, { executed: 0, frames: 0, memoized: 1 });
@@ -354,7 +355,7 @@ export class Engine {
       throw error;
     } finally {
       const { executed, frames, memoized } = settled?.counts ?? { executed: 0, frames: 0, memoized: 0 };
-      this.#store.endRun(run, { micros: (performance.now() - startedMs) * 1000, executed, frames, memoized, ending });
+      this.#store.endRun(run, { micros: (monotonicMs() - startedMs) * 1000, executed, frames, memoized, ending });
     }
     return result(settled.outcome, settled.counts);
   }
