@@ -26,6 +26,7 @@ import { startRun, type Run, type RunResult, type RunTold } from "./run.ts";
 import { putStandardLibrary } from "./standard-library.ts";
 import { cidOf } from "./store/cid.ts";
 import type { Host } from "./store/git/conversion.ts";
+import { monotonicMs } from "./store/monotonic.ts";
 import type { GitObject } from "./store/object.ts";
 import { parseOid, type Oid } from "./store/oid.ts";
 import type { Outcome } from "./store/outcome.ts";
@@ -347,14 +348,14 @@ export class Engine {
   }
 
   async #settleNow(request: Request, options: RunOptions, hearer: RunTold): Promise<RunResult> {
-    const startedMs = performance.now();
+    const startedMs = monotonicMs();
     const result = async (outcome: Outcome, jobs: Counts): Promise<RunResult> => ({
       request: request.oid,
       outcome,
       cid: outcome.kind === "failed" ? undefined : cidOf(outcome.oid),
       detail: outcome.kind === "failed" ? await this.#failureDetail(request.oid) : undefined,
       jobs,
-      ms: performance.now() - startedMs,
+      ms: monotonicMs() - startedMs,
     });
     const known = options.rerun === true ? undefined : this.#remembered(request.oid);
     if (known !== undefined) return result(known, { executed: 0, frames: 0, memoized: 1 });
@@ -376,7 +377,7 @@ export class Engine {
       throw error;
     } finally {
       const { executed, frames, memoized } = settled?.counts ?? { executed: 0, frames: 0, memoized: 0 };
-      this.#store.endRun(run, { micros: (performance.now() - startedMs) * 1000, executed, frames, memoized, ending });
+      this.#store.endRun(run, { micros: (monotonicMs() - startedMs) * 1000, executed, frames, memoized, ending });
     }
     return result(settled.outcome, settled.counts);
   }

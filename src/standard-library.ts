@@ -2,7 +2,7 @@
  * The standard library: the workers that the package brings, as a tree `{name: runtime node}` in a store. A ref remembers it under the digest of
  * what was built, so that a run that finds everything remembered reads no module.
  */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { GuestLimits } from "./abi/limits.ts";
 import { putRuntimeNode, wasmMarker } from "./abi/worker.ts";
@@ -28,7 +28,7 @@ const ownLimits: Readonly<Record<string, Partial<GuestLimits>>> = { "fold-wasm":
 export function putStandardLibrary(store: Store): Oid {
   const manifest = readBuilt("manifest.json").toString("utf8");
   const made = [wasmMarker, manifest, JSON.stringify(ownLimits)];
-  const ref = `std/${createHash("sha256").update(made.join("\0")).digest("hex")}`;
+  const ref = `std/${hash("sha256", made.join("\0"), "hex")}`;
   const known = store.ref(ref);
   if (known !== undefined) return known;
   const entries = Object.keys(JSON.parse(manifest) as Record<string, string>).map((name): TreeEntry => {

@@ -13,6 +13,7 @@ import {
   type RunResult,
 } from "../engine.ts";
 import { packageFolder } from "../package-folder.ts";
+import { monotonicMs } from "../store/monotonic.ts";
 import {
   OutputFailure,
   UsageError,
@@ -299,9 +300,9 @@ async function fold(session: Session, text: string, options: FoldOptions): Promi
     const post = await workerNamed(engine, options.post);
     const pre = options.pre === undefined ? {} : { pre: await workerNamed(engine, options.pre) };
     const untracked = isPath(text) && options.json === undefined ? askUntracked(engine, text) : undefined;
-    const startedMs = performance.now();
+    const startedMs = monotonicMs();
     const imported = await importNamed(engine, text, "borrowing");
-    const importMs = performance.now() - startedMs;
+    const importMs = monotonicMs() - startedMs;
     const result = await running(session, options, (common) =>
       engine.fold({ in: imported.oid, post, ...pre, ...common }),
     );
@@ -314,9 +315,9 @@ async function run(session: Session, texts: readonly string[], options: RunningO
   const texted = workerAndArguments(texts);
   await session.withEngine(options, async (engine) => {
     const named = await workerNamed(engine, texted.worker);
-    const startedMs = performance.now();
+    const startedMs = monotonicMs();
     const args = await argumentsNamed(engine, texted.args);
-    const importMs = performance.now() - startedMs;
+    const importMs = monotonicMs() - startedMs;
     const result = await running(session, options, (common) => engine.run({ worker: named, args, ...common }));
     await finish(session, engine, result, importMs, options);
   });

@@ -92,6 +92,7 @@ export class NameIndex {
       // Rows follow one another without a gap.
       if (at !== this.#last.at && at !== this.#seen) throw new DamagedIndex();
       const words = checkedWords(row);
+      this.#recent.reserve(words.length / entryWords - (this.#seen - at));
       for (let from = (this.#seen - at) * entryWords; from < words.length; from += entryWords) {
         this.#recent.add(words[from] as number, words[from + 1] as number, words[from + 2] as number);
       }
@@ -315,8 +316,15 @@ class EntryTable {
   #slots = new Uint32Array(1024 * entryWords);
   #used = 0;
 
+  /** Makes room for so many more at once: growing step by step puts each of them twice. */
+  reserve(entries: number): void {
+    let slots = this.#slots.length / entryWords;
+    while (2 * (this.#used + entries) > slots) slots *= 2;
+    if (slots * entryWords > this.#slots.length) this.#grow(slots);
+  }
+
   add(first: number, second: number, third: number): void {
-    if (2 * (this.#used + 1) * entryWords > this.#slots.length) this.#grow();
+    if (2 * (this.#used + 1) * entryWords > this.#slots.length) this.reserve(1);
     this.#put(first, second, third);
     this.#used++;
   }
@@ -347,9 +355,10 @@ class EntryTable {
     }
   }
 
-  #grow(): void {
+  #grow(slots: number): void {
     const old = this.#slots;
-    this.#slots = new Uint32Array(2 * old.length);
+    this.#slots = new Uint32Array(slots * entryWords);
+    if (this.#used === 0) return;
     for (let at = 0; at < old.length; at += entryWords) {
       if (!isFree(old, at)) this.#put(old[at] as number, old[at + 1] as number, old[at + 2] as number);
     }

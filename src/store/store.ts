@@ -344,6 +344,7 @@ export class Store {
 
   #commit(): Committed {
     try {
+      if (this.#isHereAlready()) return { alone: new Map(), newTrees: [], divergent: [] };
       return this.#contents.transact(() => {
         this.#recheck();
         const committed = commitBuffer(this.#contents, this.#buffer);
@@ -358,6 +359,14 @@ export class Store {
       } else this.#buffer.unplace();
       throw error;
     }
+  }
+
+  /** Whether a commit would add nothing, as when a request that is remembered is asked for again: then the file is only read. */
+  #isHereAlready(): boolean {
+    if (this.#buffer.memos.size > 0 || this.#runs.hasWaiting || this.#wholes.hasWaiting) return false;
+    this.#contents.look();
+    for (const [name, object] of this.#buffer.objects) if (!this.#contents.isHere(name, object)) return false;
+    return true;
   }
 
   /** When somebody deleted since this handle looked last, whatever the buffer relies on must still be here. Throws StaleStore. */

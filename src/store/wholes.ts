@@ -37,6 +37,11 @@ export class Wholes {
     this.#sql = prepareStatements(database);
   }
 
+  /** Whether something is to be written. */
+  get hasWaiting(): boolean {
+    return this.#completed.size > 0;
+  }
+
   isWhole(name: Oid): boolean {
     if (this.#hot.get(name) === true) return true;
     const kind = this.#buffer.objects.get(name)?.kind;

@@ -1,5 +1,6 @@
 /** What a handle was given and has not committed yet: objects in the order in which they came, and memos. */
 import type { GitObject, ObjectKind } from "./object.ts";
+import { monotonicMs } from "./monotonic.ts";
 import { oidBytes, type Oid } from "./oid.ts";
 import type { Memo } from "./outcome.ts";
 import { decodeTree, kindOfMode } from "./tree.ts";
@@ -46,7 +47,7 @@ export class WriteBuffer {
     return (
       this.#objects.size + this.#memos.size >= rowsMax ||
       this.#bytes >= bytesMax ||
-      performance.now() - this.#sinceMs >= msMax
+      monotonicMs() - this.#sinceMs >= msMax
     );
   }
 
@@ -84,6 +85,6 @@ export class WriteBuffer {
   }
 
   #begin(): void {
-    if (this.isEmpty) this.#sinceMs = performance.now();
+    if (this.isEmpty) this.#sinceMs = monotonicMs();
   }
 }

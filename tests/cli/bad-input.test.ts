@@ -494,6 +494,7 @@ it.skipIf(process.getuid?.() !== 0)(
   "a repository of another user is folded, though git itself would not list its untracked files",
   async () => {
     const folder = room.makeRepository("foreign", smallRepository);
+    room.write("foreign/new", "");
     for (const path of [folder, join(folder, ".git")]) chownSync(path, 12_345, 12_345);
     const said = await room.callIn({ cwd: folder }, "fold", ".", "--post", "line-count");
     expect(said).toMatchObject({ status: 0, out: "5\n" });

@@ -1,5 +1,18 @@
 /** The command as a built package brings it: bundled, without sources. */
-import { cpSync, mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { hash } from "node:crypto";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { build } from "rolldown";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -10,6 +23,12 @@ const room = sharedRoom();
 const root = join(import.meta.dirname, "..", "..");
 const call = (command: string, ...args: readonly string[]): Promise<Said> =>
   ended(room.start({}, process.execPath, command, ...args));
+
+/** Whether a file of kept code is as it was written. */
+const isWhole = (path: string) => {
+  const bytes = readFileSync(path);
+  return hash("sha1", bytes.subarray(20), "hex") === bytes.toString("hex", 0, 20);
+};
 
 const saying = (text: string) => `main = () => { console.log(${JSON.stringify(text)}); return Promise.resolve(0); };\n`;
 
@@ -45,6 +64,31 @@ describe("a built package", () => {
     const loaded = (JSON.parse(err) as string[]).map((path) => path.replaceAll("\\", "/"));
     expect(loaded.some((path) => path.endsWith("dist/importing.cjs"))).toBe(true);
     expect(loaded.filter((path) => /execut/.test(path))).toEqual([]);
+  });
+
+  it("keeps the code that a run compiled, and does without where it is damaged or must not be kept", async () => {
+    const folder = room.path("code");
+    const fold = async (environment: Record<string, string>) =>
+      jsonResult(
+        await ended(
+          room.start({ environment }, process.execPath, command(), "fold", ".", "--post", "line-count", "--json"),
+        ),
+      ).oid;
+    const kept = () =>
+      readdirSync(folder, { recursive: true, encoding: "utf8" })
+        .filter((path) => /coppice-[0-9a-f]{40}$/.test(path))
+        .map((path) => join(folder, path));
+    const expected = await fold({ NODE_COMPILE_CACHE: folder });
+    const paths = kept();
+    expect(paths.length).toBeGreaterThan(2);
+    for (const path of paths) truncateSync(path, statSync(path).size - 1);
+    expect(paths.some(isWhole)).toBe(false);
+    expect(await fold({ NODE_COMPILE_CACHE: folder })).toBe(expected);
+    expect(kept()).toEqual(paths);
+    expect(paths.every(isWhole)).toBe(true);
+    rmSync(folder, { recursive: true });
+    expect(await fold({ NODE_COMPILE_CACHE: folder, NODE_DISABLE_COMPILE_CACHE: "1" })).toBe(expected);
+    expect(existsSync(folder)).toBe(false);
   });
 
   it("knows its version, the licences of what it contains, and mistakes", async () => {

@@ -182,6 +182,22 @@ describe("an object", () => {
       expect(other.kindOf(later)).toBe("blob");
     });
   });
+
+  test("that comes again leaves the file as it is, and one more that is new is written with it", () => {
+    const path = file("again");
+    const commitsOf = () =>
+      edit(path, (database) => database.prepare("SELECT value FROM counters WHERE name = 'commits'").pluck().get());
+    const name = reopened(path, (store) => store.put("blob", bytes("a")));
+    const commits = commitsOf();
+    reopened(path, (store) => store.put("blob", bytes("a")));
+    expect(commitsOf()).toBe(commits);
+    const other = reopened(path, (store) => {
+      store.put("blob", bytes("a"));
+      return store.put("tree", folder(name));
+    });
+    expect(commitsOf()).not.toBe(commits);
+    reopened(path, (store) => expect([store.kindOf(name), store.kindOf(other)]).toEqual(["blob", "tree"]));
+  });
 });
 
 describe("a memo", () => {

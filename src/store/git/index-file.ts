@@ -107,10 +107,12 @@ export function parseIndex(bytes: Buffer, file: string, written: number): Index 
   if (version < 2 || version > 4) throw new UnsupportedRepository(file, `its index has version ${version}`);
   const count = bytes.readUInt32BE(8);
   const entries: IndexEntry[] = [];
+  // Its methods are the engine's own, while those of Buffer are JavaScript, which is slow in a process as young as a command's.
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   let at = headerBytes;
   let last: { readonly path: Buffer; readonly stage: number } | undefined;
   for (let i = 0; i < count; i++) {
-    const next = readEntry(bytes, at, end, version, last?.path ?? noBytes, file);
+    const next = readEntry(bytes, view, at, end, version, last?.path ?? noBytes, file);
     const order = last === undefined ? 1 : Buffer.compare(next.path, last.path) || next.entry.stage - last.stage;
     if (order <= 0) throw new MalformedIndex(file, "its paths are out of order");
     entries.push(next.entry);
@@ -156,6 +158,7 @@ interface ReadEntry {
 
 function readEntry(
   bytes: Buffer,
+  view: DataView,
   start: number,
   end: number,
   version: number,
@@ -164,15 +167,15 @@ function readEntry(
 ): ReadEntry {
   const flagsAt = start + statBytes + oidBytes;
   if (flagsAt + 4 > end) throw new MalformedIndex(file, "it is cut short");
-  const flags = bytes.readUInt16BE(flagsAt);
+  const flags = view.getUint16(flagsAt);
   const isExtended = (flags & 0x4000) !== 0;
   if (isExtended && version < 3) throw new MalformedIndex(file, "an entry has flags that its version does not know");
-  const extended = isExtended ? bytes.readUInt16BE(flagsAt + 2) : 0;
+  const extended = isExtended ? view.getUint16(flagsAt + 2) : 0;
   const pathAt = flagsAt + (isExtended ? 4 : 2);
   const { path, next } =
     version === 4 ? readShortPath(bytes, pathAt, end, before, file) : readPath(bytes, start, pathAt, end, file);
   // The extensions that announce these two come after the entries.
-  const modeNumber = bytes.readUInt32BE(start + 24);
+  const modeNumber = view.getUint32(start + 24);
   if (path.length === 0) throw splitIndex(file);
   if (modeNumber === 0o40000) throw sparseIndex(file);
   const mode = indexModes.get(modeNumber);
@@ -183,12 +186,12 @@ function readEntry(
     path: text,
     mode,
     oid: oidFromBytes(bytes, start + statBytes),
-    ctime: bytes.readUInt32BE(start),
-    ctimeNs: bytes.readUInt32BE(start + 4),
-    mtime: bytes.readUInt32BE(start + 8),
-    mtimeNs: bytes.readUInt32BE(start + 12),
-    inode: bytes.readUInt32BE(start + 20),
-    size: bytes.readUInt32BE(start + 36),
+    ctime: view.getUint32(start),
+    ctimeNs: view.getUint32(start + 4),
+    mtime: view.getUint32(start + 8),
+    mtimeNs: view.getUint32(start + 12),
+    inode: view.getUint32(start + 20),
+    size: view.getUint32(start + 36),
     stage: (flags >> 12) & 3,
     assumeValid: (flags & 0x8000) !== 0,
     skipWorkTree: (extended & 0x4000) !== 0,

@@ -401,7 +401,7 @@ describe("a file that git converts", () => {
     expect(readAtHome()).not.toBe(plain);
   });
 
-  test("is refused by name when there is no git to ask, and only then", async () => {
+  test("is refused by name when there is no git to ask, and only then", () => {
     const folder = repositoryWith({ "a.txt": "1", "b.txt": "2" });
     const lonely = { variables: { ...host.variables, PATH: "/nonexistent" }, home: undefined };
     const readAlone = (): WorkTreeResult => readWorkTree(opened(folder), "", new MapSink(), lonely);
@@ -412,7 +412,6 @@ describe("a file that git converts", () => {
     git(folder, ["config", "core.autocrlf", "true"]);
     expect(readAlone).toThrow(UnstorableFile);
     expect(readAlone).toThrow("b.txt can't be stored: git might convert it, and there is no git here to ask");
-    expect(await untrackedPaths(opened(folder), "", lonely)).toBeUndefined();
   });
 
   test("is refused when its filter fails", () => {
@@ -446,6 +445,46 @@ describe("untracked files", () => {
     put(folder, "d/n/2", "");
     expect(await untrackedPaths(opened(folder), "", host)).toEqual(["d/n/", "new.txt"]);
     expect(await untrackedPaths(opened(folder), "d", host)).toEqual(["d/n/"]);
+  });
+
+  const gitless = { ...host, variables: { PATH: "/nonexistent" } };
+
+  test("are none, and no git is asked, where all that is there is tracked", async () => {
+    const folder = repositoryWith({ ...files, "d/n/1": "" });
+    const asked = (path: string) => untrackedPaths(opened(folder), path, gitless);
+    for (const path of ["", "d", "d/n"]) expect(await asked(path), path).toEqual([]);
+    rmSync(join(folder, "d/n"), { recursive: true });
+    expect(await asked("")).toEqual([]);
+  });
+
+  test.each<[string, (folder: string) => void]>([
+    ["a file", (folder) => put(folder, "d/n/2", "")],
+    ["an empty folder", (folder) => mkdirSync(join(folder, "d/n/e"))],
+    ["an ignored file", (folder) => put(folder, "ignored", "")],
+    [
+      "a file where a folder was",
+      (folder) => (rmSync(join(folder, "d/n"), { recursive: true }), put(folder, "d/n", "")),
+    ],
+    ["a folder where a file was", (folder) => (rmSync(join(folder, "d/n/1")), put(folder, "d/n/1/2", ""))],
+    [
+      "a symlink where a folder was",
+      (folder) => (rmSync(join(folder, "d/n"), { recursive: true }), symlinkSync("..", join(folder, "d/n"))),
+    ],
+    ["another repository", (folder) => git(folder, ["init", "d/n"])],
+    ["a name that is not UTF-8", (folder) => writeFileSync(Buffer.from(`${folder}/d/\xff`, "latin1"), "")],
+  ])("are git's to say where there is %s", async (_, change) => {
+    const folder = repositoryWith({ ...files, "d/n/1": "", ".gitignore": "ignored\n" });
+    change(folder);
+    expect(await untrackedPaths(opened(folder), "", gitless)).toBeUndefined();
+    const said = git(folder, [
+      "-c",
+      "core.quotePath=false",
+      "ls-files",
+      "--others",
+      "--exclude-standard",
+      "--directory",
+    ]);
+    expect((await untrackedPaths(opened(folder), "", host))?.length).toBe(said === "" ? 0 : said.split("\n").length);
   });
 });
 
