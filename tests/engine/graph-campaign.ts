@@ -11,6 +11,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { NonAnswerError, openEngine, type Engine, type NonAnswer, type Oid, type Outcome } from "../../src/engine.ts";
 import { decodeTrace } from "../../src/scheduler/trace.ts";
@@ -31,6 +32,8 @@ export interface Session {
   readonly nestedFramesMax: number;
   readonly rounds: number;
   readonly disturbance: Disturbance;
+  /** Of which runtime the graph's guests are; `both`: every other one. */
+  readonly guests: "wasm" | "script" | "both";
   /** Undefined: each round has its own. */
   readonly kind?: GraphKind;
 }
@@ -44,6 +47,8 @@ export interface SessionSummary {
   readonly jobs: number;
   readonly threads: Pick<ExecutorThreads, "kills" | "deaths" | "spawned" | "offers" | "servedJobs">;
 }
+
+const scriptFile = fileURLToPath(new URL("../guests/graph-script.ts", import.meta.url));
 
 /** How long a round may take before it counts as a stall: far longer than any does. */
 const stallMs = 60_000;
@@ -64,9 +69,10 @@ export function sessionOf(seed: number): Session {
   const random = dice(seed);
   const pick = <T>(from: readonly T[]) => from[random.below(from.length)] as T;
   const session = { seed, executors: pick(executorCounts), nestedFramesMax: pick(nestBounds) };
-  if (random.below(8) === 0) return { ...session, rounds: 40, disturbance: "none", kind: lightKind };
+  if (random.below(8) === 0) return { ...session, guests: "wasm", rounds: 40, disturbance: "none", kind: lightKind };
   return {
     ...session,
+    guests: pick(["wasm", "wasm", "both", "script"]),
     rounds: 2 + random.below(5),
     disturbance: pick(["none", "none", "none", "kills", "kills", "kills", "aborts", "aborts", "hang", "storm"]),
   };
@@ -90,8 +96,9 @@ class Rounds {
   readonly #storePath: string;
   readonly #random: Dice;
   readonly #engine: Engine;
-  readonly #worker: Oid;
-  readonly #std: Oid;
+  /** Of even and of odd nodes. */
+  #workers: readonly [Oid, Oid] | undefined;
+  #std: Oid | undefined;
   readonly #faults: string[] = [];
   /** Graphs so far, and the nodes of each that somebody asked for. */
   readonly #asked: { readonly expected: Expected; readonly tops: Set<number> }[] = [];
@@ -110,12 +117,15 @@ class Rounds {
     const { executors, nestedFramesMax, disturbance } = session;
     const limits = disturbance === "hang" || disturbance === "storm" ? { wallClockMsMax } : {};
     this.#engine = openEngine({ store: storePath, executors, nestedFramesMax, ...limits });
-    this.#worker = this.#engine.addWorker(graphGuest);
-    this.#std = library(this.#engine, { graph: this.#worker });
   }
 
   async run(): Promise<SessionSummary> {
-    const { seed, rounds, executors, nestedFramesMax, disturbance } = this.#session;
+    const { seed, rounds, executors, nestedFramesMax, disturbance, guests } = this.#session;
+    const wasm = this.#engine.addWorker(graphGuest);
+    const script = guests === "wasm" ? wasm : await this.#engine.addScript(scriptFile);
+    this.#workers = guests === "script" ? [script, script] : [wasm, script];
+    const [graph0, graph1] = this.#workers;
+    this.#std = library(this.#engine, { graph0, graph1 });
     let played = 0;
     let isStalled = false;
     for (; played < rounds && !isStalled; played++) isStalled = !(await this.#inTime(this.#round(), `round ${played}`));
@@ -127,7 +137,7 @@ class Rounds {
     if (isStalled) for (const worker of this.#threads.live) this.#threads.kill(worker);
     else jobs = this.#inspect();
     const { kills, deaths, spawned, offers, servedJobs } = this.#threads;
-    const where = `seed ${seed} (${executors} executors, ${nestedFramesMax} nested frames, ${disturbance})`;
+    const where = `seed ${seed} (${executors} executors, ${nestedFramesMax} nested frames, ${disturbance}, guests: ${guests})`;
     return {
       faults: this.#faults.map((fault) => `${where}: ${fault}`),
       rounds: played,
@@ -185,7 +195,7 @@ class Rounds {
   }
 
   #expect(kind: GraphKind): Expected {
-    const expected = expectedOf(randomGraph(this.#random, kind), this.#worker, this.#std);
+    const expected = expectedOf(randomGraph(this.#random, kind), this.#workers as [Oid, Oid], this.#std as Oid);
     this.#asked.push({ expected, tops: new Set() });
     return expected;
   }
@@ -218,7 +228,12 @@ class Rounds {
     const options = signal === undefined ? {} : { signal };
     const wanted = expected.outcomes[top];
     try {
-      const { request, outcome, jobs } = await this.#engine.run({ worker: "graph", std: this.#std, args, ...options });
+      const { request, outcome, jobs } = await this.#engine.run({
+        worker: `graph${top % 2}`,
+        std: this.#std as Oid,
+        args,
+        ...options,
+      });
       this.#executed += jobs.executed;
       if (request !== expected.requests[top]) return `its request is ${request}`;
       return isSame(outcome, wanted) ? undefined : `${tell(outcome)} where the model says ${tell(wanted)}`;

@@ -123,15 +123,18 @@ export interface Expected {
   readonly outcomes: readonly (Outcome | undefined)[];
 }
 
-/** `worker` is the oid of the runtime node, `std` the library in which it is called `graph`. */
-export function expectedOf(graph: Graph, worker: Oid, std: Oid): Expected {
+/** `workers` are the oids of the runtime nodes of even and of odd nodes, `std` the library in which they are called `graph0` and `graph1`. */
+export function expectedOf(graph: Graph, workers: readonly [Oid, Oid], std: Oid): Expected {
   const bytes = encodeGraph(graph);
   const requests = graph.map((_, node) => {
     const args = encodeTree([
       { mode: "100644", name: "graph", oid: blob(bytes) },
       { mode: "100644", name: "node", oid: blob(encodeNode(node)) },
     ]);
-    return hashObject("tree", encodeRequest(hashObject("tree", args), blob(worker), blob(""), blob(std)));
+    return hashObject(
+      "tree",
+      encodeRequest(hashObject("tree", args), blob(workers[(node % 2) as 0 | 1]), blob(""), blob(std)),
+    );
   });
   return { graph, bytes, requests, outcomes: outcomesOf(graph) };
 }

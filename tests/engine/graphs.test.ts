@@ -12,12 +12,15 @@ import {
 const timeout = 300_000;
 
 /** So many sessions, over the numbers of executors and of nested frames in turn. */
-async function play(count: number, session: Omit<Session, "seed" | "executors" | "nestedFramesMax">) {
+async function play(
+  count: number,
+  session: Omit<Session, "seed" | "executors" | "nestedFramesMax" | "guests"> & Partial<Pick<Session, "guests">>,
+) {
   const summaries: SessionSummary[] = [];
   for (let seed = 1; seed <= count; seed++) {
     const executors = executorCounts[seed % executorCounts.length] as number;
     const nestedFramesMax = nestBounds[seed % nestBounds.length] as number;
-    summaries.push(await runSession({ ...session, seed, executors, nestedFramesMax }));
+    summaries.push(await runSession({ guests: "wasm", ...session, seed, executors, nestedFramesMax }));
   }
   expect(summaries.flatMap(({ faults }) => faults)).toEqual([]);
   const total = (of: (summary: SessionSummary) => number) => summaries.reduce((sum, each) => sum + of(each), 0);
@@ -43,6 +46,20 @@ test(
   },
   timeout,
 );
+
+for (const guests of ["script", "both"] as const) {
+  const who = guests === "both" ? "scripts and wasm guests that call each other" : "scripts";
+  test(
+    `${who} come to the same, whatever else happens`,
+    async () => {
+      const { jobs } = await play(3, { rounds, disturbance: "none", guests });
+      expect(jobs).toBeGreaterThan(50);
+      await play(2, { rounds, disturbance: "kills", guests });
+      await play(1, { rounds, disturbance: "storm", guests });
+    },
+    timeout,
+  );
+}
 
 test(
   "executors that are idle take part of what others have before them",

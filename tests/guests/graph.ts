@@ -1,6 +1,6 @@
 /**
  * A guest that interprets a graph of requests: its args are `graph`, a blob that tells of all nodes, and `node`, the number of its own. It asks for the nodes of each of its
- * batches by `/cas/std/graph`, which it is to be itself, and then ends as the graph says. What two nodes have in common is one request, and a node that asks for one
+ * batches by `/cas/std/graph0` when the node's number is even and by `/cas/std/graph1` when it is odd, which are to be it, or its likes of another runtime (graph-script.ts), and then ends as the graph says. What two nodes have in common is one request, and a node that asks for one
  * above it asks for the very request that runs.
  *
  * Bytes of a graph, u32 little-endian: for each node the place of its record; records: turns of a loop before the batches, turns after them, how it ends, number of
@@ -66,7 +66,8 @@ export const graphGuest = assemble(`(module
   (import "coppice_v1" "out" (func $out (param i32 i32) (result i32)))
   (import "coppice_v1" "log" (func $log (param i32 i32) (result i32)))
   (memory (export "memory") 4)
-  (data (i32.const 0) "/cas/std/graph")
+  (data (i32.const 0) "/cas/std/graph0")
+  (data (i32.const 16) "/cas/std/graph1")
   (data (i32.const 200) "\\ee\\ee\\ee\\ee\\ee\\ee\\ee\\ee\\ee\\ee\\ee\\ee\\ee\\ee\\ee\\ee")
   (data (i32.const 256) "it saw ")
   (data (i32.const 320) "0123456789abcdef")
@@ -95,9 +96,8 @@ export const graphGuest = assemble(`(module
       (local.set $left (i32.sub (local.get $left) (i32.const 1)))
       (memory.copy (local.get $args) (i32.const 64) (i32.const ${argsLength}))
       (drop (call $check (call $put_blob (global.get $at) (i32.const 4) (i32.add (local.get $args) (i32.const ${nodeAt})))))
-      (drop (call $next))
-      (i32.store (local.get $item) (i32.const 0))
-      (i32.store offset=4 (local.get $item) (i32.const 14))
+      (i32.store (local.get $item) (i32.mul (i32.const 16) (i32.and (i32.const 1) (call $next))))
+      (i32.store offset=4 (local.get $item) (i32.const 15))
       (i32.store offset=8 (local.get $item) (local.get $args))
       (i32.store offset=12 (local.get $item) (i32.const ${argsLength}))
       (local.set $item (i32.add (local.get $item) (i32.const 16)))
