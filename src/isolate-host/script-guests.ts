@@ -100,7 +100,7 @@ export class ScriptGuests implements Runtime {
           return this.#finished(frame, fault === undefined ? frame.finish() : failure("abi", errorText(fault)));
         }
         case "failed":
-          return this.#finished(frame, failure("trap", turn.message), this.#place(frame, module, turn.detail));
+          return this.#finished(frame, failure(turn.code, turn.message), this.#place(frame, module, turn.detail));
         case "exhausted":
           return { how: "needs-empty-stack", why: `${this.#nameOf(frame)}: ${turn.message}` };
       }

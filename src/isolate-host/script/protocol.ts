@@ -22,7 +22,7 @@
  *     child to host, the end of a turn
  *     32 wait      job u32, count u32, then per call that is not settled, in the order of calling: image text, kind u8 (0 oid, 1 entries), bytes
  *     33 completed job u32, kind u8 (0 blob, 1 tree, 2 a blob's bytes), bytes (20 of an oid, or the blob's)
- *     34 failed    job u32, message text, detail text (for people: never part of an outcome)
+ *     34 failed    job u32, code u8 (0 trap, 1 abi, 2 module), message text, detail text (for people: never part of an outcome)
  *     35 abandoned job u32: the job was told so by an answer, and its turn is over
  *     36 exhausted job u32, text: this job can't be answered by this child, for the machine's sake (stack, memory); the child may be gone next
  *     37 ready     no fields: the realm is sealed. Once, first
@@ -45,6 +45,7 @@ export const fromChild = {
   exhausted: 36,
   ready: 37,
 } as const;
+export const failedCodes = { trap: 0, abi: 1, module: 2 } as const;
 export const answerStatus = { ok: 0, error: 1, abandon: 2 } as const;
 
 /** Length and type. */

@@ -14,7 +14,7 @@ import type { NestedCall } from "../../abi/call.ts";
 import { errorText, type ErrorNumber } from "../../abi/error-numbers.ts";
 import type { Request } from "../../abi/request.ts";
 import { oidBytes, oidFromBytes, oidToBytes, type Oid } from "../../store/oid.ts";
-import type { Outcome } from "../../store/outcome.ts";
+import type { FailureCode, Outcome } from "../../store/outcome.ts";
 import {
   answerStatus,
   fromChild,
@@ -52,7 +52,7 @@ export type ScriptTurn =
   /** The result is a blob of these bytes, which nobody has put. */
   | { readonly how: "returned"; readonly bytes: Uint8Array }
   /** A failed outcome; the detail, a line and a column of the module, is for people. */
-  | { readonly how: "failed"; readonly message: string; readonly detail: string }
+  | { readonly how: "failed"; readonly code: FailureCode; readonly message: string; readonly detail: string }
   /** A non-answer: the stack, or memory. */
   | { readonly how: "exhausted"; readonly message: string };
 
@@ -349,8 +349,11 @@ function readEnd(type: number, reader: MessageReader): ScriptTurn | undefined {
       if (kind > 2 || bytes.length !== oidBytes) throw new MalformedMessage();
       return { how: "completed", result: { kind: kind === 1 ? "tree" : "blob", oid: oidFromBytes(bytes, 0) } };
     }
-    case fromChild.failed:
-      return { how: "failed", message: textOf(reader.lengthAndBytes()), detail: textOf(reader.lengthAndBytes()) };
+    case fromChild.failed: {
+      const code = (["trap", "abi", "module"] as const)[reader.byte()];
+      if (code === undefined) throw new MalformedMessage();
+      return { how: "failed", code, message: textOf(reader.lengthAndBytes()), detail: textOf(reader.lengthAndBytes()) };
+    }
     case fromChild.exhausted:
       return { how: "exhausted", message: textOf(reader.lengthAndBytes()) };
     default:

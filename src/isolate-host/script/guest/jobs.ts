@@ -9,6 +9,7 @@
  */
 import {
   answerStatus,
+  failedCodes,
   fromChild,
   fromHost,
   headerBytes,
@@ -153,7 +154,7 @@ function moveOn(): number {
     return 0;
   }
   if (call === undefined) {
-    failed(job, "the worker waits for a promise that nothing settles", "");
+    failed(job, failedCodes.abi, "the worker waits for a promise that nothing settles", "");
     return 0;
   }
   waiting.set(job.number, job);
@@ -201,7 +202,7 @@ function start(number: number, reader: MessageReader, module: ModuleFactory | st
   };
   current = job;
   if (typeof factory === "string") {
-    failed(job, "the module is not valid JavaScript", factory);
+    failed(job, failedCodes.module, "the module is not valid JavaScript", factory);
     return;
   }
   try {
@@ -215,7 +216,7 @@ function start(number: number, reader: MessageReader, module: ModuleFactory | st
       request: hex(request),
     });
     const main = mainOf(factory);
-    if (main === undefined) failed(job, "the worker's module exports no function", "");
+    if (main === undefined) failed(job, failedCodes.module, "the worker's module exports no function", "");
     else {
       void new Promise((resolve) => {
         resolve(main(object));
@@ -380,7 +381,12 @@ function refOf(job: Job, value: unknown, depth: number): Ref {
 }
 
 /** Entries as git has them, in the order that they are given: of a Map or a plain object of name to value. */
-function entriesFrom(job: Job, given: unknown, depth: number): Uint8Array<ArrayBuffer> {
+function entriesFrom(
+  job: Job,
+  given: unknown,
+  depth: number,
+  as: (job: Job, ref: Ref) => Ref = (_, ref) => ref,
+): Uint8Array<ArrayBuffer> {
   if (depth > valueNestingMax) throw new TypeError("the value is nested too deep");
   if (typeof given !== "object" || given === null)
     throw new TypeError("entries are a Map, or an object, of name to value");
@@ -395,7 +401,7 @@ function entriesFrom(job: Job, given: unknown, depth: number): Uint8Array<ArrayB
   let length = 0;
   for (const [name, value] of named) {
     if (name.includes("\0")) throw new TypeError("a name is empty, reserved, or has a slash or NUL");
-    const ref = refOf(job, value, depth + 1);
+    const ref = as(job, refOf(job, value, depth + 1));
     const head = utf8(`${ref.mode} ${name}\0`);
     parts.push([head, unhex(ref)]);
     length += head.length + oidBytes;
@@ -446,7 +452,13 @@ function imageOf(worker: unknown): string {
 function argsOf(job: Job, args: unknown): Call["args"] {
   checkRuns(job);
   if (isRef(args)) return { isOid: true, bytes: unhex(args) };
-  return { isOid: false, bytes: entriesFrom(job, args ?? {}, 0) };
+  return { isOid: false, bytes: entriesFrom(job, args ?? {}, 0, asArgument) };
+}
+
+/** An argument is a folder or a plain file, whatever it was where it comes from, so that equal content gives equal requests; a submodule is the text of its commit's name. */
+function asArgument(job: Job, { kind, oid, mode }: Ref): Ref {
+  if (mode === "160000") return putBlob(job, utf8(oid));
+  return mode === "100755" || mode === "120000" ? newRef(kind, oid, "100644") : newRef(kind, oid, mode);
 }
 
 function takeOutcomes(job: Job, reader: MessageReader): void {
@@ -487,7 +499,7 @@ function finish(job: Job, value: unknown): void {
   if (job.state !== "runs") return;
   try {
     if (value === undefined) {
-      failed(job, "the worker returned nothing", "");
+      failed(job, failedCodes.abi, "the guest returned without a result", "");
       return;
     }
     const isBlob = !isRef(value) && !(typeof value === "object" && value !== null && !isBytes(value) && isMap(value));
@@ -516,11 +528,12 @@ function settle(job: Job, end: () => number): void {
   job.end = end;
 }
 
-function failed(job: Job, message: string, detail: string): void {
+function failed(job: Job, code: number, message: string, detail: string): void {
   settle(job, () => {
     const texts = [utf8(message.slice(0, 65_536)), utf8(detail.slice(0, 65_536))] as const;
-    const to = beginMessage(fromChild.failed, 12 + texts[0].length + texts[1].length);
+    const to = beginMessage(fromChild.failed, 13 + texts[0].length + texts[1].length);
     to.number(job.number);
+    to.byte(code);
     for (const text of texts) to.bytes(text);
     return to.end();
   });
@@ -529,7 +542,7 @@ function failed(job: Job, message: string, detail: string): void {
 function failedBy(job: Job, error: unknown): void {
   const { text, place, isMachines } = described(error);
   if (!isMachines) {
-    failed(job, text, place);
+    failed(job, failedCodes.trap, text, place);
     return;
   }
   settle(job, () => {
