@@ -59,6 +59,15 @@ function transfer(message: number | ArrayBuffer): number | ivm.Copy<ArrayBuffer>
   return new ExternalCopy(message, { transferOut: true }).copyInto({ release: true, transferIn: true });
 }
 
+function exchange(length: number): number | ArrayBuffer {
+  send(length);
+  return receive();
+}
+
+function nameBlob(at: number, length: number): void {
+  inHalf.write(hashObject("blob", Buffer.from(outHalf.subarray(at, at + length))), 0, "hex");
+}
+
 const randomDomain = Buffer.from("coppice-random/1\0", "latin1");
 
 function randomBlocks(first: number, count: number): void {
@@ -75,26 +84,23 @@ function randomBlocks(first: number, count: number): void {
   }
 }
 
-const isolate = new Isolate({ memoryLimit: Number(heapMb), onCatastrophicError: die });
+const isolate = new Isolate({ memoryLimit: Number(heapMb) });
 const context = isolate.createContextSync();
 const glue = loadGuest("./guest/jobs");
 const begin = glue.getSync("begin", { reference: true });
 const endTurn = glue.getSync("endTurn", { reference: true });
 const drain = glue.getSync("drain", { reference: true });
 
-glue.getSync("open", { reference: true }).applySync(undefined, [
-  new ExternalCopy(shared).copyInto(),
-  new Callback(send),
-  new Callback((length: number) => {
-    send(length);
-    return transfer(receive());
-  }),
-  new Callback((at: number, length: number) => {
-    inHalf.write(hashObject("blob", Buffer.from(outHalf.subarray(at, at + length))), 0, "hex");
-  }),
-  new Callback(randomBlocks),
-  moduleName,
-]);
+glue
+  .getSync("open", { reference: true })
+  .applySync(undefined, [
+    new ExternalCopy(shared).copyInto(),
+    new Callback(send),
+    new Callback((length: number) => transfer(exchange(length))),
+    new Callback(nameBlob),
+    new Callback(randomBlocks),
+    moduleName,
+  ]);
 
 /** Functions of ours inside the isolate. What they are given is whatever crosses. */
 type Guest = ivm.Reference<Record<string, (...given: unknown[]) => unknown>>;
@@ -178,8 +184,9 @@ function takeModule(message: number | ArrayBuffer): {
   return { message: without, module: compile(Buffer.from(text).toString("utf8")) };
 }
 
-function turn(): void {
-  const { message, module } = takeModule(receive());
+/** Runs the turn that a message begins. */
+function turn(received: number | ArrayBuffer): void {
+  const { message, module } = takeModule(received);
   const given = transfer(message);
   enter(() => begin.applySync(undefined, [given, typeof module === "object" ? module.derefInto() : module]));
   let length: unknown = 0;
@@ -195,7 +202,10 @@ function die(): never {
   throw new Error("killed");
 }
 
+nameBlob(0, 0);
+randomBlocks(0, 1);
 writeNumber(outHalf, 0, 1);
 outHalf[4] = fromChild.ready;
-send(headerBytes);
-for (;;) turn();
+// All that a guest can call has been called once when the first one runs.
+turn(exchange(headerBytes));
+for (;;) turn(receive());

@@ -5,7 +5,7 @@
  * of its pipe: ScriptChildDied. After that, and after ScriptChildBroken, the child is of no use; everything that waited in it is lost, and is replayed.
  */
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, readSync, realpathSync, rmSync, writeSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, readSync, realpathSync, rmSync, writeSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, extname, join } from "node:path";
@@ -405,6 +405,7 @@ function start([input, output]: readonly [number, number], heapMb: number): Chil
     process.execPath,
     [
       "--no-node-snapshot",
+      "--no-flush-bytecode",
       "--permission",
       "--allow-addons",
       ...readable.map((folder) => `--allow-fs-read=${folder}`),
@@ -418,6 +419,17 @@ function start([input, output]: readonly [number, number], heapMb: number): Chil
   child.on("error", () => {});
   child.unref();
   return child;
+}
+
+/** Memory that a process holds in the machine's, in bytes; undefined when that is not to be known (it is gone, or this is not Linux). V8 keeps an isolate's bound late, so whoever watches the clock watches this too. */
+export function residentBytes(pid: number): number | undefined {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, "latin1");
+    const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1];
+    return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
+  } catch {
+    return undefined; // it is gone
+  }
 }
 
 /** Where isolated-vm's native code for this machine is: the child loads that file and nothing around it, so that it need not be let read any package. */
