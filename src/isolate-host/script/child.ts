@@ -31,16 +31,18 @@ function send(length: number): void {
   for (let sent = 0; sent < length;) sent += writeSync(1, outHalf, sent, length - sent);
 }
 
-/** Reads one message: its length when it stands in the in half, else its bytes. Ends the process when the input ends. */
+/** Reads at most that much to where it belongs, and answers how far that is filled now. Ends the process when the input ends. */
+function readMore(into: Uint8Array, from: number, most: number): number {
+  const got = readSync(0, into, from, most, null);
+  if (got === 0) process.exit(0);
+  return from + got;
+}
+
+/** Reads one message: its length when it stands in the in half, else its bytes. */
 function receive(): number | ArrayBuffer {
   inHalf.set(rest);
   let have = rest.length;
   rest = rest.subarray(0, 0);
-  const readMore = (into: Uint8Array, from: number, most: number) => {
-    const got = readSync(0, into, from, most, null);
-    if (got === 0) process.exit(0);
-    return from + got;
-  };
   while (have < headerBytes) have = readMore(inHalf, have, halfBytes - have);
   const length = 4 + readNumber(inHalf, 0);
   if (length <= halfBytes) {

@@ -366,8 +366,12 @@ function readCalls(reader: MessageReader): NestedCall[] {
   return calls;
 }
 
+/** The bytes of a name, or why there is none. */
+function named(given: Oid | ErrorNumber): Uint8Array | ErrorNumber {
+  return typeof given === "number" ? given : oidToBytes(given);
+}
+
 function serve(type: number, reader: MessageReader, frame: ScriptFrame): Uint8Array | ErrorNumber {
-  const named = (given: Oid | ErrorNumber) => (typeof given === "number" ? given : oidToBytes(given));
   // Bytes that are kept are copied out of the buffer that is read into.
   const bytes = () => {
     const given = Buffer.from(reader.lengthAndBytes());

@@ -1,3 +1,4 @@
+/* oxlint-disable typescript/unbound-method -- methods are taken apart from their objects on purpose: what an object of a guest says of itself is not asked */
 /**
  * Guests' jobs inside the sealed isolate: the `job` object that a module's default export is called with, the order in which its promises settle, and the child's end of the protocol. Runs after realm.ts
  * has frozen everything that is shared, so the built-ins used here are what they were.
@@ -132,7 +133,7 @@ function warmUp(): void {
   object.log(object.text(none), object.tree(none), object.bytes(none));
   object.putTree(new Map([["a", { a: [1, "a", null] }]]));
   object.putBlob(text);
-  object.run("", { a: new Float64Array(1) });
+  void object.run("", { a: new Float64Array(1) });
   void object.runMany([{ worker: none, args: none }]);
   crypto.getRandomValues(new Uint8Array(1));
   void (Math.random() + Date.now());
@@ -300,7 +301,7 @@ function jobObject(job: Job, given: Given) {
       if (kind !== "blob" && kind !== "tree") throw new TypeError("the kind of an object is blob or tree");
       return newRef(kind, hex(unhex(oid)), kind === "tree" ? "40000" : "100644");
     },
-    run: (worker: unknown, args: unknown) => call(job, worker, args),
+    run: (worker: unknown, args: unknown) => run(job, worker, args),
     runMany: (items: unknown) => {
       checkRuns(job);
       if (!Array.isArray(items)) throw new TypeError("runMany takes a list of {worker, args}");
@@ -434,8 +435,7 @@ function canonicalJson(value: unknown, depth: number): string {
   }
   const fields: string[] = [];
   // The default order is that of UTF-16 units.
-  // eslint-disable-next-line unicorn/require-array-sort-compare
-  for (const key of Object.keys(value).sort()) {
+  for (const key of Object.keys(value).toSorted()) {
     const field = (value as Record<string, unknown>)[key];
     if (field !== undefined) fields.push(`${JSON.stringify(key)}:${canonicalJson(field, depth + 1)}`);
   }
@@ -489,7 +489,7 @@ function entriesOf(bytes: Uint8Array): [string, Ref][] {
 
 // Nested requests
 
-function call(job: Job, worker: unknown, args: unknown): Promise<Ref> {
+function run(job: Job, worker: unknown, args: unknown): Promise<Ref> {
   checkRuns(job);
   return addCall(job, imageOf(worker), argsOf(job, args));
 }
@@ -719,7 +719,7 @@ function ask(job: Job, length: number): Uint8Array<ArrayBuffer> {
   isTorn = false;
   const bytes = typeof got === "number" ? window.slice(headerBytes, got) : new Uint8Array(got, headerBytes);
   const answer = bytes.slice(5);
-  if (bytes[0] === answerStatus.ok) return answer as Uint8Array<ArrayBuffer>;
+  if (bytes[0] === answerStatus.ok) return answer;
   if (bytes[0] === answerStatus.abandon) {
     job.state = "abandoned";
     throw new Abandoned("the job is over");
