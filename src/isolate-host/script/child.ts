@@ -8,6 +8,7 @@ import { createHash } from "node:crypto";
 import { readFileSync, readSync, writeSync } from "node:fs";
 import { createRequire, stripTypeScriptTypes } from "node:module";
 import { extname } from "node:path";
+import { setFlagsFromString } from "node:v8";
 import type ivm from "isolated-vm";
 import { hashObject } from "../../store/object.ts";
 import { halfBytes } from "./guest/ports.ts";
@@ -16,6 +17,8 @@ import { fromChild, fromHost, headerBytes, MessageReader, readNumber, writeNumbe
 const [addonFile, heapMb] = process.argv.slice(2) as [string, string];
 const { Callback, ExternalCopy, Isolate } = (createRequire(import.meta.url)(addonFile) as { ivm: typeof ivm }).ivm;
 
+/** V8's own default. */
+const guestStackKb = 984;
 /** Name of guests' scripts in the positions of errors. */
 const moduleName = "worker.js";
 const wrapperHead = "(function (module, exports, globalThis) {";
@@ -86,6 +89,8 @@ function randomBlocks(first: number, count: number): void {
   }
 }
 
+// Guests' stack ends before this program's does, whose code runs on top of theirs: it was started with more, and what is made from here on gets less.
+setFlagsFromString(`--stack-size=${guestStackKb}`);
 const isolate = new Isolate({ memoryLimit: Number(heapMb) });
 const context = isolate.createContextSync();
 const glue = loadGuest("./guest/jobs");

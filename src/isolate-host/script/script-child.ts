@@ -78,6 +78,8 @@ export interface ScriptChildOptions {
 }
 
 const readBytes = 1 << 16;
+/** Stack of the child's own code; guests have 984 of it. */
+const hostStackKb = 1400;
 
 export class ScriptChild {
   readonly #process: ChildProcess;
@@ -410,6 +412,7 @@ function start([input, output]: readonly [number, number], heapMb: number): Chil
     [
       "--no-node-snapshot",
       "--no-flush-bytecode",
+      `--stack-size=${hostStackKb}`,
       "--permission",
       "--allow-addons",
       ...readable.map((folder) => `--allow-fs-read=${folder}`),
