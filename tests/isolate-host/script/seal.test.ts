@@ -15,11 +15,15 @@ afterAll(() => child.kill());
 
 const blob: Outcome = { kind: "blob", oid: hashObject("blob", Buffer.from("a")) };
 
+const failed: Outcome = { kind: "failed", code: "abi", message: "no" };
+
 /** Sloppy code, which may do more than strict code may. */
 function end(body: string, args: Readonly<Record<string, string>> = {}): string {
   const frame = new MemoryFrame();
   return endText(
-    runToEnd(child, frame, jobOf(frame, `exports.default = async (job) => {${body}\n};`, args), () => blob),
+    runToEnd(child, frame, jobOf(frame, `exports.default = async (job) => {${body}\n};`, args), (image) =>
+      image === "bad" ? failed : blob,
+    ),
   );
 }
 
@@ -39,7 +43,7 @@ const walk = `
     [].keys(), new Map().keys(), new Set().keys(), ''[Symbol.iterator](), 'a'.matchAll(/a/g), [].values().map((x) => x), Iterator.from({next() {}}), new Proxy({}, {}),
     new Intl.Segmenter().segment('a'), new Intl.Segmenter().segment('a')[Symbol.iterator](), new Uint8Array(1), new DataView(new ArrayBuffer(1)), new Intl.DateTimeFormat(),
     (function () { return arguments })(), (function () { 'use strict'; return arguments })(), String.raw\`a\`, ((strings) => strings)\`a\`, import('x').catch((error) => error), Proxy.revocable({}, {}),
-    attempt(() => null.x), attempt(() => job.text('x')), attempt(() => eval('1 +')), job.putBlob('x'), job.tree(job.argsTree), job.bytes(job.args.in),
+    attempt(() => null.x), attempt(() => job.text('x')), attempt(() => eval('1 +')), job.putBlob('x'), job.tree(job.argsTree), job.bytes(job.args.in), await job.run('bad').catch((error) => error), job.run('good'),
   ];
   for (const root of roots) { add(root); add(Object(root)); }
   while (queue.length > 0) {

@@ -74,7 +74,7 @@ class Abandoned extends Error {
 }
 
 const waiting = new Map<number, Job>();
-/** By oid; a text says why there is none. */
+/** By oid, a character a byte; a text says why there is none. */
 const modules = new Map<string, ModuleFactory | string>();
 let current: Job | undefined;
 /** Where errors were thrown; filled when their stack is asked for. */
@@ -107,6 +107,7 @@ export function open(
     noteOrigin: (error, place) => origins.set(error, place),
   };
   sealRealm(virtual, moduleName, { encode: utf8, decode: readUtf8 });
+  freezeShared();
   warmUp();
   ports = { send, exchange, nameBlob, randomBlocks };
 }
@@ -127,7 +128,7 @@ function warmUp(): void {
   };
   const job = newJob(0, new Uint8Array(oidBytes));
   const none = newRef("tree", "0".repeat(2 * oidBytes), "40000");
-  const object = jobObject(job, { args: {}, argsTree: none, std: undefined, salt: "", request: "" });
+  const object = new JobObject(job, { args: {}, argsTree: none, std: undefined, salt: "" });
   current = job;
   const text = "\u00e9".repeat(halfBytes);
   object.log(object.text(none), object.tree(none), object.bytes(none));
@@ -204,8 +205,6 @@ export function drain(): void {}
 class RunFailed extends Error {
   override readonly name: string = "RunFailed";
 }
-Object.freeze(RunFailed.prototype);
-Object.freeze(RunFailed);
 
 function start(number: number, reader: MessageReader, module: ModuleFactory | string | undefined): void {
   const request = reader.oid();
@@ -213,7 +212,7 @@ function start(number: number, reader: MessageReader, module: ModuleFactory | st
   const std = reader.oid();
   const salt = reader.lengthAndBytes();
   const args = reader.lengthAndBytes();
-  const moduleOid = hex(reader.oid());
+  const moduleOid = String.fromCharCode(...reader.oid());
   if (module !== undefined) modules.set(moduleOid, module);
   const factory = modules.get(moduleOid) as ModuleFactory | string;
   const job = newJob(number, request);
@@ -225,12 +224,11 @@ function start(number: number, reader: MessageReader, module: ModuleFactory | st
   try {
     const given = Object.create(null) as Record<string, Ref>;
     for (const [name, ref] of entriesOf(args)) given[name] = ref;
-    const object = jobObject(job, {
+    const object = new JobObject(job, {
       args: Object.freeze(given),
       argsTree: newRef("tree", hex(argsOid), "40000"),
       std: std.every((byte) => byte === 0) ? undefined : newRef("tree", hex(std), "40000"),
       salt: readUtf8(salt, false) as string,
-      request: hex(request),
     });
     const main = mainOf(factory);
     if (main === undefined) failed(job, "the worker's module exports no function", "");
@@ -279,44 +277,113 @@ interface Given {
   readonly argsTree: Ref;
   readonly std: Ref | undefined;
   readonly salt: string;
-  readonly request: string;
 }
 
-function jobObject(job: Job, given: Given) {
-  return Object.freeze({
-    ...given,
-    tree: (of: unknown) => new Map(entriesOf(read(job, fromChild.tree, of))),
-    bytes: (of: unknown) => read(job, fromChild.get, of),
-    text: (of: unknown) => textOf(read(job, fromChild.get, of)),
-    json: (of: unknown): unknown => JSON.parse(textOf(read(job, fromChild.get, of))),
-    putBlob: (value: unknown) => {
+/** What a module's function is called with. Its functions need no `this`, so that a guest may take them apart; each is made when it is asked for, since most jobs use few, and a job that waits keeps what it has. */
+class JobObject {
+  readonly #job: Job;
+  readonly args: object;
+  readonly argsTree: Ref;
+  readonly std: Ref | undefined;
+  readonly salt: string;
+
+  constructor(job: Job, { args, argsTree, std, salt }: Given) {
+    this.#job = job;
+    this.args = args;
+    this.argsTree = argsTree;
+    this.std = std;
+    this.salt = salt;
+    Object.freeze(this);
+  }
+
+  get request() {
+    return hex(this.#job.request);
+  }
+
+  get tree() {
+    const job = this.#job;
+    return (of: unknown) => new Map(entriesOf(read(job, fromChild.tree, of)));
+  }
+
+  get bytes() {
+    const job = this.#job;
+    return (of: unknown) => read(job, fromChild.get, of);
+  }
+
+  get text() {
+    const job = this.#job;
+    return (of: unknown) => textOf(read(job, fromChild.get, of));
+  }
+
+  get json() {
+    const job = this.#job;
+    return (of: unknown): unknown => JSON.parse(textOf(read(job, fromChild.get, of)));
+  }
+
+  get putBlob() {
+    const job = this.#job;
+    return (value: unknown) => {
       checkRuns(job);
       return putBlob(job, typeof value === "string" ? utf8(value) : bytesOf(value));
-    },
-    putTree: (entries: unknown) => {
+    };
+  }
+
+  get putTree() {
+    const job = this.#job;
+    return (entries: unknown) => {
       checkRuns(job);
       return putTree(job, entriesFrom(job, entries, 0));
-    },
-    ref: (kind: unknown, oid: unknown) => {
-      if (kind !== "blob" && kind !== "tree") throw new TypeError("the kind of an object is blob or tree");
-      return newRef(kind, hex(unhex(oid)), kind === "tree" ? "40000" : "100644");
-    },
-    run: (worker: unknown, args: unknown) => run(job, worker, args),
-    runMany: (items: unknown) => {
-      checkRuns(job);
-      if (!Array.isArray(items)) throw new TypeError("runMany takes a list of {worker, args}");
-      const prepared = Array.from(items, (item: unknown) => {
-        if (typeof item !== "object" || item === null) throw new TypeError("runMany takes a list of {worker, args}");
-        const { worker, args } = item as { worker?: unknown; args?: unknown };
-        return [imageOf(worker), argsOf(job, args)] as const;
-      });
-      return Promise.all(prepared.map(([image, args]) => addCall(job, image, args)));
-    },
-    log: (...values: unknown[]) => {
+    };
+  }
+
+  get ref() {
+    return refTo;
+  }
+
+  get run() {
+    const job = this.#job;
+    return (worker: unknown, args: unknown) => run(job, worker, args);
+  }
+
+  get runMany() {
+    const job = this.#job;
+    return (items: unknown) => runMany(job, items);
+  }
+
+  get log() {
+    const job = this.#job;
+    return (...values: unknown[]) => {
       checkRuns(job);
       log(job, values.map(String).join(" "));
-    },
+    };
+  }
+}
+
+/** Freezes what all jobs have of ours. None may make a job's object, either. */
+function freezeShared(): void {
+  const shared: object = JobObject.prototype;
+  // They were made before the realm had the Error that guests know.
+  for (const each of [RunFailed, Abandoned]) Object.setPrototypeOf(each, Error);
+  Reflect.deleteProperty(shared, "constructor");
+  for (const { get } of Object.values(Object.getOwnPropertyDescriptors(shared))) Object.freeze(get);
+  for (const each of [shared, refTo, RunFailed, RunFailed.prototype, Abandoned, Abandoned.prototype])
+    Object.freeze(each);
+}
+
+const refTo = (kind: unknown, oid: unknown): Ref => {
+  if (kind !== "blob" && kind !== "tree") throw new TypeError("the kind of an object is blob or tree");
+  return newRef(kind, hex(unhex(oid)), kind === "tree" ? "40000" : "100644");
+};
+
+function runMany(job: Job, items: unknown): Promise<Ref[]> {
+  checkRuns(job);
+  if (!Array.isArray(items)) throw new TypeError("runMany takes a list of {worker, args}");
+  const prepared = Array.from(items, (item: unknown) => {
+    if (typeof item !== "object" || item === null) throw new TypeError("runMany takes a list of {worker, args}");
+    const { worker, args } = item as { worker?: unknown; args?: unknown };
+    return [imageOf(worker), argsOf(job, args)] as const;
   });
+  return Promise.all(prepared.map(([image, args]) => addCall(job, image, args)));
 }
 
 function textOf(bytes: Uint8Array): string {
@@ -334,11 +401,16 @@ function newRef(kind: Kind, oid: string, mode: string): Ref {
 }
 
 function hex(bytes: Uint8Array): string {
-  let text = "";
-  for (let at = 0; at < oidBytes; at++) text += hexPairs[bytes[at] as number] as string;
-  return text;
+  for (let at = 0; at < oidBytes; at++) {
+    const byte = bytes[at] as number;
+    digits[2 * at] = hexDigits[byte >> 4] as number;
+    digits[2 * at + 1] = hexDigits[byte & 15] as number;
+  }
+  // A text put together piece by piece keeps its pieces, some 600 bytes.
+  return String.fromCharCode(...digits);
 }
-const hexPairs: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+const digits: number[] = Array.from({ length: 2 * oidBytes }, () => 0);
+const hexDigits: readonly number[] = Array.from("0123456789abcdef", (digit) => digit.charCodeAt(0));
 
 function unhex(given: unknown): Uint8Array<ArrayBuffer> {
   const text = isRef(given) ? given.oid : given;
@@ -652,8 +724,8 @@ function checkRuns(job: Job): void {
   checkStack(job);
 }
 
-/** As many arguments as take the stack of any operation of ours here, and more: 16 KiB. (The child's own code has its own, later end: child.ts.) */
-const stackProbe: readonly number[] = Array.from({ length: 2048 }, () => 0);
+/** As many arguments as take the stack of any operation of ours here, and more: 8 KiB. (The child's own code has its own, later end: child.ts.) */
+const stackProbe: readonly number[] = Array.from({ length: 1024 }, () => 0);
 const nothing = () => {};
 
 /** Throws before anything is begun where the stack might end within it. A guest may catch that, but its job will come to no outcome. */

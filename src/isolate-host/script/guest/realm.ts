@@ -218,6 +218,9 @@ function pinErrors(virtual: Virtual, moduleName: string): void {
       Object.setPrototypeOf(made, SealedError);
   }
   define(realm, "Error", SealedError);
+  // Nobody reaches it any more; were it reached, there would be nothing to change.
+  Reflect.deleteProperty(RealError, "captureStackTrace");
+  Object.freeze(Object.getOwnPropertyDescriptor(RealError, "prepareStackTrace")?.value);
   Object.freeze(RealError);
 }
 
