@@ -138,6 +138,12 @@ describe("what jobs share", () => {
       "return [RegExp.$1, RegExp.lastMatch, RegExp.input, RegExp['$&']].map(String)",
       '["undefined","undefined","undefined","undefined"]',
     ],
+    [
+      "an error of a nested request",
+      "const error = await job.run('bad').catch((e) => e); const other = Object.getPrototypeOf(error.constructor); other.leak = 1; Object.getPrototypeOf(other).leak = 1",
+      "const error = await job.run('bad').catch((e) => e); return [Object.getPrototypeOf(error.constructor) === Error, String(Error.leak), error.stack]",
+      '[true,"undefined","RunFailed: no"]',
+    ],
     ["a symbol's registry", "Symbol.for('a').leak = 1", "return String(Symbol.for('a').leak)", "undefined"],
     [
       "a template's strings",
