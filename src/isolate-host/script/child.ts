@@ -2,7 +2,7 @@
  * The program of a script child: a process that hosts one sealed isolate and does what it is told over its standard input and output (protocol.ts), until the input ends. Everything is synchronous: a guest's call
  * of the host is a call of `exchange`, which writes and then reads.
  *
- * Arguments: the file of isolated-vm's native code, the isolate's heap in megabytes. It is started by script-child.ts, which says with what permissions.
+ * Arguments: the file of isolated-vm's native code, the isolate's heap in megabytes, the time of a turn in milliseconds. It is started by script-child.ts, which says with what permissions.
  */
 import { createHash } from "node:crypto";
 import { readFileSync, readSync, writeSync } from "node:fs";
@@ -14,7 +14,8 @@ import { hashObject } from "../../store/object.ts";
 import { halfBytes } from "./guest/ports.ts";
 import { fromChild, fromHost, headerBytes, MessageReader, readNumber, writeNumber } from "./protocol.ts";
 
-const [addonFile, heapMb] = process.argv.slice(2) as [string, string];
+const [addonFile, heapMb, turnMs] = process.argv.slice(2) as [string, string, string];
+const timed = { timeout: Number(turnMs) };
 const { Callback, ExternalCopy, Isolate } = (createRequire(import.meta.url)(addonFile) as { ivm: typeof ivm }).ivm;
 
 /** V8's own default. */
@@ -158,15 +159,15 @@ function enter<T>(call: () => T): T | undefined {
   try {
     answer = call();
   } catch (error) {
-    if (isolate.isDisposed) throw error;
+    dieOf(error);
     again = true;
   }
   while (again) {
     again = false;
     try {
-      drain.applySync();
+      drain.applySync(undefined, [], timed);
     } catch (error) {
-      if (isolate.isDisposed) throw error;
+      dieOf(error);
       again = true;
     }
   }
@@ -195,12 +196,17 @@ function takeModule(message: number | ArrayBuffer): {
 function turn(received: number | ArrayBuffer): void {
   const { message, module } = takeModule(received);
   const given = transfer(message);
-  enter(() => begin.applySync(undefined, [given, typeof module === "object" ? module.derefInto() : module]));
+  enter(() => begin.applySync(undefined, [given, typeof module === "object" ? module.derefInto() : module], timed));
   let length: unknown = 0;
   // An exception took the answer with it; nothing was said then, and it is asked again.
-  while (length === 0 || length === undefined) length = enter(() => endTurn.applySync(undefined, [], {}));
+  while (length === 0 || length === undefined) length = enter(() => endTurn.applySync(undefined, [], timed));
   if (length === -2) die();
   if ((length as number) > 0) send(length as number);
+}
+
+/** Ends the process when the isolate is of no more use: what was thrown is not a guest's then. */
+function dieOf(error: unknown): void {
+  if (isolate.isDisposed || (error instanceof Error && error.message === "Script execution timed out.")) die();
 }
 
 /** Ends the process at once: the host finds the end of the pipe. */

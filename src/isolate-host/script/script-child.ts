@@ -75,7 +75,13 @@ export class ScriptChildBroken extends Error {
 export interface ScriptChildOptions {
   /** Bound of the isolate's heap. All jobs of a child share it. */
   readonly heapMb: number;
+  /**
+   * Milliseconds after which the process ends itself in a turn, as far as V8 lets itself be interrupted. It is for children whose engine is gone: an engine that is there watches the clock, and kills. The default is ten minutes.
+   */
+  readonly turnMs?: number;
 }
+
+const defaultTurnMsMax = 600_000;
 
 const readBytes = 1 << 16;
 /** Stack of the child's own code; guests have 984 of it. */
@@ -92,7 +98,7 @@ export class ScriptChild {
   #isOpen = true;
 
   /** Starts a process; `awaitReady`, or the first turn, waits for it. */
-  constructor({ heapMb }: ScriptChildOptions) {
+  constructor({ heapMb, turnMs = defaultTurnMsMax }: ScriptChildOptions) {
     const folder = mkdtempSync(join(tmpdir(), "coppice-script-"));
     try {
       const [input, output] = [join(folder, "in"), join(folder, "out")];
@@ -102,7 +108,7 @@ export class ScriptChild {
       const ends = [openSync(input, "r"), openSync(output, "w")] as const;
       this.#toChild = openSync(input, "w");
       this.#fromChild = openSync(output, "r");
-      this.#process = start(ends, heapMb);
+      this.#process = start(ends, [heapMb, turnMs]);
       // The child alone has its ends now, so that its death is the end of the pipe.
       for (const each of [...held, ...ends]) closeSync(each);
     } finally {
@@ -401,7 +407,7 @@ function serve(type: number, reader: MessageReader, frame: ScriptFrame): Uint8Ar
 }
 
 /** Starts the process on those ends of the pipes, with nothing of this one's environment, and leave to read its own files alone. */
-function start([input, output]: readonly [number, number], heapMb: number): ChildProcess {
+function start([input, output]: readonly [number, number], numbers: readonly number[]): ChildProcess {
   const here = realpathSync(dirname(fileURLToPath(import.meta.url)));
   // Beside this file as a source and as a built module.
   const program = join(here, `child${extname(import.meta.url)}`);
@@ -418,7 +424,7 @@ function start([input, output]: readonly [number, number], heapMb: number): Chil
       ...readable.map((folder) => `--allow-fs-read=${folder}`),
       program,
       addon,
-      String(heapMb),
+      ...numbers.map(String),
     ],
     { stdio: [input, output, "ignore"], env: { TZ: "UTC", LC_ALL: "C" } },
   );

@@ -89,6 +89,15 @@ test.each(["log('x')", "putBlob('x')", "putBlob(big)", "text(small)", "putTree({
   },
 );
 
+test.each(["for (;;);", "for (;;) try { for (;;); } catch {} finally { continue }", "for (;;) await null"])(
+  "a process that nobody kills ends itself: %s",
+  (body) => {
+    const frame = new MemoryFrame();
+    const child = new ScriptChild({ heapMb: 64, turnMs: 50 });
+    expect(() => child.run(jobOf(frame, `exports.default = async () => {${body}}`), frame)).toThrow(ScriptChildDied);
+  },
+);
+
 test("a process that is gone holds no memory that could be asked for", () => {
   expect(residentBytes(process.pid)).toBeGreaterThan(1 << 20);
   expect(residentBytes(2 ** 30)).toBeUndefined();
