@@ -159,7 +159,13 @@ export class ScriptChild {
 
   /** Forgets a job that waits. */
   drop(job: number): void {
-    if (this.#isOpen) this.#send(fromHost.drop, [numberBytes(job)]);
+    if (!this.#isOpen) return;
+    try {
+      this.#send(fromHost.drop, [numberBytes(job)]);
+    } catch (error) {
+      // With its process gone the job is forgotten, too; whoever runs the next one is told.
+      if (!(error instanceof ScriptChildDied)) throw error;
+    }
   }
 
   /** Ends the process, whatever it does. Jobs that wait in it are lost. */

@@ -307,3 +307,9 @@ test("a child that is killed is the end of its pipe, and another one runs the jo
   doomed.kill();
   expect(child.run(job, frame).turn.how).toBe("waits");
 });
+
+test("settling a job that does not wait ends the child, and nobody waits for it", () => {
+  const doomed = new ScriptChild({ heapMb });
+  expect(() => doomed.settle(7, [], new MemoryFrame())).toThrow(ScriptChildDied);
+  doomed.drop(7);
+});

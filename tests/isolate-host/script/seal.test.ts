@@ -396,6 +396,11 @@ describe("what crosses", () => {
       "248127248127248127",
     ],
     [
+      "floats of four and two bytes that are not a number",
+      "const bits = new Uint32Array([0xffc00001]); const half = new Uint16Array([0xfe01]); return [new Float32Array(bits.buffer), new Float16Array(half.buffer), bits].map((each) => job.bytes(job.putBlob(each)).join())",
+      '["0,0,192,127","0,126","1,0,192,255"]',
+    ],
+    [
       "NaNs through a view",
       "const view = new DataView(new ArrayBuffer(8)); view.setFloat64(0, Infinity - Infinity); return [...new Uint8Array(view.buffer)]",
       "[127,248,0,0,0,0,0,0]",

@@ -152,8 +152,12 @@ export function begin(message: number | ArrayBuffer, module: ModuleFactory | str
   if (type === fromHost.drop) {
     waiting.delete(number);
     current = undefined;
-  } else if (type === fromHost.settled) takeOutcomes(waiting.get(number) as Job, reader);
-  else start(number, reader, module);
+  } else if (type === fromHost.settled) {
+    const job = waiting.get(number);
+    // A host that settles what does not wait would wait for ever.
+    if (job === undefined) isTorn = true;
+    else takeOutcomes(job, reader);
+  } else start(number, reader, module);
 }
 
 /** Goes on with the turn, now that the microtask queue is empty: 0 when it was moved on and is to be called again; else the bytes of the out half that end the turn, -1 when there is nothing to say, or -2 when the pipe is spoilt. */
@@ -435,23 +439,26 @@ function bytesOf(value: unknown): Uint8Array<ArrayBuffer> {
   const { buffer, byteOffset, byteLength } = isBuffer ? viewOf(new Uint8Array(value as ArrayBuffer)) : viewOf(value);
   const copy = new Uint8Array(byteLength);
   copy.set(new Uint8Array(buffer, byteOffset, byteLength));
-  if (name === "Float64Array") canonical(new Float64Array(copy.buffer));
-  else if (name === "Float32Array") canonical(new Float32Array(copy.buffer));
+  const nan = name === undefined || !Object.hasOwn(nans, name) ? undefined : nans[name];
+  if (nan !== undefined) {
+    const Floats = (globalThis as unknown as Record<string, new (buffer: ArrayBuffer) => ArrayLike<number>>)[
+      name as string
+    ];
+    if (Floats !== undefined) canonical(copy, new Floats(copy.buffer), nan);
+  }
   return copy;
 }
 
-function canonical(floats: Float64Array | Float32Array): void {
-  const patterns = new Uint32Array(floats.buffer);
-  const words = floats.BYTES_PER_ELEMENT / 4;
-  for (let at = 0; at < floats.length; at++) {
-    const float = floats[at];
-    if (float === float) continue;
-    if (words === 1) patterns[at] = 0x7fc00000;
-    else {
-      patterns[2 * at] = 0;
-      patterns[2 * at + 1] = 0x7ff80000;
-    }
-  }
+/** The NaN that a literal is, for each array of floats: the bytes of one, little-endian as all machines of ours are. */
+const nans: Readonly<Record<string, readonly number[]>> = Object.freeze({
+  Float64Array: [0, 0, 0, 0, 0, 0, 0xf8, 0x7f],
+  Float32Array: [0, 0, 0xc0, 0x7f],
+  Float16Array: [0, 0x7e],
+});
+
+/** Gives the NaNs among floats one pattern; `floats` lie over all of `bytes`. */
+function canonical(bytes: Uint8Array, floats: ArrayLike<number>, nan: readonly number[]): void {
+  for (let at = 0; at < floats.length; at++) if (Number.isNaN(floats[at])) bytes.set(nan, at * nan.length);
 }
 
 function isBytes(value: object): boolean {
