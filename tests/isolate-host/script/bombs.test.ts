@@ -7,7 +7,7 @@ import { endText, jobOf, MemoryFrame, runToEnd } from "./memory-frame.ts";
 const shared = new Int32Array(new SharedArrayBuffer(8));
 let watcher: Worker;
 beforeAll(async () => {
-  const workerData = { shared, bytesMost: 700 << 20, looksMost: 150 };
+  const workerData = { shared, bytesMost: 700 << 20, looksMost: 60 };
   watcher = new Worker(new URL("watch.ts", import.meta.url), { workerData });
   await new Promise((resolve) => watcher.once("online", resolve));
 });
