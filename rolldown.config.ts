@@ -78,6 +78,8 @@ export const output = {
 export default defineConfig({
   input: { command: "src/cli/main.ts", executor: "src/isolate-host/executor.ts" },
   platform: "node",
+  // It finds its program beside its own package.
+  external: ["esbuild"],
   plugins: [binary, processes, licences],
   output,
 });

@@ -224,8 +224,8 @@ const commands: Commands = {
       .option("--limits <JSON>", `other limits than the defaults: an object with some of ${guestLimitNames.join(", ")}`)
       .action((file: string, options: CommonOptions & { readonly limits?: string }) =>
         session.withEngine(options, async (engine) => {
-          const worker = await addWorkerFile(engine, file, options.limits);
-          await write(session.printer.out, `${nameOf(session.printer, worker)}\n`);
+          const added = await addWorkerFile(engine, file, options.limits);
+          await write(session.printer.out, `${nameOf(session.printer, added)}\n`);
         }),
       );
   },

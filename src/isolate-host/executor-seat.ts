@@ -9,6 +9,7 @@ import { Worker } from "node:worker_threads";
 import type { NonAnswer } from "../abi/non-answer.ts";
 import type { Dispatch, Report } from "../scheduler/runner.ts";
 import type { ExecutorStart, FromExecutor, ToExecutor } from "./message.ts";
+import { residentBytes } from "./script/resident-bytes.ts";
 import { StatusBoard, type ShownFrame } from "./status-board.ts";
 
 /** How often a running executor is looked at. */
@@ -19,6 +20,9 @@ const cancelGraceMs = 500;
 const stackMb = 32;
 /** Young objects of an executor's heap. V8's own bound of 96 MB and more is soon reached and never given back: a fold of 200,000 files peaks 165 MB lower so, and runs as fast. */
 const youngMbMax = 24;
+
+/** Memory that a process of scripts may take, all told. */
+const childBytesMax = 1 << 30;
 
 export interface SeatOptions {
   readonly storePath: string;
@@ -144,6 +148,7 @@ export class ExecutorSeat {
   #look(): void {
     const running = this.#running;
     if (running === undefined) return;
+    this.#weighChild();
     const nowMs = performance.now();
     if (this.#cancelledMs !== undefined && nowMs - this.#cancelledMs > cancelGraceMs) {
       this.#stop({ kind: "cancelled" });
@@ -174,6 +179,12 @@ export class ExecutorSeat {
     await worker?.terminate();
     await this.#options.bury();
     this.#finish((running) => running.settle(endedBy(answer)));
+  }
+
+  /** Ends the process that runs scripts when it takes too much: V8's own bound comes late, or not at all. Its executor finds out, and runs the job alone or gives it up. */
+  #weighChild(): void {
+    const { child } = this.#board;
+    if (child !== 0 && (residentBytes(child) ?? 0) > childBytesMax) this.#killChild();
   }
 
   /** Ends the process that a thread may be waiting for, which is how a thread that waits is ended. */

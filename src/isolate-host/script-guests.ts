@@ -18,7 +18,7 @@ import type { Runtime } from "./runtimes.ts";
 import { ScriptChild, ScriptChildBroken, ScriptChildDied, type ScriptTurn } from "./script/script-child.ts";
 
 /** Heap of a child's isolate, which all jobs in it share. */
-const heapMbMax = 1024;
+const heapMbMax = 512;
 
 /** Whoever has to end a child that runs too long while this thread waits for it. */
 export interface ChildWatch {

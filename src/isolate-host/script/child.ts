@@ -2,20 +2,24 @@
  * The program of a script child: a process that hosts one sealed isolate and does what it is told over its standard input and output (protocol.ts), until the input ends. Everything is synchronous: a guest's call
  * of the host is a call of `exchange`, which writes and then reads.
  *
- * Arguments: the file of isolated-vm's native code, the isolate's heap in megabytes. It is started by script-child.ts, which says with what permissions.
+ * Arguments: the file of isolated-vm's native code, the isolate's heap in megabytes, the time of a turn in milliseconds. It is started by script-child.ts, which says with what permissions.
  */
 import { createHash } from "node:crypto";
 import { readFileSync, readSync, writeSync } from "node:fs";
 import { createRequire, stripTypeScriptTypes } from "node:module";
 import { extname } from "node:path";
+import { setFlagsFromString } from "node:v8";
 import type ivm from "isolated-vm";
 import { hashObject } from "../../store/object.ts";
 import { halfBytes } from "./guest/ports.ts";
 import { fromChild, fromHost, headerBytes, MessageReader, readNumber, writeNumber } from "./protocol.ts";
 
-const [addonFile, heapMb] = process.argv.slice(2) as [string, string];
+const [addonFile, heapMb, turnMs] = process.argv.slice(2) as [string, string, string];
+const timed = { timeout: Number(turnMs) };
 const { Callback, ExternalCopy, Isolate } = (createRequire(import.meta.url)(addonFile) as { ivm: typeof ivm }).ivm;
 
+/** V8's own default. */
+const guestStackKb = 984;
 /** Name of guests' scripts in the positions of errors. */
 const moduleName = "worker.js";
 const wrapperHead = "(function (module, exports, globalThis) {";
@@ -31,16 +35,18 @@ function send(length: number): void {
   for (let sent = 0; sent < length;) sent += writeSync(1, outHalf, sent, length - sent);
 }
 
-/** Reads one message: its length when it stands in the in half, else its bytes. Ends the process when the input ends. */
+/** Reads at most that much to where it belongs, and answers how far that is filled now. Ends the process when the input ends. */
+function readMore(into: Uint8Array, from: number, most: number): number {
+  const got = readSync(0, into, from, most, null);
+  if (got === 0) process.exit(0);
+  return from + got;
+}
+
+/** Reads one message: its length when it stands in the in half, else its bytes. */
 function receive(): number | ArrayBuffer {
   inHalf.set(rest);
   let have = rest.length;
   rest = rest.subarray(0, 0);
-  const readMore = (into: Uint8Array, from: number, most: number) => {
-    const got = readSync(0, into, from, most, null);
-    if (got === 0) process.exit(0);
-    return from + got;
-  };
   while (have < headerBytes) have = readMore(inHalf, have, halfBytes - have);
   const length = 4 + readNumber(inHalf, 0);
   if (length <= halfBytes) {
@@ -59,6 +65,15 @@ function transfer(message: number | ArrayBuffer): number | ivm.Copy<ArrayBuffer>
   return new ExternalCopy(message, { transferOut: true }).copyInto({ release: true, transferIn: true });
 }
 
+function exchange(length: number): number | ArrayBuffer {
+  send(length);
+  return receive();
+}
+
+function nameBlob(at: number, length: number): void {
+  inHalf.write(hashObject("blob", Buffer.from(outHalf.subarray(at, at + length))), 0, "hex");
+}
+
 const randomDomain = Buffer.from("coppice-random/1\0", "latin1");
 
 function randomBlocks(first: number, count: number): void {
@@ -75,26 +90,25 @@ function randomBlocks(first: number, count: number): void {
   }
 }
 
-const isolate = new Isolate({ memoryLimit: Number(heapMb), onCatastrophicError: die });
+// Guests' stack ends before this program's does, whose code runs on top of theirs: it was started with more, and what is made from here on gets less.
+setFlagsFromString(`--stack-size=${guestStackKb}`);
+const isolate = new Isolate({ memoryLimit: Number(heapMb) });
 const context = isolate.createContextSync();
 const glue = loadGuest("./guest/jobs");
 const begin = glue.getSync("begin", { reference: true });
 const endTurn = glue.getSync("endTurn", { reference: true });
 const drain = glue.getSync("drain", { reference: true });
 
-glue.getSync("open", { reference: true }).applySync(undefined, [
-  new ExternalCopy(shared).copyInto(),
-  new Callback(send),
-  new Callback((length: number) => {
-    send(length);
-    return transfer(receive());
-  }),
-  new Callback((at: number, length: number) => {
-    inHalf.write(hashObject("blob", Buffer.from(outHalf.subarray(at, at + length))), 0, "hex");
-  }),
-  new Callback(randomBlocks),
-  moduleName,
-]);
+glue
+  .getSync("open", { reference: true })
+  .applySync(undefined, [
+    new ExternalCopy(shared).copyInto(),
+    new Callback(send),
+    new Callback((length: number) => transfer(exchange(length))),
+    new Callback(nameBlob),
+    new Callback(randomBlocks),
+    moduleName,
+  ]);
 
 /** Functions of ours inside the isolate. What they are given is whatever crosses. */
 type Guest = ivm.Reference<Record<string, (...given: unknown[]) => unknown>>;
@@ -145,15 +159,15 @@ function enter<T>(call: () => T): T | undefined {
   try {
     answer = call();
   } catch (error) {
-    if (isolate.isDisposed) throw error;
+    dieOf(error);
     again = true;
   }
   while (again) {
     again = false;
     try {
-      drain.applySync();
+      drain.applySync(undefined, [], timed);
     } catch (error) {
-      if (isolate.isDisposed) throw error;
+      dieOf(error);
       again = true;
     }
   }
@@ -178,15 +192,21 @@ function takeModule(message: number | ArrayBuffer): {
   return { message: without, module: compile(Buffer.from(text).toString("utf8")) };
 }
 
-function turn(): void {
-  const { message, module } = takeModule(receive());
+/** Runs the turn that a message begins. */
+function turn(received: number | ArrayBuffer): void {
+  const { message, module } = takeModule(received);
   const given = transfer(message);
-  enter(() => begin.applySync(undefined, [given, typeof module === "object" ? module.derefInto() : module]));
+  enter(() => begin.applySync(undefined, [given, typeof module === "object" ? module.derefInto() : module], timed));
   let length: unknown = 0;
   // An exception took the answer with it; nothing was said then, and it is asked again.
-  while (length === 0 || length === undefined) length = enter(() => endTurn.applySync(undefined, [], {}));
+  while (length === 0 || length === undefined) length = enter(() => endTurn.applySync(undefined, [], timed));
   if (length === -2) die();
   if ((length as number) > 0) send(length as number);
+}
+
+/** Ends the process when the isolate is of no more use: what was thrown is not a guest's then. */
+function dieOf(error: unknown): void {
+  if (isolate.isDisposed || (error instanceof Error && error.message === "Script execution timed out.")) die();
 }
 
 /** Ends the process at once: the host finds the end of the pipe. */
@@ -195,7 +215,10 @@ function die(): never {
   throw new Error("killed");
 }
 
+nameBlob(0, 0);
+randomBlocks(0, 1);
 writeNumber(outHalf, 0, 1);
 outHalf[4] = fromChild.ready;
-send(headerBytes);
-for (;;) turn();
+// All that a guest can call has been called once when the first one runs.
+turn(exchange(headerBytes));
+for (;;) turn(receive());

@@ -75,9 +75,17 @@ export class ScriptChildBroken extends Error {
 export interface ScriptChildOptions {
   /** Bound of the isolate's heap. All jobs of a child share it. */
   readonly heapMb: number;
+  /**
+   * Milliseconds after which the process ends itself in a turn, as far as V8 lets itself be interrupted. It is for children whose engine is gone: an engine that is there watches the clock, and kills. The default is ten minutes.
+   */
+  readonly turnMs?: number;
 }
 
+const defaultTurnMsMax = 600_000;
+
 const readBytes = 1 << 16;
+/** Stack of the child's own code; guests have 984 of it. */
+const hostStackKb = 1400;
 
 export class ScriptChild {
   readonly #process: ChildProcess;
@@ -90,7 +98,7 @@ export class ScriptChild {
   #isOpen = true;
 
   /** Starts a process; `awaitReady`, or the first turn, waits for it. */
-  constructor({ heapMb }: ScriptChildOptions) {
+  constructor({ heapMb, turnMs = defaultTurnMsMax }: ScriptChildOptions) {
     const folder = mkdtempSync(join(tmpdir(), "coppice-script-"));
     try {
       const [input, output] = [join(folder, "in"), join(folder, "out")];
@@ -100,7 +108,7 @@ export class ScriptChild {
       const ends = [openSync(input, "r"), openSync(output, "w")] as const;
       this.#toChild = openSync(input, "w");
       this.#fromChild = openSync(output, "r");
-      this.#process = start(ends, heapMb);
+      this.#process = start(ends, [heapMb, turnMs]);
       // The child alone has its ends now, so that its death is the end of the pipe.
       for (const each of [...held, ...ends]) closeSync(each);
     } finally {
@@ -156,7 +164,13 @@ export class ScriptChild {
 
   /** Forgets a job that waits. */
   drop(job: number): void {
-    if (this.#isOpen) this.#send(fromHost.drop, [numberBytes(job)]);
+    if (!this.#isOpen) return;
+    try {
+      this.#send(fromHost.drop, [numberBytes(job)]);
+    } catch (error) {
+      // With its process gone the job is forgotten, too; whoever runs the next one is told.
+      if (!(error instanceof ScriptChildDied)) throw error;
+    }
   }
 
   /** Ends the process, whatever it does. Jobs that wait in it are lost. */
@@ -374,8 +388,12 @@ function readCalls(reader: MessageReader): NestedCall[] {
   return calls;
 }
 
+/** The bytes of a name, or why there is none. */
+function named(given: Oid | ErrorNumber): Uint8Array | ErrorNumber {
+  return typeof given === "number" ? given : oidToBytes(given);
+}
+
 function serve(type: number, reader: MessageReader, frame: ScriptFrame): Uint8Array | ErrorNumber {
-  const named = (given: Oid | ErrorNumber) => (typeof given === "number" ? given : oidToBytes(given));
   // Bytes that are kept are copied out of the buffer that is read into.
   const bytes = () => {
     const given = Buffer.from(reader.lengthAndBytes());
@@ -403,22 +421,26 @@ function serve(type: number, reader: MessageReader, frame: ScriptFrame): Uint8Ar
 }
 
 /** Starts the process on those ends of the pipes, with nothing of this one's environment, and leave to read its own files alone. */
-function start([input, output]: readonly [number, number], heapMb: number): ChildProcess {
-  const here = realpathSync(dirname(fileURLToPath(import.meta.url)));
-  // Beside this file as a source and as a built module.
-  const program = join(here, `child${extname(import.meta.url)}`);
+function start([input, output]: readonly [number, number], numbers: readonly number[]): ChildProcess {
+  const extension = extname(import.meta.url);
+  // Beside this file as a source and as a built module; a bundle lies above the built modules.
+  const place = extension === ".cjs" ? "./isolate-host/script/" : "./";
+  const here = realpathSync(fileURLToPath(new URL(place, import.meta.url)));
+  const program = join(here, `child${extension === ".ts" ? ".ts" : ".js"}`);
   const addon = addonFile();
   const readable = [here, join(here, "..", "..", "store"), join(here, "..", "..", "abi"), addon];
   const child = spawn(
     process.execPath,
     [
       "--no-node-snapshot",
+      "--no-flush-bytecode",
+      `--stack-size=${hostStackKb}`,
       "--permission",
       "--allow-addons",
       ...readable.map((folder) => `--allow-fs-read=${folder}`),
       program,
       addon,
-      String(heapMb),
+      ...numbers.map(String),
     ],
     { stdio: [input, output, "ignore"], env: { TZ: "UTC", LC_ALL: "C" } },
   );

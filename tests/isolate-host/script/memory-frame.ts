@@ -94,10 +94,11 @@ export function runToEnd(
 ): ScriptTurn {
   const begun = child.run(job, frame);
   let { turn } = begun;
-  while (turn.how === "waits" && answer !== undefined) {
+  if (answer === undefined) return turn;
+  while (turn.how === "waits") {
     turn = child.settle(
       begun.job,
-      turn.calls.map(({ image }) => answer(image)),
+      turn.calls.map(({ image }) => answer(image.replace("/cas/std/", ""))),
       frame,
     );
   }

@@ -15,11 +15,15 @@ afterAll(() => child.kill());
 
 const blob: Outcome = { kind: "blob", oid: hashObject("blob", Buffer.from("a")) };
 
+const failed: Outcome = { kind: "failed", code: "abi", message: "no" };
+
 /** Sloppy code, which may do more than strict code may. */
 function end(body: string, args: Readonly<Record<string, string>> = {}): string {
   const frame = new MemoryFrame();
   return endText(
-    runToEnd(child, frame, jobOf(frame, `exports.default = async (job) => {${body}\n};`, args), () => blob),
+    runToEnd(child, frame, jobOf(frame, `exports.default = async (job) => {${body}\n};`, args), (image) =>
+      image === "bad" ? failed : blob,
+    ),
   );
 }
 
@@ -39,7 +43,7 @@ const walk = `
     [].keys(), new Map().keys(), new Set().keys(), ''[Symbol.iterator](), 'a'.matchAll(/a/g), [].values().map((x) => x), Iterator.from({next() {}}), new Proxy({}, {}),
     new Intl.Segmenter().segment('a'), new Intl.Segmenter().segment('a')[Symbol.iterator](), new Uint8Array(1), new DataView(new ArrayBuffer(1)), new Intl.DateTimeFormat(),
     (function () { return arguments })(), (function () { 'use strict'; return arguments })(), String.raw\`a\`, ((strings) => strings)\`a\`, import('x').catch((error) => error), Proxy.revocable({}, {}),
-    attempt(() => null.x), attempt(() => job.text('x')), attempt(() => eval('1 +')), job.putBlob('x'), job.tree(job.argsTree), job.bytes(job.args.in),
+    attempt(() => null.x), attempt(() => job.text('x')), attempt(() => eval('1 +')), job.putBlob('x'), job.tree(job.argsTree), job.bytes(job.args.in), await job.run('bad').catch((error) => error), job.run('good'),
   ];
   for (const root of roots) { add(root); add(Object(root)); }
   while (queue.length > 0) {
@@ -133,6 +137,12 @@ describe("what jobs share", () => {
       "/(leak)/.exec('leak')",
       "return [RegExp.$1, RegExp.lastMatch, RegExp.input, RegExp['$&']].map(String)",
       '["undefined","undefined","undefined","undefined"]',
+    ],
+    [
+      "an error of a nested request",
+      "const error = await job.run('bad').catch((e) => e); const other = Object.getPrototypeOf(error.constructor); other.leak = 1; Object.getPrototypeOf(other).leak = 1",
+      "const error = await job.run('bad').catch((e) => e); return [Object.getPrototypeOf(error.constructor) === Error, String(Error.leak), error.stack]",
+      '[true,"undefined","WorkerFailed: no"]',
     ],
     ["a symbol's registry", "Symbol.for('a').leak = 1", "return String(Symbol.for('a').leak)", "undefined"],
     [
@@ -300,12 +310,12 @@ describe("what crosses", () => {
     [
       "a Proxy of bytes",
       "return new Proxy(new Uint8Array(1), {})",
-      "failed: TypeError: JSON has plain objects alone, and a tree is a Map",
+      "failed: UnfitJson: value is an instance of Uint8Array, which JSON can't say",
     ],
     [
       "a Proxy of a Map",
       "return new Proxy(new Map(), {})",
-      "failed: TypeError: JSON has plain objects alone, and a tree is a Map",
+      "failed: UnfitJson: value is an instance of Map, which JSON can't say",
     ],
     [
       "a look-alike of an object of the store",
@@ -349,7 +359,7 @@ describe("what crosses", () => {
     ],
     [
       "a Map whose methods are replaced",
-      "const map = new Map([['a', '1']]); map.forEach = () => { throw new Error('mine') }; map[Symbol.iterator] = null; return job.tree(job.putTree(map)).size",
+      "const map = new Map([['a', '1']]); map.forEach = () => { throw new Error('mine') }; map[Symbol.iterator] = null; return job.tree(job.putTree(map)).length",
       "1",
     ],
     [
@@ -384,6 +394,11 @@ describe("what crosses", () => {
       "floats that are not a number",
       "return job.bytes(job.putBlob(new Float64Array([-NaN, 0 / 0, Infinity - Infinity]))).join('').replaceAll('0', '')",
       "248127248127248127",
+    ],
+    [
+      "floats of four and two bytes that are not a number",
+      "const bits = new Uint32Array([0xffc00001]); const half = new Uint16Array([0xfe01]); return [new Float32Array(bits.buffer), new Float16Array(half.buffer), bits].map((each) => job.bytes(job.putBlob(each)).join())",
+      '["0,0,192,127","0,126","1,0,192,255"]',
     ],
     [
       "NaNs through a view",

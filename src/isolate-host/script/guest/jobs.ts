@@ -1,3 +1,4 @@
+/* oxlint-disable typescript/unbound-method -- methods are taken apart from their objects on purpose: what an object of a guest says of itself is not asked */
 /**
  * Guests' jobs inside the sealed isolate: the `job` object that a module's default export is called with, the order in which its promises settle, and the child's end of the protocol. Runs after realm.ts
  * has frozen everything that is shared, so the built-ins used here are what they were.
@@ -21,7 +22,7 @@ import {
   writeNumber,
   writeUtf8,
 } from "../protocol.ts";
-import { canonicalJson } from "../../../abi/canonical-json.ts";
+import { canonicalJson, UnfitJson } from "../../../abi/canonical-json.ts";
 import { halfBytes, type ModuleFactory, type Ports } from "./ports.ts";
 import { sealRealm, typedArrayName, viewOf, type Virtual } from "./realm.ts";
 
@@ -65,6 +66,8 @@ interface Job {
   /** Outcomes that have come for the first of `calls`. */
   outcomes: Told[];
   state: "runs" | "ended" | "abandoned";
+  /** The stack ended where the job called the host, or nearly: what it does follows from the machine now. */
+  hasOverflowed: boolean;
   /** The end, once there is one. */
   end: (() => number) | undefined;
 }
@@ -75,7 +78,7 @@ class Abandoned extends Error {
 }
 
 const waiting = new Map<number, Job>();
-/** By oid; a text says why there is none. */
+/** By oid, a character a byte; a text says why there is none. */
 const modules = new Map<string, ModuleFactory | string>();
 let current: Job | undefined;
 /** Where errors were thrown; filled when their stack is asked for. */
@@ -99,7 +102,6 @@ export function open(
   randomBlocks: Ports["randomBlocks"],
   moduleName: string,
 ): void {
-  ports = { send, exchange, nameBlob, randomBlocks };
   window = new Uint8Array(shared);
   out = window.subarray(halfBytes);
   const virtual: Virtual = {
@@ -109,6 +111,40 @@ export function open(
     noteOrigin: (error, place) => origins.set(error, place),
   };
   sealRealm(virtual, moduleName, { encode: utf8, decode: readUtf8 });
+  freezeShared();
+  warmUp();
+  ports = { send, exchange, nameBlob, randomBlocks };
+}
+
+/**
+ * Does once, with nobody at the other end, all that a guest can have done. Functions are compiled when they are first called, which takes far more stack than calling them, and a guest may call when little
+ * is left. (The process is started so that what was compiled is kept.)
+ */
+function warmUp(): void {
+  ports = {
+    send: () => {},
+    exchange: () => {
+      window[headerBytes] = answerStatus.ok;
+      return headerBytes + 5;
+    },
+    nameBlob: () => {},
+    randomBlocks: () => {},
+  };
+  const job = newJob(0, new Uint8Array(oidBytes));
+  const none = newRef("tree", "0".repeat(2 * oidBytes), "40000");
+  const object = new JobObject(job, { args: {}, argsTree: none, std: undefined, salt: "" });
+  current = job;
+  const text = "\u00e9".repeat(halfBytes);
+  object.log(object.text(none), object.tree(none), object.bytes(none));
+  object.putTree(new Map([["a", { a: [1, "a", null] }]]));
+  object.putBlob(text);
+  void object.run("", { a: new Float64Array(1) });
+  void object.runMany([{ worker: none, args: none }]);
+  crypto.getRandomValues(new Uint8Array(1));
+  void (Math.random() + Date.now());
+  job.calls = [];
+  current = undefined;
+  held = 0;
 }
 
 /** Begins a turn: `message` is a message's length in the window, or its bytes; `module` what a module that comes with it makes, or why it makes nothing. */
@@ -120,8 +156,12 @@ export function begin(message: number | ArrayBuffer, module: ModuleFactory | str
   if (type === fromHost.drop) {
     waiting.delete(number);
     current = undefined;
-  } else if (type === fromHost.settled) takeOutcomes(waiting.get(number) as Job, reader);
-  else start(number, reader, module);
+  } else if (type === fromHost.settled) {
+    const job = waiting.get(number);
+    // A host that settles what does not wait would wait for ever.
+    if (job === undefined) isTorn = true;
+    else takeOutcomes(job, reader);
+  } else start(number, reader, module);
 }
 
 /** Goes on with the turn, now that the microtask queue is empty: 0 when it was moved on and is to be called again; else the bytes of the out half that end the turn, -1 when there is nothing to say, or -2 when the pipe is spoilt. */
@@ -139,6 +179,10 @@ function moveOn(): number {
   if (job.state === "abandoned") {
     current = undefined;
     return bare(fromChild.abandoned, job);
+  }
+  if (job.hasOverflowed) {
+    current = undefined;
+    return writeExhausted(job, "the stack ended where the job called the host");
   }
   if (job.end !== undefined) {
     current = undefined;
@@ -176,8 +220,6 @@ class WorkerFailed extends Error {
     this.index = index;
   }
 }
-Object.freeze(WorkerFailed.prototype);
-Object.freeze(WorkerFailed);
 
 function start(number: number, reader: MessageReader, module: ModuleFactory | string | undefined): void {
   const request = reader.oid();
@@ -185,21 +227,10 @@ function start(number: number, reader: MessageReader, module: ModuleFactory | st
   const std = reader.oid();
   const salt = reader.lengthAndBytes();
   const args = reader.lengthAndBytes();
-  const moduleOid = hex(reader.oid());
+  const moduleOid = String.fromCharCode(...reader.oid());
   if (module !== undefined) modules.set(moduleOid, module);
   const factory = modules.get(moduleOid) as ModuleFactory | string;
-  const job: Job = {
-    number,
-    request,
-    clockReadings: 0,
-    random: new Uint8Array(),
-    nextBlock: 0,
-    calls: [],
-    asked: 0,
-    outcomes: [],
-    state: "runs",
-    end: undefined,
-  };
+  const job = newJob(number, request);
   current = job;
   if (typeof factory === "string") {
     failed(job, failedCodes.module, "the module is not valid JavaScript", factory);
@@ -208,12 +239,11 @@ function start(number: number, reader: MessageReader, module: ModuleFactory | st
   try {
     const given = Object.create(null) as Record<string, Ref>;
     for (const [name, ref] of entriesOf(args)) given[name] = ref;
-    const object = jobObject(job, {
+    const object = new JobObject(job, {
       args: Object.freeze(given),
       argsTree: newRef("tree", hex(argsOid), "40000"),
       std: std.every((byte) => byte === 0) ? undefined : newRef("tree", hex(std), "40000"),
       salt: readUtf8(salt, false) as string,
-      request: hex(request),
     });
     const main = mainOf(factory);
     if (main === undefined) failed(job, failedCodes.module, "the worker's module exports no function", "");
@@ -228,6 +258,22 @@ function start(number: number, reader: MessageReader, module: ModuleFactory | st
   } catch (error) {
     failedBy(job, error);
   }
+}
+
+function newJob(number: number, request: Uint8Array): Job {
+  return {
+    number,
+    request,
+    clockReadings: 0,
+    random: new Uint8Array(),
+    nextBlock: 0,
+    calls: [],
+    asked: 0,
+    outcomes: [],
+    state: "runs",
+    hasOverflowed: false,
+    end: undefined,
+  };
 }
 
 /** The function that a module exports, made anew by its factory. */
@@ -246,35 +292,115 @@ interface Given {
   readonly argsTree: Ref;
   readonly std: Ref | undefined;
   readonly salt: string;
-  readonly request: string;
 }
 
-function jobObject(job: Job, given: Given): object {
-  return Object.freeze({
-    ...given,
-    tree: (of: unknown) =>
-      Object.freeze(entriesOf(read(job, fromChild.tree, of)).map(([name, ref]) => treeEntry(name, ref))),
-    bytes: (of: unknown) => read(job, fromChild.get, of),
-    text: (of: unknown) => textOf(read(job, fromChild.get, of)),
-    json: (of: unknown): unknown => JSON.parse(textOf(read(job, fromChild.get, of))),
-    putBlob: (value: unknown) => putBlob(job, typeof value === "string" ? utf8(value) : bytesOf(value)),
-    putTree: (entries: unknown) => putTree(job, entriesFrom(job, entries, 0)),
-    entry: (kind: unknown, oid: unknown) => {
-      if (kind !== "blob" && kind !== "tree") throw new TypeError("the kind of an object is blob or tree");
-      return newRef(kind, hex(unhex(oid)), kind === "tree" ? "40000" : "100644");
-    },
-    run: (worker: unknown, args: unknown) => call(job, worker, args),
-    runMany: (items: unknown) => {
-      if (!Array.isArray(items)) throw new TypeError("runMany takes a list of {worker, args}");
-      const prepared = Array.from(items, (item: unknown) => {
-        if (typeof item !== "object" || item === null) throw new TypeError("runMany takes a list of {worker, args}");
-        const { worker, args } = item as { worker?: unknown; args?: unknown };
-        return [imageOf(worker), argsOf(job, args)] as const;
-      });
-      return Promise.all(prepared.map(([image, args], index) => addCall(job, image, args, index)));
-    },
-    log: (...values: unknown[]) => log(job, values.map(String).join(" ")),
+/** What a module's function is called with. Its functions need no `this`, so that a guest may take them apart; each is made when it is asked for, since most jobs use few, and a job that waits keeps what it has. */
+class JobObject {
+  readonly #job: Job;
+  readonly args: object;
+  readonly argsTree: Ref;
+  readonly std: Ref | undefined;
+  readonly salt: string;
+
+  constructor(job: Job, { args, argsTree, std, salt }: Given) {
+    this.#job = job;
+    this.args = args;
+    this.argsTree = argsTree;
+    this.std = std;
+    this.salt = salt;
+    Object.freeze(this);
+  }
+
+  get request() {
+    return hex(this.#job.request);
+  }
+
+  get tree() {
+    const job = this.#job;
+    return (of: unknown) =>
+      Object.freeze(entriesOf(read(job, fromChild.tree, of)).map(([name, ref]) => treeEntry(name, ref)));
+  }
+
+  get bytes() {
+    const job = this.#job;
+    return (of: unknown) => read(job, fromChild.get, of);
+  }
+
+  get text() {
+    const job = this.#job;
+    return (of: unknown) => textOf(read(job, fromChild.get, of));
+  }
+
+  get json() {
+    const job = this.#job;
+    return (of: unknown): unknown => JSON.parse(textOf(read(job, fromChild.get, of)));
+  }
+
+  get putBlob() {
+    const job = this.#job;
+    return (value: unknown) => {
+      checkRuns(job);
+      return putBlob(job, typeof value === "string" ? utf8(value) : bytesOf(value));
+    };
+  }
+
+  get putTree() {
+    const job = this.#job;
+    return (entries: unknown) => {
+      checkRuns(job);
+      return putTree(job, entriesFrom(job, entries, 0));
+    };
+  }
+
+  get entry() {
+    return entryOf;
+  }
+
+  get run() {
+    const job = this.#job;
+    return (worker: unknown, args: unknown) => run(job, worker, args);
+  }
+
+  get runMany() {
+    const job = this.#job;
+    return (items: unknown) => runMany(job, items);
+  }
+
+  get log() {
+    const job = this.#job;
+    return (...values: unknown[]) => {
+      checkRuns(job);
+      log(job, values.map(String).join(" "));
+    };
+  }
+}
+
+/** Freezes what all jobs have of ours. None may make a job's object, either. */
+function freezeShared(): void {
+  const shared: object = JobObject.prototype;
+  // They were made before the realm had the Error that guests know.
+  const errors = [WorkerFailed, Abandoned, UnfitJson];
+  for (const each of errors) Object.setPrototypeOf(each, Error);
+  Reflect.deleteProperty(shared, "constructor");
+  for (const { get } of Object.values(Object.getOwnPropertyDescriptors(shared))) Object.freeze(get);
+  for (const each of [shared, entryOf, ...errors, ...errors.map(({ prototype }) => prototype as object)])
+    Object.freeze(each);
+}
+
+const entryOf = (kind: unknown, oid: unknown): Ref => {
+  if (kind !== "blob" && kind !== "tree") throw new TypeError("the kind of an object is blob or tree");
+  return newRef(kind, hex(unhex(oid)), kind === "tree" ? "40000" : "100644");
+};
+
+function runMany(job: Job, items: unknown): Promise<Ref[]> {
+  checkRuns(job);
+  if (!Array.isArray(items)) throw new TypeError("runMany takes a list of {worker, args}");
+  const prepared = Array.from(items, (item: unknown) => {
+    if (typeof item !== "object" || item === null) throw new TypeError("runMany takes a list of {worker, args}");
+    const { worker, args } = item as { worker?: unknown; args?: unknown };
+    return [imageOf(worker), argsOf(job, args)] as const;
   });
+  return Promise.all(prepared.map(([image, args], index) => addCall(job, image, args, index)));
 }
 
 function textOf(bytes: Uint8Array): string {
@@ -299,11 +425,16 @@ function newRef(kind: Kind, oid: string, mode: string): Ref {
 }
 
 function hex(bytes: Uint8Array): string {
-  let text = "";
-  for (let at = 0; at < oidBytes; at++) text += hexPairs[bytes[at] as number] as string;
-  return text;
+  for (let at = 0; at < oidBytes; at++) {
+    const byte = bytes[at] as number;
+    digits[2 * at] = hexDigits[byte >> 4] as number;
+    digits[2 * at + 1] = hexDigits[byte & 15] as number;
+  }
+  // A text put together piece by piece keeps its pieces, some 600 bytes.
+  return String.fromCharCode(...digits);
 }
-const hexPairs: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+const digits: number[] = Array.from({ length: 2 * oidBytes }, () => 0);
+const hexDigits: readonly number[] = Array.from("0123456789abcdef", (digit) => digit.charCodeAt(0));
 
 function unhex(given: unknown): Uint8Array<ArrayBuffer> {
   const text = isRef(given) ? given.oid : given;
@@ -328,23 +459,26 @@ function bytesOf(value: unknown): Uint8Array<ArrayBuffer> {
   const { buffer, byteOffset, byteLength } = isBuffer ? viewOf(new Uint8Array(value as ArrayBuffer)) : viewOf(value);
   const copy = new Uint8Array(byteLength);
   copy.set(new Uint8Array(buffer, byteOffset, byteLength));
-  if (name === "Float64Array") canonical(new Float64Array(copy.buffer));
-  else if (name === "Float32Array") canonical(new Float32Array(copy.buffer));
+  const nan = name === undefined || !Object.hasOwn(nans, name) ? undefined : nans[name];
+  if (nan !== undefined) {
+    const Floats = (globalThis as unknown as Record<string, new (buffer: ArrayBuffer) => ArrayLike<number>>)[
+      name as string
+    ];
+    if (Floats !== undefined) canonical(copy, new Floats(copy.buffer), nan);
+  }
   return copy;
 }
 
-function canonical(floats: Float64Array | Float32Array): void {
-  const patterns = new Uint32Array(floats.buffer);
-  const words = floats.BYTES_PER_ELEMENT / 4;
-  for (let at = 0; at < floats.length; at++) {
-    const float = floats[at];
-    if (float === float) continue;
-    if (words === 1) patterns[at] = 0x7fc00000;
-    else {
-      patterns[2 * at] = 0;
-      patterns[2 * at + 1] = 0x7ff80000;
-    }
-  }
+/** The NaN that a literal is, for each array of floats: the bytes of one, little-endian as all machines of ours are. */
+const nans: Readonly<Record<string, readonly number[]>> = Object.freeze({
+  Float64Array: [0, 0, 0, 0, 0, 0, 0xf8, 0x7f],
+  Float32Array: [0, 0, 0xc0, 0x7f],
+  Float16Array: [0, 0x7e],
+});
+
+/** Gives the NaNs among floats one pattern; `floats` lie over all of `bytes`. */
+function canonical(bytes: Uint8Array, floats: ArrayLike<number>, nan: readonly number[]): void {
+  for (let at = 0; at < floats.length; at++) if (Number.isNaN(floats[at])) bytes.set(nan, at * nan.length);
 }
 
 function isBytes(value: object): boolean {
@@ -432,7 +566,8 @@ function entriesOf(bytes: Uint8Array): [string, Ref][] {
 
 // Nested requests
 
-function call(job: Job, worker: unknown, args: unknown): Promise<Ref> {
+function run(job: Job, worker: unknown, args: unknown): Promise<Ref> {
+  checkRuns(job);
   return addCall(job, imageOf(worker), argsOf(job, args), 0);
 }
 
@@ -545,13 +680,15 @@ function failedBy(job: Job, error: unknown): void {
     failed(job, failedCodes.trap, text, place);
     return;
   }
-  settle(job, () => {
-    const message = utf8(text);
-    const to = beginMessage(fromChild.exhausted, 8 + message.length);
-    to.number(job.number);
-    to.bytes(message);
-    return to.end();
-  });
+  settle(job, () => writeExhausted(job, text));
+}
+
+function writeExhausted(job: Job, text: string): number {
+  const bytes = utf8(text);
+  const message = beginMessage(fromChild.exhausted, 8 + bytes.length);
+  message.number(job.number);
+  message.bytes(bytes);
+  return message.end();
 }
 
 /** What V8 says where the machine is at its end and not the program: how deep the stack goes and what memory there is follows from no request. */
@@ -598,6 +735,21 @@ function checkRuns(job: Job): void {
   if (isTorn) throw new Abandoned("the job is over");
   if (job.state === "abandoned") throw new Abandoned("the job is over");
   if (job.state === "ended" || job !== current) throw new Error("the job has ended");
+  checkStack(job);
+}
+
+/** As many arguments as take the stack of any operation of ours here, and more: 8 KiB. (The child's own code has its own, later end: child.ts.) */
+const stackProbe: readonly number[] = Array.from({ length: 1024 }, () => 0);
+const nothing = () => {};
+
+/** Throws before anything is begun where the stack might end within it. A guest may catch that, but its job will come to no outcome. */
+function checkStack(job: Job): void {
+  try {
+    Reflect.apply(nothing, undefined, stackProbe);
+  } catch (error) {
+    job.hasOverflowed = true;
+    throw error;
+  }
 }
 
 function read(job: Job, type: number, of: unknown): Uint8Array<ArrayBuffer> {
@@ -647,7 +799,7 @@ function ask(job: Job, length: number): Uint8Array<ArrayBuffer> {
   isTorn = false;
   const bytes = typeof got === "number" ? window.slice(headerBytes, got) : new Uint8Array(got, headerBytes);
   const answer = bytes.slice(5);
-  if (bytes[0] === answerStatus.ok) return answer as Uint8Array<ArrayBuffer>;
+  if (bytes[0] === answerStatus.ok) return answer;
   if (bytes[0] === answerStatus.abandon) {
     job.state = "abandoned";
     throw new Abandoned("the job is over");
@@ -657,6 +809,7 @@ function ask(job: Job, length: number): Uint8Array<ArrayBuffer> {
 
 function fillRandom(target: Uint8Array): void {
   const job = current as Job;
+  checkStack(job);
   for (let at = 0; at < target.length;) {
     if (job.random.length === 0) {
       const count = Math.min(64, job.nextBlock === 0 ? 1 : job.nextBlock);

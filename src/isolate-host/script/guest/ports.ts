@@ -17,4 +17,4 @@ export interface Ports {
 export const halfBytes = 1 << 18;
 
 /** What a module's text makes: called for each job, so that no two share what it declares. */
-export type ModuleFactory = (this: object, module: object, exports: object, globalThis: object) => void;
+export type ModuleFactory = (this: object, module: object, exports: object, global: object) => void;

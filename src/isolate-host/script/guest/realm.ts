@@ -1,3 +1,4 @@
+/* oxlint-disable typescript/unbound-method -- methods are taken apart from their objects on purpose: what an object of a guest says of itself is not asked */
 /**
  * Seals the realm in which all guests of a child run, one after the other and interleaved: after `sealRealm` nothing that two guests share can be changed, and nothing that is left tells the time, the machine, or what other
  * guests do. What a guest may change, it makes itself.
@@ -29,10 +30,8 @@ const realtimeStartMs = 1_000_000_000_000;
 const removed = ["WeakRef", "FinalizationRegistry", "SharedArrayBuffer", "Atomics", "WebAssembly", "Temporal"];
 
 /** State that V8 keeps a realm: the last match of any regular expression. */
-const legacyMatches = [
-  ...["input", "$_", "lastMatch", "$&", "lastParen", "$+", "leftContext", "$`", "rightContext", "$'"],
-  ...["$1", "$2", "$3", "$4", "$5", "$6", "$7", "$8", "$9"],
-];
+const legacyMatches =
+  "input $_ lastMatch $& lastParen $+ leftContext $` rightContext $' $1 $2 $3 $4 $5 $6 $7 $8 $9".split(" ");
 
 type Realm = Record<string, unknown>;
 
@@ -48,9 +47,10 @@ export function sealRealm(virtual: Virtual, moduleName: string, encoding: Encodi
   addEncoding(realm, encoding);
   addConsole(realm, virtual);
   define(realm, "queueMicrotask", (work: () => unknown) => {
-    void Promise.resolve().then(() => {
+    void (async () => {
+      await Promise.resolve();
       work();
-    });
+    })();
   });
   freezeAll(realm);
 }
@@ -99,6 +99,10 @@ function pinClock(realm: Realm, virtual: Virtual): void {
   define(realm, "performance", { now: () => virtual.readClock() / 1000, timeOrigin: realtimeStartMs });
 }
 
+function twoDigits(byte: number): string {
+  return byte.toString(16).padStart(2, "0");
+}
+
 function pinRandom(realm: Realm, virtual: Virtual): void {
   const eight = new Uint8Array(8);
   const word = new DataView(eight.buffer);
@@ -106,7 +110,6 @@ function pinRandom(realm: Realm, virtual: Virtual): void {
     virtual.fillRandom(eight);
     return (word.getUint32(4, true) * 2 ** 21 + (word.getUint32(0, true) >>> 11)) * 2 ** -53;
   });
-  const hex = (byte: number) => byte.toString(16).padStart(2, "0");
   define(realm, "crypto", {
     getRandomValues(target: ArrayBufferView) {
       const { buffer, byteOffset, byteLength } = viewOf(target);
@@ -118,7 +121,7 @@ function pinRandom(realm: Realm, virtual: Virtual): void {
       virtual.fillRandom(bytes);
       bytes[6] = ((bytes[6] as number) & 0x0f) | 0x40;
       bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80;
-      const digits = Array.from(bytes, hex).join("");
+      const digits = Array.from(bytes, twoDigits).join("");
       return [
         [0, 8],
         [8, 12],
@@ -169,16 +172,18 @@ function isTypedArray(value: unknown): boolean {
 }
 
 /** Errors have a place for people, and a text for guests that has no place in it: where a frame stands depends on what was inlined. */
+/** What an error's stack is for guests: no place, since which frames there are depends on what was inlined. */
+function stackText(error: object): string {
+  try {
+    const { name, message } = error as { name?: unknown; message?: unknown };
+    return `${typeof name === "string" ? name : "Error"}: ${typeof message === "string" ? message : ""}`;
+  } catch {
+    return "Error"; // its properties are the guest's
+  }
+}
+
 function pinErrors(virtual: Virtual, moduleName: string): void {
   const { stringify } = JSON;
-  const text = (error: object) => {
-    try {
-      const { name, message } = error as { name?: unknown; message?: unknown };
-      return `${typeof name === "string" ? name : "Error"}: ${typeof message === "string" ? message : ""}`;
-    } catch {
-      return "Error"; // its properties are the guest's
-    }
-  };
   // V8 asks its own Error for how many frames to keep and who spells them. Guests have another one in its place, so that what they assign is neither heard nor shared.
   const RealError = Error;
   define(RealError, "prepareStackTrace", (error: object, sites: readonly CallSite[]) => {
@@ -187,7 +192,7 @@ function pinErrors(virtual: Virtual, moduleName: string): void {
       virtual.noteOrigin(error, `${stringify(site.getLineNumber())}:${stringify(site.getColumnNumber())}`);
       break;
     }
-    return text(error);
+    return stackText(error);
   });
   define(RealError, "stackTraceLimit", 10);
   const SealedError = function (...given: unknown[]): unknown {
@@ -197,7 +202,7 @@ function pinErrors(virtual: Virtual, moduleName: string): void {
   Object.defineProperty(SealedError, "length", { value: 1 });
   Object.defineProperty(SealedError, "prototype", { value: RealError.prototype, writable: false });
   define(SealedError, "captureStackTrace", (target: object) => {
-    define(target, "stack", text(target));
+    define(target, "stack", stackText(target));
   });
   for (const [key, value] of [
     ["stackTraceLimit", 10],
@@ -213,18 +218,21 @@ function pinErrors(virtual: Virtual, moduleName: string): void {
       Object.setPrototypeOf(made, SealedError);
   }
   define(realm, "Error", SealedError);
+  // Nobody reaches it any more; were it reached, there would be nothing to change.
+  Reflect.deleteProperty(RealError, "captureStackTrace");
+  Object.freeze(Object.getOwnPropertyDescriptor(RealError, "prepareStackTrace")?.value);
   Object.freeze(RealError);
 }
 
 /** NaNs written through a DataView have one pattern. */
 function pinFloats(): void {
-  const view = DataView.prototype as unknown as Record<string, (at: number, value: number, little?: boolean) => void>;
+  const view = DataView.prototype as unknown as Record<string, (at: number, value: unknown, little?: boolean) => void>;
   for (const name of ["setFloat16", "setFloat32", "setFloat64"]) {
     const real = view[name];
     if (real === undefined) continue;
     const { [name]: pinned } = {
-      [name](this: DataView, at: number, value: number, little?: boolean) {
-        const number = +value;
+      [name](this: DataView, at: number, value: unknown, little?: boolean) {
+        const number = (value as number) - 0;
         // A literal NaN is one pattern in every tier; what arithmetic makes is not.
         Reflect.apply(real, this, [at, number === number ? number : NaN, little]);
       },
@@ -242,9 +250,10 @@ function addConsole(realm: Realm, virtual: Virtual): void {
 }
 
 function show(value: unknown): string {
+  const spelled: (given: unknown) => string = String;
   if (typeof value === "string") return value;
-  if (typeof value !== "object" || value === null || value instanceof Error) return String(value);
-  return JSON.stringify(value) ?? String(value);
+  if (typeof value !== "object" || value === null || value instanceof Error) return spelled(value);
+  return JSON.stringify(value) ?? spelled(value);
 }
 
 /** The codec of UTF-8; `decode` gives undefined for malformed bytes when `strict`. */

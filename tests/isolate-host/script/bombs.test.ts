@@ -1,0 +1,105 @@
+/** Guests that take all the memory, stack or time there is: each ends as an error, in a bounded time and memory, and the next job on a new child is unharmed. */
+import { Worker } from "node:worker_threads";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { residentBytes } from "../../../src/isolate-host/script/resident-bytes.ts";
+import { ScriptChild, ScriptChildDied } from "../../../src/isolate-host/script/script-child.ts";
+import { endText, jobOf, MemoryFrame, runToEnd } from "./memory-frame.ts";
+
+const shared = new Int32Array(new SharedArrayBuffer(8));
+let watcher: Worker;
+beforeAll(async () => {
+  const workerData = { shared, bytesMost: 700 << 20, looksMost: 60 };
+  watcher = new Worker(new URL("watch.ts", import.meta.url), { workerData });
+  await new Promise((resolve) => watcher.once("online", resolve));
+});
+afterAll(() => watcher.terminate());
+
+/** How a job ends that a new child runs, watched. */
+function end(body: string): string {
+  const frame = new MemoryFrame();
+  const child = new ScriptChild({ heapMb: 64 });
+  child.awaitReady();
+  const pid = child.pid as number;
+  Atomics.store(shared, 1, 0);
+  Atomics.store(shared, 0, pid);
+  try {
+    return endText(runToEnd(child, frame, jobOf(frame, `exports.default = async (job) => {${body}\n};`)));
+  } catch (error) {
+    if (error instanceof ScriptChildDied) return "gone";
+    throw error;
+  } finally {
+    Atomics.compareExchange(shared, 0, pid, 0);
+    child.kill();
+  }
+}
+
+test.each<[string, string, string]>([
+  ["fills a huge array", "new Array(1e9).fill(1)", "gone"],
+  ["fills a huge Map", "const m = new Map(); for (let i = 0; ; i++) m.set(i, { i })", "gone"],
+  ["parses ten million arrays", "JSON.parse('[' + '[],'.repeat(1e7) + '[]]')", "gone"],
+  ["splits and sorts 2^27 characters", "return 'ab'.repeat(2 ** 26).split('').sort().length", "gone"],
+  [
+    "keeps long strings",
+    "const a = []; for (let i = 0; ; i++) { const s = ('x' + i).repeat(1e6); a.push(s, /y/.test(s)) }",
+    "gone",
+  ],
+  [
+    "keeps buffers",
+    "const a = []; for (;;) a.push(new Uint8Array(1e8).fill(1))",
+    "exhausted: RangeError: Array buffer allocation failed",
+  ],
+  [
+    "asks for a buffer that no machine has",
+    "new ArrayBuffer(2 ** 46)",
+    "exhausted: RangeError: Array buffer allocation failed",
+  ],
+  ["never ends", "for (;;);", "gone"],
+  ["never ends, and catches all there is", "for (;;) try { for (;;); } catch {} finally { continue }", "gone"],
+  ["backtracks for ever", "/^(a+)+$/.test('a'.repeat(40) + 'b')", "gone"],
+  ["makes promises for ever", "for (;;) await null", "gone"],
+  [
+    "makes two promises of each",
+    "const go = () => { Promise.resolve().then(go); Promise.resolve().then(go) }; go(); await new Promise(() => {})",
+    "gone",
+  ],
+  ["calls itself for ever", "(function f() { f() })()", "exhausted: RangeError: Maximum call stack size exceeded"],
+  [
+    "calls itself for ever in a getter of its result",
+    "return { get a() { return this.a } }",
+    "exhausted: RangeError: Maximum call stack size exceeded",
+  ],
+  ["makes a string as long as strings go", "return 'x'.repeat(2 ** 30)", "failed: RangeError: Invalid string length"],
+])("a guest that %s ends as an error", { timeout: 60_000 }, (_what, body, expected) => {
+  expect(end(body)).toBe(expected);
+  expect(end("return 'unharmed'")).toBe("unharmed");
+});
+
+test.each(["log('x')", "putBlob('x')", "putBlob(big)", "text(small)", "putTree({ x: 'y' })", "run('a')"])(
+  "a job whose stack ends about job.%s comes to no outcome, though it catches that, and the child goes on",
+  (op) => {
+    const frame = new MemoryFrame();
+    const child = new ScriptChild({ heapMb: 64 });
+    const body = `
+      const big = 'x'.repeat(300_000), small = job.putBlob('y'); let tries = 0;
+      const go = () => { try { go() } catch {} if (tries++ < 300) try { job.${op} } catch {} };
+      go(); return 'an end'`;
+    const turn = child.run(jobOf(frame, `exports.default = async (job) => {${body}}`), frame).turn;
+    expect(endText(turn)).toBe("exhausted: the stack ended where the job called the host");
+    expect(endText(runToEnd(child, frame, jobOf(frame, "exports.default = () => 'sound'")))).toBe("sound");
+    child.kill();
+  },
+);
+
+test.each(["for (;;);", "for (;;) try { for (;;); } catch {} finally { continue }", "for (;;) await null"])(
+  "a process that nobody kills ends itself: %s",
+  (body) => {
+    const frame = new MemoryFrame();
+    const child = new ScriptChild({ heapMb: 64, turnMs: 50 });
+    expect(() => child.run(jobOf(frame, `exports.default = async () => {${body}}`), frame)).toThrow(ScriptChildDied);
+  },
+);
+
+test("a process that is gone holds no memory that could be asked for", () => {
+  expect(residentBytes(process.pid)).toBeGreaterThan(1 << 20);
+  expect(residentBytes(2 ** 30)).toBeUndefined();
+});
