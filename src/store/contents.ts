@@ -17,7 +17,7 @@ import { encodeOutcome, type Outcome } from "./outcome.ts";
 import { PackedJobs } from "./packed-jobs.ts";
 import { PackedObjects, packedBodyBytesMax } from "./packed-objects.ts";
 import { kindOfRole, placeOf, roleOf, roles, rowOf, slotOf } from "./place.ts";
-import { requestSurroundings, requestWith } from "./request-tree.ts";
+import { requestWith } from "./request-tree.ts";
 
 /** Bodies in memory, each of at most `packedBodyBytesMax`; a hot map holds up to twice as many. */
 const hotBodiesMax = 4000;
@@ -222,7 +222,7 @@ export class Contents {
 
   /** Adds a job whose request's tree is not here. */
   addRequest(request: Oid, { body, argsName, args }: NewRequest, memo: StoredMemo | undefined): void {
-    const tree = { surroundings: this.#jobs.numberOf(requestSurroundings(body)), args: args ?? argsName };
+    const tree = { surroundings: this.#jobs.numberOf(body), args: args ?? argsName };
     const place = this.#jobs.append({ request, tree, memo }, roles.request);
     this.#index.stage(request, place);
     if (args !== undefined) this.#index.stage(argsName, placeOf(rowOf(place), slotOf(place), roles.args));
@@ -316,7 +316,7 @@ export class Contents {
     if (object === undefined) return undefined;
     const { kind, body } = checked(name, object);
     // A copy, lest a small body keeps its pack.
-    const kept = { kind, body: new Uint8Array(body) };
+    const kept = { kind, body: Buffer.from(body) };
     if (body.length <= packedBodyBytesMax) this.#hotBodies.set(name, kept);
     return kept;
   }

@@ -5,7 +5,7 @@
 import type Database from "better-sqlite3";
 import { bytesOf } from "./damage.ts";
 import { HotMap } from "./hot-map.ts";
-import { PackWriter, recordAt, recordsOf, withRecord, type RecordReader } from "./pack.ts";
+import { PackWriter, RecordFinder, recordsOf, withRecord, type RecordReader } from "./pack.ts";
 import { placeOf, rowOf, slotOf } from "./place.ts";
 
 /** Packs in memory; a hot map holds up to twice as many. Neighbours in a fold are neighbours in a pack. */
@@ -14,6 +14,7 @@ const hotPacksMax = 256;
 export class PackTable {
   readonly #sql: ReturnType<typeof prepareStatements>;
   readonly #packs = new HotMap<number, Buffer>(hotPacksMax);
+  readonly #finder = new RecordFinder();
   readonly #writer: PackWriter;
   /** The row that the writer's pack becomes; 0 before the first record of a transaction. */
   #row = 0;
@@ -28,7 +29,7 @@ export class PackTable {
 
   /** The record that stands at a place. Throws Damage. */
   record(place: number): RecordReader {
-    return recordAt(this.pack(rowOf(place)), slotOf(place));
+    return this.#finder.recordAt(this.pack(rowOf(place)), slotOf(place));
   }
 
   /** The pack in a row. Throws Damage. */

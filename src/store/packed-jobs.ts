@@ -8,7 +8,7 @@ import { hashObject } from "./object.ts";
 import type { Oid } from "./oid.ts";
 import { PackTable } from "./pack-table.ts";
 import { deletedName } from "./pack.ts";
-import { surroundingsBytes } from "./request-tree.ts";
+import { isSurroundedBy, requestSurroundings, surroundingsBytes } from "./request-tree.ts";
 
 /** A pack of jobs: half a page, some twenty jobs. Larger ones cost a little less to write and more to read one memo of. */
 const packBytesMax = 4000;
@@ -81,10 +81,11 @@ export class PackedJobs {
     this.#table.cool();
   }
 
-  /** The number of a request's surroundings, given one if they have none; in a transaction. */
-  numberOf(surroundings: Uint8Array): number {
-    if (this.#lastSurroundings?.bytes.equals(surroundings) === true) return this.#lastSurroundings.number;
-    const bytes = Buffer.from(surroundings);
+  /** The number of the surroundings of a request with these bytes, given one if they have none; in a transaction. */
+  numberOf(request: Uint8Array): number {
+    const last = this.#lastSurroundings;
+    if (last !== undefined && isSurroundedBy(request, last.bytes)) return last.number;
+    const bytes = Buffer.from(requestSurroundings(request));
     const key = bytes.toString("latin1");
     const number =
       this.#numbers.get(key) ??

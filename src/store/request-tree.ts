@@ -66,3 +66,9 @@ export function isArgsOf(name: Oid, body: Uint8Array): boolean {
 export function requestSurroundings(body: Uint8Array): Uint8Array {
   return body.subarray(surroundingsAt);
 }
+
+/** True when those are a request's surroundings. A loop: a view to compare costs twice as much. */
+export function isSurroundedBy(body: Uint8Array, surroundings: Uint8Array): boolean {
+  for (let at = 0; at < surroundingsBytes; at++) if (body[surroundingsAt + at] !== surroundings[at]) return false;
+  return true;
+}
