@@ -24,7 +24,7 @@ export function commitBuffer(contents: Contents, buffer: WriteBuffer): Committed
     before = name;
   }
   for (const [name, object] of buffer.objects) commit.object(name, object);
-  for (const memo of buffer.memos.values()) commit.memo(memo);
+  for (const memo of buffer.memos) commit.memo(memo);
   if (commit.divergent.length > 0) contents.bumpGeneration();
   return commit;
 }
@@ -46,14 +46,14 @@ class Commit implements Committed {
    */
   request(name: Oid, tree: BufferedObject, before: Oid | undefined): void {
     // A memo that came without its request has a record, and a request has one record.
-    if (this.#contents.mayKnow(name) && (this.#contents.isHere(name, tree) || this.#contents.job(name) !== undefined))
-      return;
+    const isAbsent = tree.absentAt === this.#contents.changes || !this.#contents.mayKnow(name);
+    if (!isAbsent && (this.#contents.isHere(name, tree) || this.#contents.job(name) !== undefined)) return;
     const argsName = before !== undefined && isArgsOf(before, tree.body) ? before : requestArgs(tree.body);
     const args = this.#buffer.objects.get(argsName);
     const isTaken = args?.kind === "tree" && !args.isPlaced && !isRequestTree(args.body);
     const isFresh = isTaken && !this.#contents.isHere(argsName, args);
     if (isTaken) args.isPlaced = true;
-    const memo = this.#buffer.memos.get(name);
+    const memo = this.#buffer.memoOf(name, tree);
     this.#contents.addRequest(
       name,
       { body: tree.body, argsName, args: isFresh ? args.body : undefined },

@@ -79,17 +79,22 @@ export class Contents {
     });
   }
 
+  /** How many commits and deletions there were as of the last look: what was not here is not here while this is the same. */
+  get changes(): number {
+    return this.#changes;
+  }
+
   /** How often something was deleted: what a handle remembers to be here may be gone when this has changed. */
   generation(): number {
     return guarded(this.#path, () => this.#sql.generation.get() as number);
   }
 
-  /** The kind of the object of that name. */
-  kindOf(name: Oid): ObjectKind | undefined {
-    return this.#hotBodies.get(name)?.kind ?? this.kindInFile(name);
+  /** The kind of the object of that name, if its body is in memory. */
+  hotKindOf(name: Oid): ObjectKind | undefined {
+    return this.#hotBodies.get(name)?.kind;
   }
 
-  /** The same, by what the file says alone: a body in memory may be one that somebody deleted. */
+  /** The kind of the object of that name, by what the file says alone: a body in memory may be one that somebody deleted. A small body is in memory afterwards. */
   kindInFile(name: Oid): ObjectKind | undefined {
     return this.#lookUp(name, (place) => {
       const kind = kindOfRole(roleOf(place));
@@ -120,7 +125,7 @@ export class Contents {
 
   /** False when surely nothing stands under that name: most of what is committed is new. */
   mayKnow(name: Oid): boolean {
-    return this.#find(name).length > 0;
+    return this.#lookUp(name, () => true) === true;
   }
 
   /** True when an object that comes (again) is here. Throws CollidingObject when what is here under its name is something else. */

@@ -225,7 +225,7 @@ export class NameIndex {
     const buckets = new HotBuckets();
     for (let old = 0; old < 2 ** this.#depth; old++) {
       const oldId = 2 ** this.#depth + old;
-      const oldWords = this.#bucketed === 0 ? noWords : this.#storedBucket(oldId);
+      const oldWords = this.#bucketed === 0 ? noWords : (this.#buckets.get(old) ?? this.#storedBucket(oldId));
       let from = 0;
       for (let split = 0; split < splits; split++) {
         const bucket = old * splits + split;

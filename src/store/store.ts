@@ -108,10 +108,12 @@ export class Store {
 
   /** An object's kind, or undefined when the store does not have it. */
   kindOf(name: Oid): ObjectKind | undefined {
-    const near = this.#buffer.objects.get(name)?.kind ?? this.#hotKinds.get(name);
+    const near = this.#buffer.objects.get(name)?.kind ?? this.#hotKinds.get(name) ?? this.#contents.hotKindOf(name);
     if (near !== undefined) return near;
-    const kind = this.#contents.kindOf(name) ?? (this.#contents.look() ? this.#contents.kindOf(name) : undefined);
-    if (kind !== undefined) this.#hotKinds.set(name, kind);
+    const kind =
+      this.#contents.kindInFile(name) ?? (this.#contents.look() ? this.#contents.kindInFile(name) : undefined);
+    // Only what has no body in memory: a map of all files' kinds makes each lookup that finds nothing a miss of the processor's cache.
+    if (kind !== undefined && this.#contents.hotKindOf(name) === undefined) this.#hotKinds.set(name, kind);
     return kind;
   }
 
@@ -135,8 +137,13 @@ export class Store {
    * request does so in vain, no more: the memos are compared. Spares looking at the file (2 µs). Throws QuarantinedMemo.
    */
   seenOutcome(request: Oid): Outcome | undefined {
-    const near = this.#buffer.memos.get(request)?.memo.outcome ?? this.#hotOutcomes.get(request);
+    const tree = this.#buffer.objects.get(request);
+    const near = this.#buffer.memoOf(request, tree)?.memo.outcome ?? this.#hotOutcomes.get(request);
     if (near !== undefined) return near;
+    if (!this.#contents.mayKnow(request)) {
+      if (tree !== undefined) tree.absentAt = this.#contents.changes;
+      return undefined;
+    }
     const stored = this.#contents.job(request)?.record.memo;
     if (stored === undefined) return undefined;
     const outcome = servedOutcome(request, stored);
@@ -146,7 +153,7 @@ export class Store {
 
   /** All that is remembered of a request, or undefined. Throws QuarantinedMemo. */
   memo(request: Oid): Memo | undefined {
-    const buffered = this.#buffer.memos.get(request);
+    const buffered = this.#buffer.memoOf(request, this.#buffer.objects.get(request));
     if (buffered !== undefined) return buffered.memo;
     this.#contents.look();
     const stored = this.#contents.job(request)?.record.memo;
@@ -164,7 +171,7 @@ export class Store {
     if (memo.outcome.kind !== "failed" && this.kindOf(memo.outcome.oid) !== memo.outcome.kind) {
       throw new MissingObject(memo.outcome.oid);
     }
-    const buffered = this.#buffer.memos.get(request);
+    const buffered = this.#buffer.memoOf(request, this.#buffer.objects.get(request));
     if (buffered !== undefined) {
       if (sameOutcome(buffered.memo.outcome, memo.outcome)) return;
       this.flush();

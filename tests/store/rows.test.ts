@@ -238,6 +238,21 @@ describe("a request's record", () => {
     again.close();
   });
 
+  it("is the only one when another handle commits the same request between the look and the flush", () => {
+    const path = freshPath();
+    const [a, b] = [openStore(path), openStore(path)];
+    for (const store of [a, b]) {
+      const { request, result } = putJob(store, "both");
+      expect(store.seenOutcome(request)).toBeUndefined();
+      store.remember(request, memoOf(result), 1);
+    }
+    for (const store of [a, b]) store.close();
+    const again = openStore(path);
+    expect(again.stats()).toMatchObject({ objects: { blob: 2, tree: 2 }, memos: 1, quarantined: 0 });
+    expect([...again.memos()]).toHaveLength(1);
+    again.close();
+  });
+
   it("is quarantined when another handle remembers something else, and both outcomes are kept", () => {
     const path = freshPath();
     const [a, b] = [openStore(path), openStore(path)];
