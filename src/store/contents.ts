@@ -17,7 +17,7 @@ import { encodeOutcome, type Outcome } from "./outcome.ts";
 import { PackedJobs } from "./packed-jobs.ts";
 import { PackedObjects, packedBodyBytesMax } from "./packed-objects.ts";
 import { kindOfRole, placeOf, roleOf, roles, rowOf, slotOf } from "./place.ts";
-import { requestWith } from "./request-tree.ts";
+import { requestWith, type RequestParts } from "./request-tree.ts";
 
 /** Bodies in memory, each of at most `packedBodyBytesMax`; a hot map holds up to twice as many. */
 const hotBodiesMax = 4000;
@@ -28,11 +28,9 @@ export interface FoundJob {
   readonly record: JobRecord;
 }
 
-/** A request's tree that is to be stored: its bytes, and its args' tree when that is to stand in the same record. */
-export interface NewRequest {
-  readonly body: Uint8Array;
-  readonly argsName: Oid;
-  readonly args: Uint8Array | undefined;
+/** A request's tree that is to be stored: its parts, and its args' tree when that is to stand in the same record. */
+export interface NewRequest extends RequestParts {
+  readonly argsTree: Uint8Array | undefined;
 }
 
 export interface ContentFigures {
@@ -226,11 +224,11 @@ export class Contents {
   }
 
   /** Adds a job whose request's tree is not here. */
-  addRequest(request: Oid, { body, argsName, args }: NewRequest, memo: StoredMemo | undefined): void {
-    const tree = { surroundings: this.#jobs.numberOf(body), args: args ?? argsName };
+  addRequest(request: Oid, { args, surroundings, argsTree }: NewRequest, memo: StoredMemo | undefined): void {
+    const tree = { surroundings: this.#jobs.numberOf(surroundings), args: argsTree ?? args };
     const place = this.#jobs.append({ request, tree, memo }, roles.request);
     this.#index.stage(request, place);
-    if (args !== undefined) this.#index.stage(argsName, placeOf(rowOf(place), slotOf(place), roles.args));
+    if (argsTree !== undefined) this.#index.stage(args, placeOf(rowOf(place), slotOf(place), roles.args));
   }
 
   /** Adds a memo whose request has no record. */

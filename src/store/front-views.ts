@@ -3,7 +3,7 @@ const keptLengths = 1024;
 
 export class FrontViews {
   readonly bytes: Buffer;
-  readonly #views = Array.from<Buffer | undefined>({ length: keptLengths });
+  readonly #views: (Buffer | undefined)[] = [];
 
   constructor(bytes: Buffer) {
     this.bytes = bytes;

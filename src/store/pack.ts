@@ -237,10 +237,19 @@ export class RecordFinder {
   }
 }
 
-/** The pack with another record, its length included, in a slot. Throws Damage. */
-export function withRecord(pack: Buffer, slot: number, record: Uint8Array): Buffer {
-  const { whole, end } = boundsOf(pack, slot);
-  return Buffer.concat([pack.subarray(0, whole), record, pack.subarray(end)]);
+/** The pack with other records, their lengths included, in some slots. Throws Damage. */
+export function withRecords(pack: Buffer, edits: ReadonlyMap<number, Uint8Array>): Buffer {
+  const parts: Uint8Array[] = [];
+  let edited = 0;
+  for (let at = 0; at < pack.length;) {
+    const { end } = boundsAt(pack, at);
+    const edit = edits.get(parts.length);
+    if (edit !== undefined) edited++;
+    parts.push(edit ?? pack.subarray(at, end));
+    at = end;
+  }
+  if (edited !== edits.size) throw new Damage("a pack has too few records");
+  return Buffer.concat(parts);
 }
 
 /** All records of a pack. Throws Damage. */

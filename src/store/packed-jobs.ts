@@ -8,7 +8,7 @@ import { hashObject } from "./object.ts";
 import type { Oid } from "./oid.ts";
 import { PackTable } from "./pack-table.ts";
 import { deletedName } from "./pack.ts";
-import { isSurroundedBy, requestSurroundings, surroundingsBytes } from "./request-tree.ts";
+import { surroundingsBytes } from "./request-tree.ts";
 
 /** A pack of jobs: half a page, some twenty jobs. Larger ones cost a little less to write and more to read one memo of. */
 const packBytesMax = 4000;
@@ -20,7 +20,7 @@ export class PackedJobs {
   readonly #table: PackTable;
   readonly #surroundings = new HotMap<number, Buffer>(hotSurroundingsMax);
   readonly #numbers = new HotMap<string, number>(hotSurroundingsMax);
-  #lastSurroundings: { readonly bytes: Buffer; readonly number: number } | undefined;
+  #lastSurroundings: { readonly bytes: Uint8Array; readonly number: number } | undefined;
 
   constructor(database: Database.Database) {
     this.#sql = prepareStatements(database);
@@ -81,18 +81,17 @@ export class PackedJobs {
     this.#table.cool();
   }
 
-  /** The number of the surroundings of a request with these bytes, given one if they have none; in a transaction. */
-  numberOf(request: Uint8Array): number {
-    const last = this.#lastSurroundings;
-    if (last !== undefined && isSurroundedBy(request, last.bytes)) return last.number;
-    const bytes = Buffer.from(requestSurroundings(request));
+  /** The number of a request's surroundings, given one if they have none; in a transaction. The bytes are kept. */
+  numberOf(surroundings: Uint8Array): number {
+    if (this.#lastSurroundings?.bytes === surroundings) return this.#lastSurroundings.number;
+    const bytes = Buffer.from(surroundings);
     const key = bytes.toString("latin1");
     const number =
       this.#numbers.get(key) ??
       (this.#sql.numberOf.get(bytes) as number | undefined) ??
       Number(this.#sql.insertSurroundings.run(bytes).lastInsertRowid);
     this.#numbers.set(key, number);
-    this.#lastSurroundings = { bytes, number };
+    this.#lastSurroundings = { bytes: surroundings, number };
     return number;
   }
 

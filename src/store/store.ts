@@ -31,6 +31,7 @@ import { HotMap } from "./hot-map.ts";
 import { hashObject, type GitObject, type ObjectKind } from "./object.ts";
 import { oidToBytes, type Oid } from "./oid.ts";
 import { sameOutcome, type Memo, type Outcome } from "./outcome.ts";
+import { hashRequest } from "./request-tree.ts";
 import { Runs, type RunRecord, type RunTotals } from "./runs.ts";
 import { servedMemo, servedOutcome } from "./stored-memo.ts";
 import { WriteBuffer } from "./write-buffer.ts";
@@ -95,6 +96,15 @@ export class Store {
   put(kind: ObjectKind, body: Uint8Array): Oid {
     const name = hashObject(kind, body);
     this.putChecked(name, kind, body);
+    return name;
+  }
+
+  /** Stores the request of these args, which are here, and surroundings, which are kept, not copied; returns its name. */
+  putRequest(args: Oid, surroundings: Uint8Array): Oid {
+    const name = hashRequest(args, surroundings);
+    if (this.#buffer.objects.has(name) || this.#hotKinds.get(name) !== undefined) return name;
+    this.#buffer.addRequest(name, { args, surroundings });
+    if (this.#buffer.isDue) this.flush();
     return name;
   }
 

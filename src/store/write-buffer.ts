@@ -2,6 +2,7 @@
 import type { GitObject, ObjectKind } from "./object.ts";
 import { oidBytes, type Oid } from "./oid.ts";
 import type { Memo } from "./outcome.ts";
+import { requestBytes, requestWith, type RequestParts } from "./request-tree.ts";
 import { decodeTree, kindOfMode } from "./tree.ts";
 
 /** Rows, bytes and milliseconds after which a buffer is to be flushed: large enough to amortize a transaction (130 µs), small enough to lose little. */
@@ -16,10 +17,29 @@ interface Placeable {
 }
 
 export interface BufferedObject extends GitObject, Placeable {
+  /** Of a request that came in parts. */
+  readonly parts: RequestParts | undefined;
   /** Of the request whose tree this is, if it was remembered after that was put: looking in one map for both saves 0.3 µs a job. */
   memo: BufferedMemo | undefined;
   /** When it was surely not in the file: `changes` of the contents then. */
   absentAt: number | undefined;
+}
+
+/** A request that came in parts: few ask for its bytes, which are made then. */
+class BufferedRequest implements BufferedObject {
+  readonly kind = "tree";
+  readonly parts: RequestParts;
+  isPlaced = false;
+  memo: BufferedMemo | undefined = undefined;
+  absentAt: number | undefined = undefined;
+
+  constructor(parts: RequestParts) {
+    this.parts = parts;
+  }
+
+  get body(): Uint8Array {
+    return requestWith(this.parts.args, this.parts.surroundings);
+  }
 }
 
 export interface BufferedMemo extends Placeable {
@@ -65,8 +85,14 @@ export class WriteBuffer {
 
   addObject(name: Oid, kind: ObjectKind, body: Uint8Array): void {
     this.#begin();
-    this.#objects.set(name, { kind, body, isPlaced: false, memo: undefined, absentAt: undefined });
+    this.#objects.set(name, { kind, body, parts: undefined, isPlaced: false, memo: undefined, absentAt: undefined });
     this.#bytes += body.length;
+  }
+
+  addRequest(name: Oid, parts: RequestParts): void {
+    this.#begin();
+    this.#objects.set(name, new BufferedRequest(parts));
+    this.#bytes += requestBytes;
   }
 
   addMemo(request: Oid, memo: Memo, run: number): void {
