@@ -10,6 +10,7 @@ import { putRequest, putSurroundings, readRequest, type Request } from "./abi/re
 import { NonAnswerError } from "./abi/non-answer.ts";
 import { bindArgs, putRuntimeNode, resolveImage, wasmMarker, workerName } from "./abi/worker.ts";
 import { failureDetail } from "./failure-origin.ts";
+import { executedJobs, type ExecutedJob } from "./executed-jobs.ts";
 import { foldedPath, type FoldedPath } from "./folded-path.ts";
 import type { Executing } from "./executing.ts";
 import type { Imported } from "./importing.ts";
@@ -37,10 +38,12 @@ import {
   type StoreStats,
 } from "./store/store.ts";
 import { decodeTree, encodeTree, kindOfMode, nameFault, type TreeEntry } from "./store/tree.ts";
+import { treeChanges, type TreeChange } from "./store/tree-changes.ts";
 
 export { NonAnswerError, type NonAnswer } from "./abi/non-answer.ts";
 export { guestLimitNames, type GuestLimitName, type GuestLimits } from "./abi/limits.ts";
 export { executorsMax } from "./scheduler/claims.ts";
+export type { ExecutedJob } from "./executed-jobs.ts";
 export { MalformedRequest } from "./abi/request.ts";
 export type { ImportHow, Imported } from "./importing.ts";
 export type { Run, RunEvent, RunResult } from "./run.ts";
@@ -61,6 +64,7 @@ export {
   type StoreStats,
 } from "./store/store.ts";
 export type { Mode, TreeEntry } from "./store/tree.ts";
+export type { TreeChange } from "./store/tree-changes.ts";
 export type { Counts, LogLine } from "./scheduler/runner.ts";
 export type { TraceEvent } from "./scheduler/trace.ts";
 
@@ -293,6 +297,17 @@ export class Engine {
     return run === undefined ? undefined : { run, events: decodeTrace(this.#store.trace(run.id)) };
   }
 
+  /** At most so many of the jobs that a run executed, the first that ended: none once the traces of later runs have displaced its own. */
+  executedJobs({ run, request }: RunResult, countMax: number): readonly ExecutedJob[] {
+    if (run === undefined) return [];
+    return executedJobs(this.#store, this.#library, request, decodeTrace(this.#store.trace(run)), countMax);
+  }
+
+  /** What differs between two trees, in the order and words of `git diff-tree -r`, found as it is asked for. Throws MissingObject, or MalformedArgs when one is no tree. */
+  changes(before: Oid, after: Oid): Iterable<TreeChange> {
+    return treeChanges(before, after, (tree) => this.list(tree));
+  }
+
   /** Cancels what runs, keeps what was computed, and closes the store. */
   async close(): Promise<void> {
     this.#closing.abort();
@@ -326,16 +341,17 @@ export class Engine {
 
   async #settleNow(request: Request, options: RunOptions, hearer: RunTold): Promise<RunResult> {
     const startedMs = performance.now();
-    const result = (outcome: Outcome, jobs: Counts): RunResult => ({
+    const result = (outcome: Outcome, jobs: Counts, run: number | undefined): RunResult => ({
       request: request.oid,
       outcome,
       cid: outcome.kind === "failed" ? undefined : cidOf(outcome.oid),
       detail: outcome.kind === "failed" ? failureDetail(this.#store, request.oid) : undefined,
       jobs,
       ms: performance.now() - startedMs,
+      run,
     });
     const known = options.rerun === true ? undefined : this.#remembered(request.oid);
-    if (known !== undefined) return result(known, { executed: 0, frames: 0, memoized: 1 });
+    if (known !== undefined) return result(known, { executed: 0, frames: 0, memoized: 1 }, undefined);
     const run = this.#store.beginRun(request.oid, Date.now());
     // Executors have handles of their own on the store.
     this.#store.flush();
@@ -356,7 +372,7 @@ export class Engine {
       const { executed, frames, memoized } = settled?.counts ?? { executed: 0, frames: 0, memoized: 0 };
       this.#store.endRun(run, { micros: (performance.now() - startedMs) * 1000, executed, frames, memoized, ending });
     }
-    return result(settled.outcome, settled.counts);
+    return result(settled.outcome, settled.counts, run);
   }
 
   /** An outcome that executors committed; undefined when there is none, or two. */

@@ -15,20 +15,31 @@ export interface FoldedPath {
 
 /** Undefined when it can't be told. */
 export function foldedPath(store: Store, frames: readonly ShownFrame[]): FoldedPath | undefined {
-  const [first, ...inner] = frames.map((frame) => entriesOf(frame.args)?.find((entry) => entry.name === "in"));
+  const [first, ...inner] = frames.map(({ args }) => foldedIn(args));
   if (first === undefined) return undefined;
   const names: string[] = [];
   let at = first;
   for (const next of inner) {
     if (next === undefined) return undefined;
-    if (next.oid === at.oid) continue;
-    const within = store.kindOf(at.oid) === "tree" ? entriesOf(store.get(at.oid).body) : undefined;
-    const found = within?.find((entry) => entry.oid === next.oid);
-    if (found === undefined) return undefined;
-    names.push(found.name);
+    if (next === at) continue;
+    const name = entryNames(store, at)?.get(next);
+    if (name === undefined) return undefined;
+    names.push(name);
     at = next;
   }
-  return { from: first.oid, path: names.length === 0 ? "." : names.join("/") };
+  return { from: first, path: names.length === 0 ? "." : names.join("/") };
+}
+
+/** What an args tree's bytes name as `in`. */
+export function foldedIn(args: Uint8Array): Oid | undefined {
+  return entriesOf(args)?.find((entry) => entry.name === "in")?.oid;
+}
+
+/** The first name of each object in a tree; undefined when it is none, or not here. */
+export function entryNames(store: Store, tree: Oid): ReadonlyMap<Oid, string> | undefined {
+  if (store.kindOf(tree) !== "tree") return undefined;
+  const entries = entriesOf(store.get(tree).body);
+  return entries && new Map(entries.toReversed().map(({ oid, name }) => [oid, name]));
 }
 
 function entriesOf(tree: Uint8Array): TreeEntry[] | undefined {
