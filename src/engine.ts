@@ -26,6 +26,7 @@ import { startRun, type Run, type RunResult, type RunTold } from "./run.ts";
 import { putStandardLibrary } from "./standard-library.ts";
 import { cidOf } from "./store/cid.ts";
 import type { Host } from "./store/git/conversion.ts";
+import type { WatchPlaces } from "./store/git/watch-places.ts";
 import type { GitObject } from "./store/object.ts";
 import { parseOid, type Oid } from "./store/oid.ts";
 import type { Outcome } from "./store/outcome.ts";
@@ -49,6 +50,7 @@ export type { ImportHow, Imported } from "./importing.ts";
 export type { Run, RunEvent, RunResult } from "./run.ts";
 export { NoStandardLibrary } from "./standard-library.ts";
 export { cidOf, oidOfCid } from "./store/cid.ts";
+export type { WatchPlace, WatchPlaces } from "./store/git/watch-places.ts";
 export type { GitObject, ObjectKind } from "./store/object.ts";
 export { parseOid, type Oid } from "./store/oid.ts";
 export type { Failure, FailureCode, Memo, Outcome, Result } from "./store/outcome.ts";
@@ -268,6 +270,15 @@ export class Engine {
   async untracked(path: string): Promise<readonly string[] | undefined> {
     const { untrackedBelow } = await import("./importing.ts");
     return untrackedBelow(path, this.#host);
+  }
+
+  /**
+   * Folders, and names in them, where a change may change what `borrowTree` of the same arguments gives. They hold until the index or a ref changes, which is among them. Rejects as
+   * `importTree` for what is no repository, or none that can be read.
+   */
+  async watchPlaces(path: string, rev?: string): Promise<WatchPlaces> {
+    const { watchPlaces } = await import("./importing.ts");
+    return watchPlaces(path, rev);
   }
 
   /** Writes a tree to a folder that is empty or not there yet; exec bits and symlinks are kept. Rejects with FolderInUse or UnsafeName. */

@@ -55,9 +55,10 @@ for (const executors of [1, 3]) {
   });
 }
 
+const files = (text: string) => ({ sub: { deep: { a: text, b: "b\n" } }, other: { c: "c\n" } });
+
 it("after an edit they are those on its path, in the order in which they ended", async () => {
   await withEngine(async (engine) => {
-    const files = (text: string) => ({ sub: { deep: { a: text, b: "b\n" } }, other: { c: "c\n" } });
     await engine.fold({ in: tree(engine, files("1\n")), post: "line-count" });
     const result = await engine.fold({ in: tree(engine, files("1\n2\n")), post: "line-count" });
     expect(named(engine, result)).toEqual([

@@ -1,6 +1,6 @@
 import { chmodSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { emptyTree, hashObject } from "../../src/store/object.ts";
 import type { Oid } from "../../src/store/oid.ts";
@@ -102,6 +102,8 @@ describe("the changes between two trees are git's, in git's order", () => {
   });
 });
 
+const blob = (text: string) => hashObject("blob", Buffer.from(text));
+
 test("what did not change is not read, and depth is no limit", () => {
   const trees = new Map<Oid, readonly TreeEntry[]>();
   const read: Oid[] = [];
@@ -110,7 +112,6 @@ test("what did not change is not read, and depth is no limit", () => {
     trees.set(name, entries);
     return name;
   };
-  const blob = (text: string) => hashObject("blob", Buffer.from(text));
   const chain = (text: string, levels: number) => {
     let at = store([{ mode: "100644", name: "f", oid: blob(text) }]);
     for (let level = 0; level < levels; level++) at = store([{ mode: "40000", name: "d", oid: at }]);
