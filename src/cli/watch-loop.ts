@@ -2,7 +2,7 @@
  * Runs again when something changed: the loop of `coppice watch`, without a file system, a clock or an engine of its own.
  *
  * Guarantees: what changes after a look began is looked at again. A burst of changes gives one look, once it has been quiet for `quietMs`, or after
- * `burstMsMax` where it does not end, and not while its source is in the midst of something, for `unsettledMsMax` at most. A look that finds the same as
+ * `burstMsMax` where it does not end; while its source is in the midst of something, once it has been quiet for `unsettledQuietMs`, or after `unsettledMsMax`. A look that finds the same as
  * the one before starts nothing. At most one run goes on at a time: one that is out of date is aborted, and has ended before the next begins.
  */
 
@@ -10,7 +10,8 @@
 export const quietMs = 50;
 /** Changes that come for so long without a pause are looked at in their midst. */
 export const burstMsMax = 2000;
-/** A source that says for longer that it is unsettled is not believed: a lock that a dead process left, say. */
+/** The same for a source that says that more will follow. It may be wrong: a lock is left by a process that died, or held while somebody writes a commit's message. */
+export const unsettledQuietMs = 1000;
 export const unsettledMsMax = 10_000;
 
 export interface Clock {
@@ -138,10 +139,12 @@ function burstEnd(clock: Clock, changes: Pick<Changes, "isUnsettled">, onEnd: ()
     cancelTimer = undefined;
     if (beganMs === undefined) return;
     const nowMs = clock.nowMs();
-    const sinceMs = nowMs - beganMs;
-    const quietForMs = nowMs - lastMs;
-    if (changes.isUnsettled() && sinceMs < unsettledMsMax) wait(quietMs);
-    else if (quietForMs < quietMs && sinceMs < burstMsMax) wait(Math.min(quietMs - quietForMs, burstMsMax - sinceMs));
+    const isUnsettled = changes.isUnsettled();
+    const leftMs = Math.min(
+      lastMs + (isUnsettled ? unsettledQuietMs : quietMs) - nowMs,
+      beganMs + (isUnsettled ? unsettledMsMax : burstMsMax) - nowMs,
+    );
+    if (leftMs > 0) wait(isUnsettled ? Math.min(leftMs, quietMs) : leftMs);
     else {
       beganMs = undefined;
       onEnd();

@@ -113,6 +113,8 @@ interface Told<T> {
   readonly count: number;
 }
 
+const none: Told<TreeChange> = { first: [], count: 0 };
+
 class WatchedTask implements Watched<Finding> {
   readonly #named: NamedTask;
   readonly #options: WatchOptions;
@@ -123,7 +125,8 @@ class WatchedTask implements Watched<Finding> {
   #isFirst = true;
   /** What the last look that failed said, unless a run was told since. */
   #lastFault: string | undefined;
-  #changes: Told<TreeChange> = { first: [], count: 0 };
+  /** What the run that goes on, or went on last, is for. */
+  #changes = none;
 
   constructor(named: NamedTask, options: WatchOptions, surroundings: Surroundings, stop: AbortSignal) {
     this.#named = named;
@@ -197,7 +200,7 @@ class WatchedTask implements Watched<Finding> {
   async run(finding: Finding, told: Finding | undefined, signal: AbortSignal): Promise<void> {
     const { printer } = this.#surroundings;
     const { salt, log, json } = this.#options;
-    this.#changes = told === undefined ? { first: [], count: 0 } : this.#changesSince(told, finding);
+    this.#changes = told === undefined ? none : this.#changesSince(told, finding);
     if (json === undefined && this.#changes.count > 0) {
       const { first, count } = this.#changes;
       printNote(
@@ -236,7 +239,7 @@ class WatchedTask implements Watched<Finding> {
         outcome.kind === "failed"
           ? { error: { kind: "failed", message: sentence(failureMessage(printer, result, outcome)) } }
           : resultFigures(result, outcome, finding.importMs);
-      await this.#writeJson({ ...said, ran: jobs.map(({ worker, path }) => ({ worker, path })) });
+      await this.#writeJson({ ...said, ran: jobs.map(({ worker, path }) => ({ worker, path })) }, this.#changes);
     } else {
       if (outcome.kind !== "failed") await printObject(printer, engine, outcome.oid);
       const name = outcome.kind === "failed" ? "" : `; ${outcome.kind} ${nameOf(printer, outcome.oid)}`;
@@ -259,11 +262,11 @@ class WatchedTask implements Watched<Finding> {
     if (during === "look" && message === this.#lastFault) return;
     this.#lastFault = during === "look" ? message : undefined;
     printError(printer, message);
-    if (this.#options.json) await this.#writeJson({ error: { kind, message: sentence(message) }, ran: [] });
+    const changes = during === "run" ? this.#changes : none;
+    if (this.#options.json) await this.#writeJson({ error: { kind, message: sentence(message) }, ran: [] }, changes);
   }
 
-  #writeJson(said: object): Promise<void> {
-    const { first, count } = this.#changes;
+  #writeJson(said: object, { first, count }: Told<TreeChange>): Promise<void> {
     return write(this.#surroundings.printer.out, `${JSON.stringify({ ...said, changed: { count, paths: first } })}\n`);
   }
 

@@ -4,6 +4,7 @@ import {
   burstMsMax,
   quietMs,
   unsettledMsMax,
+  unsettledQuietMs,
   watchLoop,
   type Changes,
   type Clock,
@@ -182,20 +183,33 @@ describe("changes", () => {
     expect(scene.news).toEqual(["look 2", "run 2 after 1", "look 2"]);
   });
 
-  it("wait for a source that is in the midst of something, but not for ever", async () => {
+  it("wait for a source that is in the midst of something", async () => {
     const scene = await watching();
     scene.isLocked = true;
-    await scene.change("2");
-    await scene.clock.pass(burstMsMax * 2);
+    for (let each = 0; each < 10; each++) {
+      await scene.change(`2.${each}`);
+      await scene.clock.pass(unsettledQuietMs - 1);
+    }
     expect(scene.news).toEqual([]);
     scene.isLocked = false;
     await scene.clock.pass(quietMs);
-    expect(scene.news).toEqual(["look 2", "run 2 after 1"]);
-    await scene.end();
+    expect(scene.news).toEqual(["look 2.9", "run 2.9 after 1"]);
+  });
+
+  it("wait for it no longer when it says so and nothing comes, or for too long", async () => {
+    const scene = await watching();
     scene.isLocked = true;
-    await scene.change("3");
-    await scene.clock.pass(unsettledMsMax);
-    expect(scene.news).toEqual(["told 2", "look 3", "run 3 after 2"]);
+    await scene.change("2");
+    await scene.clock.pass(unsettledQuietMs - 1);
+    expect(scene.news).toEqual([]);
+    await scene.clock.pass(1);
+    expect(scene.news).toEqual(["look 2", "run 2 after 1"]);
+    for (let passedMs = 0; passedMs < unsettledMsMax; passedMs += 100) {
+      expect(scene.news).toEqual([]);
+      await scene.change("3");
+      await scene.clock.pass(100);
+    }
+    expect(scene.news).toEqual(["look 3"]);
   });
 
   it("that come while it looks are looked at again", async () => {
