@@ -138,9 +138,10 @@ class WatchedTask implements Watched<Finding> {
   async look(): Promise<Finding> {
     const { engine } = this.#surroundings;
     const { task, sources } = this.#named;
-    const workers = this.#named.workers.map((text) => [text, this.#worker(text)] as const);
+    // Once for each, since a file may be another one a moment later.
+    const workers = new Map(this.#named.workers.map((text) => [text, this.#worker(text)]));
     const startedMs = performance.now();
-    const { oids, start } = await (task.how === "fold" ? this.#fold(task) : this.#run(task, sources));
+    const { oids, start } = await (task.how === "fold" ? this.#fold(task, workers) : this.#run(task, workers));
     const importMs = performance.now() - startedMs;
     const inputs: Input[] = [
       ...sources.map((source, at) => ({
@@ -148,7 +149,7 @@ class WatchedTask implements Watched<Finding> {
         oid: oids[at] as Oid,
         placeOf: (path: string) => placeIn(source, path),
       })),
-      ...workers.map(([label, oid]) => ({ label, oid, placeOf: undefined })),
+      ...Array.from(workers, ([label, oid]) => ({ label, oid, placeOf: undefined })),
     ];
     return {
       key: JSON.stringify(inputs.map(({ oid }) => oid)),
@@ -158,28 +159,28 @@ class WatchedTask implements Watched<Finding> {
     };
   }
 
-  async #fold({ post, pre }: WatchTask & { how: "fold" }) {
-    const { engine } = this.#surroundings;
+  async #fold({ post, pre }: WatchTask & { how: "fold" }, workers: ReadonlyMap<string, string>) {
     const source = this.#named.sources[0] as Source;
-    const { oid } = await importNamed(engine, source.text, "borrowing");
+    const { oid } = await importNamed(this.#surroundings.engine, source.text, "borrowing");
+    const preWorker = pre === undefined ? undefined : workers.get(pre);
     const input: FoldInput = {
       in: oid,
-      post: this.#worker(post),
-      ...(pre === undefined ? {} : { pre: this.#worker(pre) }),
+      post: workers.get(post) as string,
+      ...(preWorker === undefined ? {} : { pre: preWorker }),
     };
     return { oids: [oid], start: (at: Engine, common: RunOptions) => at.fold({ ...input, ...common }) };
   }
 
-  async #run({ worker: text, args: texts }: WatchTask & { how: "run" }, sources: readonly Source[]) {
+  async #run({ worker: text, args: texts }: WatchTask & { how: "run" }, workers: ReadonlyMap<string, string>) {
     const { engine } = this.#surroundings;
-    const worker = this.#worker(text);
+    const worker = workers.get(text) as string;
     const args = await argumentsNamed(engine, texts);
     const oidOf = (arg: Arg | undefined): Oid => {
       if (typeof arg === "object" && "oid" in arg) return arg.oid;
       return engine.putBlob(typeof arg === "string" ? Buffer.from(arg) : (arg ?? new Uint8Array()));
     };
     return {
-      oids: sources.map(({ name }) => oidOf(args[name])),
+      oids: this.#named.sources.map(({ name }) => oidOf(args[name])),
       start: (at: Engine, common: RunOptions) => at.run({ worker, args, ...common }),
     };
   }
