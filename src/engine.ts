@@ -26,7 +26,6 @@ import { startRun, type Run, type RunResult, type RunTold } from "./run.ts";
 import { putStandardLibrary } from "./standard-library.ts";
 import { cidOf } from "./store/cid.ts";
 import type { Host } from "./store/git/conversion.ts";
-import type { WatchPlaces } from "./store/git/watch-places.ts";
 import type { GitObject } from "./store/object.ts";
 import { parseOid, type Oid } from "./store/oid.ts";
 import type { Outcome } from "./store/outcome.ts";
@@ -40,6 +39,7 @@ import {
 } from "./store/store.ts";
 import { decodeTree, encodeTree, kindOfMode, nameFault, type TreeEntry } from "./store/tree.ts";
 import { treeChanges, type TreeChange } from "./store/tree-changes.ts";
+import type { WatchPlaces } from "./store/git/watch-places.ts";
 
 export { NonAnswerError, type NonAnswer } from "./abi/non-answer.ts";
 export { guestLimitNames, type GuestLimitName, type GuestLimits } from "./abi/limits.ts";
@@ -352,17 +352,17 @@ export class Engine {
 
   async #settleNow(request: Request, options: RunOptions, hearer: RunTold): Promise<RunResult> {
     const startedMs = performance.now();
-    const result = (outcome: Outcome, jobs: Counts, run: number | undefined): RunResult => ({
+    const result = (outcome: Outcome, jobs: Counts): RunResult => ({
       request: request.oid,
       outcome,
+      run: undefined,
       cid: outcome.kind === "failed" ? undefined : cidOf(outcome.oid),
       detail: outcome.kind === "failed" ? failureDetail(this.#store, request.oid) : undefined,
       jobs,
       ms: performance.now() - startedMs,
-      run,
     });
     const known = options.rerun === true ? undefined : this.#remembered(request.oid);
-    if (known !== undefined) return result(known, { executed: 0, frames: 0, memoized: 1 }, undefined);
+    if (known !== undefined) return result(known, { executed: 0, frames: 0, memoized: 1 });
     const run = this.#store.beginRun(request.oid, Date.now());
     // Executors have handles of their own on the store.
     this.#store.flush();
@@ -383,7 +383,7 @@ export class Engine {
       const { executed, frames, memoized } = settled?.counts ?? { executed: 0, frames: 0, memoized: 0 };
       this.#store.endRun(run, { micros: (performance.now() - startedMs) * 1000, executed, frames, memoized, ending });
     }
-    return result(settled.outcome, settled.counts, run);
+    return { ...result(settled.outcome, settled.counts), run };
   }
 
   /** An outcome that executors committed; undefined when there is none, or two. */
