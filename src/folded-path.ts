@@ -3,6 +3,7 @@
  * passes an entry of its `in` on as `in`; where that breaks off, so does the path.
  */
 import type { ShownFrame } from "./isolate-host/status-board.ts";
+import { hashObject } from "./store/object.ts";
 import type { Oid } from "./store/oid.ts";
 import type { Store } from "./store/store.ts";
 import { MalformedTree, decodeTree, type TreeEntry } from "./store/tree.ts";
@@ -35,11 +36,15 @@ export function foldedIn(args: Uint8Array): Oid | undefined {
   return entriesOf(args)?.find((entry) => entry.name === "in")?.oid;
 }
 
-/** The first name of each object in a tree; undefined when it is none, or not here. */
+/** The first name of each object in a tree, as folds pass it on: a gitlink as the blob of its commit's digits. Undefined when it is no tree, or not here. */
 export function entryNames(store: Store, tree: Oid): ReadonlyMap<Oid, string> | undefined {
   if (store.kindOf(tree) !== "tree") return undefined;
   const entries = entriesOf(store.get(tree).body);
-  return entries && new Map(entries.toReversed().map(({ oid, name }) => [oid, name]));
+  return entries && new Map(entries.toReversed().map((entry) => [passedOn(entry), entry.name]));
+}
+
+function passedOn({ mode, oid }: TreeEntry): Oid {
+  return mode === "160000" ? hashObject("blob", Buffer.from(oid)) : oid;
 }
 
 function entriesOf(tree: Uint8Array): TreeEntry[] | undefined {

@@ -74,6 +74,17 @@ it("after an edit they are those on its path, in the order in which they ended",
   });
 });
 
+it("a gitlink is named, although what is folded there is a blob of its commit's digits", async () => {
+  await withEngine(async (engine) => {
+    const inner = engine.putTree([{ mode: "160000", name: "module", oid: tree(engine, { a: "not looked at" }) }]);
+    const result = await engine.fold({
+      in: engine.putTree([{ mode: "40000", name: "sub", oid: inner }]),
+      post: "file-count",
+    });
+    expect(named(engine, result)).toContain("file-count at sub/module");
+  });
+});
+
 it("nothing is named of a run that a memo answered, nor of one whose trace is displaced", async () => {
   await withEngine(async (engine) => {
     const worker = engine.addWorker(silent);
