@@ -11,6 +11,7 @@ import { NonAnswerError } from "./abi/non-answer.ts";
 import { readModulePlace } from "./abi/script-place.ts";
 import { bindArgs, putRuntimeNode, resolveImage, scriptMarker, wasmMarker, workerName } from "./abi/worker.ts";
 import { failureDetail } from "./failure-origin.ts";
+import { executedJobs, type ExecutedJob } from "./executed-jobs.ts";
 import { foldedPath, type FoldedPath } from "./folded-path.ts";
 import type { Executing } from "./executing.ts";
 import type { Imported } from "./importing.ts";
@@ -39,16 +40,20 @@ import {
   type StoreStats,
 } from "./store/store.ts";
 import { decodeTree, encodeTree, kindOfMode, nameFault, type TreeEntry } from "./store/tree.ts";
+import { treeChanges, type TreeChange } from "./store/tree-changes.ts";
+import type { WatchPlaces } from "./store/git/watch-places.ts";
 
 export { NonAnswerError, type NonAnswer } from "./abi/non-answer.ts";
 export { guestLimitNames, type GuestLimitName, type GuestLimits } from "./abi/limits.ts";
 export { executorsMax } from "./scheduler/claims.ts";
+export type { ExecutedJob } from "./executed-jobs.ts";
 export { MalformedRequest } from "./abi/request.ts";
 export type { ImportHow, Imported } from "./importing.ts";
 export type { Run, RunEvent, RunResult } from "./run.ts";
 export { UnfitScript, isScriptPath } from "./unfit-script.ts";
 export { NoStandardLibrary } from "./standard-library.ts";
 export { cidOf, oidOfCid } from "./store/cid.ts";
+export type { WatchPlace, WatchPlaces } from "./store/git/watch-places.ts";
 export type { GitObject, ObjectKind } from "./store/object.ts";
 export { parseOid, type Oid } from "./store/oid.ts";
 export type { Failure, FailureCode, Memo, Outcome, Result } from "./store/outcome.ts";
@@ -64,6 +69,7 @@ export {
   type StoreStats,
 } from "./store/store.ts";
 export type { Mode, TreeEntry } from "./store/tree.ts";
+export type { TreeChange } from "./store/tree-changes.ts";
 export type { Counts, LogLine } from "./scheduler/runner.ts";
 export type { TraceEvent } from "./scheduler/trace.ts";
 
@@ -237,6 +243,12 @@ export class Engine {
     return worker;
   }
 
+  /** The files that a script is bundled from, its own and those that it imports, absolute paths: what to watch. Rejects with UnfitScript. */
+  async scriptFiles(file: string): Promise<readonly string[]> {
+    const { bundleScript } = await import("./script-bundle.ts");
+    return (await bundleScript(file)).files;
+  }
+
   /** Stores a blob. */
   putBlob(bytes: Uint8Array): Oid {
     return this.#store.put("blob", bytes);
@@ -289,6 +301,15 @@ export class Engine {
     return untrackedBelow(path, this.#host);
   }
 
+  /**
+   * Folders, and names in them, where a change may change what `borrowTree` of the same arguments gives. They hold until the index or a ref changes, which is among them. Rejects as
+   * `importTree` for what is no repository, or none that can be read.
+   */
+  async watchPlaces(path: string, rev?: string): Promise<WatchPlaces> {
+    const { watchPlaces } = await import("./importing.ts");
+    return watchPlaces(path, rev);
+  }
+
   /** Writes a tree to a folder that is empty or not there yet; exec bits and symlinks are kept. Rejects with FolderInUse or UnsafeName. */
   async checkout(tree: Oid, folder: string): Promise<{ readonly files: number; readonly folders: number }> {
     const { checkoutTree } = await import("./importing.ts");
@@ -314,6 +335,17 @@ export class Engine {
   lastRun(): { readonly run: RunRecord; readonly events: readonly TraceEvent[] } | undefined {
     const run = this.#store.lastRun();
     return run === undefined ? undefined : { run, events: decodeTrace(this.#store.trace(run.id)) };
+  }
+
+  /** At most so many of the jobs that a run executed, the first that ended: none once the traces of later runs have displaced its own. */
+  executedJobs({ run, request }: RunResult, countMax: number): readonly ExecutedJob[] {
+    if (run === undefined) return [];
+    return executedJobs(this.#store, this.#library, request, decodeTrace(this.#store.trace(run)), countMax);
+  }
+
+  /** What differs between two trees, in the order and words of `git diff-tree -r`, found as it is asked for. Throws MissingObject, or MalformedArgs when one is no tree. */
+  changes(before: Oid, after: Oid): Iterable<TreeChange> {
+    return treeChanges(before, after, (tree) => this.list(tree));
   }
 
   /** Cancels what runs, keeps what was computed, and closes the store. */
@@ -352,6 +384,7 @@ export class Engine {
     const result = async (outcome: Outcome, jobs: Counts): Promise<RunResult> => ({
       request: request.oid,
       outcome,
+      run: undefined,
       cid: outcome.kind === "failed" ? undefined : cidOf(outcome.oid),
       detail: outcome.kind === "failed" ? await this.#failureDetail(request.oid) : undefined,
       jobs,
@@ -379,7 +412,7 @@ export class Engine {
       const { executed, frames, memoized } = settled?.counts ?? { executed: 0, frames: 0, memoized: 0 };
       this.#store.endRun(run, { micros: (monotonicMs() - startedMs) * 1000, executed, frames, memoized, ending });
     }
-    return result(settled.outcome, settled.counts);
+    return { ...(await result(settled.outcome, settled.counts)), run };
   }
 
   /** What the engine knows of a failure's cause: where a script threw, in its author's file if the script was bundled here. */

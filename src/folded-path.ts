@@ -3,6 +3,7 @@
  * passes an entry of its `in` on as `in`; where that breaks off, so does the path.
  */
 import type { ShownFrame } from "./isolate-host/status-board.ts";
+import { hashObject } from "./store/object.ts";
 import type { Oid } from "./store/oid.ts";
 import type { Store } from "./store/store.ts";
 import { MalformedTree, decodeTree, type TreeEntry } from "./store/tree.ts";
@@ -15,20 +16,35 @@ export interface FoldedPath {
 
 /** Undefined when it can't be told. */
 export function foldedPath(store: Store, frames: readonly ShownFrame[]): FoldedPath | undefined {
-  const [first, ...inner] = frames.map((frame) => entriesOf(frame.args)?.find((entry) => entry.name === "in"));
+  const [first, ...inner] = frames.map(({ args }) => foldedIn(args));
   if (first === undefined) return undefined;
   const names: string[] = [];
   let at = first;
   for (const next of inner) {
     if (next === undefined) return undefined;
-    if (next.oid === at.oid) continue;
-    const within = store.kindOf(at.oid) === "tree" ? entriesOf(store.get(at.oid).body) : undefined;
-    const found = within?.find((entry) => entry.oid === next.oid);
-    if (found === undefined) return undefined;
-    names.push(found.name);
+    if (next === at) continue;
+    const name = entryNames(store, at)?.get(next);
+    if (name === undefined) return undefined;
+    names.push(name);
     at = next;
   }
-  return { from: first.oid, path: names.length === 0 ? "." : names.join("/") };
+  return { from: first, path: names.length === 0 ? "." : names.join("/") };
+}
+
+/** What an args tree's bytes name as `in`. */
+export function foldedIn(args: Uint8Array): Oid | undefined {
+  return entriesOf(args)?.find((entry) => entry.name === "in")?.oid;
+}
+
+/** The first name of each object in a tree, as folds pass it on: a gitlink as the blob of its commit's digits. Undefined when it is no tree, or not here. */
+export function entryNames(store: Store, tree: Oid): ReadonlyMap<Oid, string> | undefined {
+  if (store.kindOf(tree) !== "tree") return undefined;
+  const entries = entriesOf(store.get(tree).body);
+  return entries && new Map(entries.toReversed().map((entry) => [passedOn(entry), entry.name]));
+}
+
+function passedOn({ mode, oid }: TreeEntry): Oid {
+  return mode === "160000" ? hashObject("blob", Buffer.from(oid)) : oid;
 }
 
 function entriesOf(tree: Uint8Array): TreeEntry[] | undefined {

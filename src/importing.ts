@@ -24,6 +24,7 @@ import {
 } from "./store/git/repository.ts";
 import { AmbiguousRevision, MissingGitObject, UnknownRevision, resolveTree } from "./store/git/revision.ts";
 import { untrackedPaths } from "./store/git/untracked.ts";
+import { revisionPlaces, workTreePlaces, type WatchPlaces } from "./store/git/watch-places.ts";
 import { UnmergedPath, UnstorableFile, readWorkTree } from "./store/git/work-tree.ts";
 
 export { checkoutTree } from "./store/git/checkout.ts";
@@ -60,6 +61,13 @@ export function importInto(store: Store, path: string, rev: string | undefined, 
 /** Paths at or below `path` that git does not track and does not ignore; undefined when there is no git to ask. */
 export async function untrackedBelow(path: string, host: Host): Promise<readonly string[] | undefined> {
   return withRepository(path, (repository) => untrackedPaths(repository, insideWorkTree(repository, path), host));
+}
+
+/** Where a change can change what `importInto` of the same path and revision gives. */
+export function watchPlaces(path: string, rev: string | undefined): WatchPlaces {
+  return withRepository(path, (repository) =>
+    rev === undefined ? workTreePlaces(repository, insideWorkTree(repository, path)) : revisionPlaces(repository),
+  );
 }
 
 function withRepository<T>(path: string, work: (repository: Repository) => T): T {

@@ -19,6 +19,8 @@ export interface RunResult {
   readonly detail: string | undefined;
   readonly jobs: Counts;
   readonly ms: number;
+  /** The number of the run's record in the store; undefined when a memo answered, which leaves no record. */
+  readonly run: number | undefined;
 }
 
 export type RunEvent =

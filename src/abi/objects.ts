@@ -10,4 +10,6 @@ export interface ObjectReader {
 export interface Objects extends ObjectReader {
   kindOf(name: Oid): ObjectKind | undefined;
   put(kind: ObjectKind, body: Uint8Array): Oid;
+  /** Puts the request of these args and surroundings (store/request-tree.ts), which are kept: don't write to them afterwards. */
+  putRequest(args: Oid, surroundings: Uint8Array): Oid;
 }

@@ -2,13 +2,7 @@
 import { isUtf8 } from "node:buffer";
 import { emptyTree } from "../store/object.ts";
 import { parseOid, type Oid } from "../store/oid.ts";
-import {
-  encodeRequest,
-  isRequestTree,
-  requestEntries,
-  requestSurroundings,
-  requestWith,
-} from "../store/request-tree.ts";
+import { encodeRequest, isRequestTree, requestEntries, requestSurroundings } from "../store/request-tree.ts";
 import type { ObjectReader, Objects } from "./objects.ts";
 
 /** The parts of a request that pass unchanged into every nested one. */
@@ -71,7 +65,7 @@ export function requestForm(objects: Objects, image: Oid, around: Surroundings):
 
 /** Stores the request of that form for an args tree. What the form names must be here. */
 export function putRequestOf(objects: Objects, { image, around, rest }: RequestForm, args: Oid): Request {
-  const oid = objects.put("tree", requestWith(args, rest));
+  const oid = objects.putRequest(args, rest);
   return { oid, args, image, std: around.std, stdBlob: around.stdBlob, salt: around.salt, saltBlob: around.saltBlob };
 }
 

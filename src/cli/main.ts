@@ -3,7 +3,6 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command, CommanderError } from "commander";
 import {
-  cidOf,
   executorsMax,
   guestLimitNames,
   openEngine,
@@ -33,8 +32,22 @@ import {
   workerAndArguments,
   workerNamed,
 } from "./naming.ts";
-import { listing, nameOf, printError, printNote, summary, withProgress, write, type Printer } from "./output.ts";
+import {
+  failureMessage,
+  listing,
+  nameOf,
+  printError,
+  printNote,
+  printObject,
+  resultFigures,
+  shortList,
+  summary,
+  withProgress,
+  write,
+  type Printer,
+} from "./output.ts";
 import { readSettings, type Settings } from "./settings.ts";
+import type { WatchTask } from "./watch-sources.ts";
 
 interface CommonOptions {
   readonly store?: string;
@@ -49,6 +62,8 @@ interface RunningOptions extends CommonOptions {
   readonly rerun?: true;
   readonly log?: true;
 }
+
+type WatchingOptions = Omit<RunningOptions, "out" | "rerun"> & { readonly poll?: true };
 
 interface FoldOptions extends RunningOptions {
   readonly post: string;
@@ -139,34 +154,35 @@ type Commands = Readonly<Record<string, (session: Session, parent: Command) => v
 /** What the parser is told of each command. */
 const commands: Commands = {
   fold: (session, parent) => {
-    runningOptions(
-      addCommand(
-        parent,
-        "fold",
-        "fold a tree: call a worker at each node, after its children; what git has is read from the repository as it is needed",
-        foldExamples,
+    foldOptions(
+      runningOptions(
+        addCommand(
+          parent,
+          "fold",
+          "fold a tree: call a worker at each node, after its children; what git has is read from the repository as it is needed",
+          foldExamples,
+        ),
       ),
-    )
-      .argument(
-        "<PATH|REV:PATH>",
-        "a path in a git work tree (what git tracks there, with its uncommitted edits), or a path in a revision",
-      )
-      .requiredOption(
-        "--post <WORKER>",
-        "called at each node with `in` and `children`: a standard name, a .ts, .js or .wasm file, or an oid",
-      )
-      .option("--pre <WORKER>", "chooses each node's children")
-      .action((text: string, options: FoldOptions) => fold(session, text, options));
+    ).action((text: string, options: FoldOptions) => fold(session, text, options));
   },
   run: (session, parent) => {
-    runningOptions(addCommand(parent, "run", "run a worker", runExamples))
-      .argument("<WORKER>", "a standard name, a .ts, .js or .wasm file, or an oid")
-      .argument(
-        "[--NAME=TEXT | --NAME:@=PATH | --NAME:hash=OID...]",
-        "the worker's arguments: a text, a path or REV:PATH, or an object of the store (--NAME:text=TEXT where --NAME is an option)",
-      )
-      .allowUnknownOption()
-      .action((first: string, rest: string[], options: RunningOptions) => run(session, [first, ...rest], options));
+    runArguments(runningOptions(addCommand(parent, "run", "run a worker", runExamples))).action(
+      (first: string, rest: string[], options: RunningOptions) => run(session, [first, ...rest], options),
+    );
+  },
+  watch: (session, parent) => {
+    const watch = parent
+      .command("watch")
+      .description("fold or run again whenever what git tracks there changes (see `coppice watch fold --help`)")
+      .addHelpText("after", examplesText(watchExamples));
+    foldOptions(watchingOptions(addCommand(watch, "fold", `fold a tree, and again ${onChange}`, [foldAgain]))).action(
+      (text: string, { post, pre, ...options }: FoldOptions & WatchingOptions) =>
+        watchTask(session, { how: "fold", in: text, post, pre }, options),
+    );
+    runArguments(watchingOptions(addCommand(watch, "run", `run a worker, and again ${onChange}`, [runAgain]))).action(
+      (first: string, rest: string[], options: WatchingOptions) =>
+        watchTask(session, { how: "run", ...workerAndArguments([first, ...rest]) }, options),
+    );
   },
   import: (session, parent) => {
     addCommand(parent, "import", "copy a path or revision whole into the store, and print its oid", importExamples)
@@ -276,17 +292,54 @@ function addCommand(parent: Command, name: string, description: string, example:
 }
 
 function runningOptions(command: Command): Command {
+  return commonOptions(
+    command.option(
+      "--out <DIR>",
+      "write the result there: a tree to a folder, a blob to a file; neither may be there yet",
+    ),
+  )
+    .option("--json", "print one JSON object: the result's names, jobs and milliseconds, or the error")
+    .option("--rerun", "execute the top request even if it is remembered, and compare");
+}
+
+function watchingOptions(command: Command): Command {
+  return commonOptions(command)
+    .option("--json", "print one JSON object a line for each run: the result or the error, what changed and what ran")
+    .option("--poll", "look every second: for file systems that do not tell of changes, as those of networks");
+}
+
+function commonOptions(command: Command): Command {
   return command
-    .option("--out <DIR>", "write the result there: a tree to a folder, a blob to a file; neither may be there yet")
     .option(
       "--jobs <N>",
       "executors that run jobs at a time (else one for each core); no result depends on it",
       executorCount,
     )
     .option("--salt <TEXT>", "separates this run from what is remembered under another salt")
-    .option("--json", "print one JSON object: the result's names, jobs and milliseconds, or the error")
-    .option("--rerun", "execute the top request even if it is remembered, and compare")
     .option("--log", "print what guests log, on stderr");
+}
+
+function foldOptions(command: Command): Command {
+  return command
+    .argument(
+      "<PATH|REV:PATH>",
+      "a path in a git work tree (what git tracks there, with its uncommitted edits), or a path in a revision",
+    )
+    .requiredOption(
+      "--post <WORKER>",
+      "called at each node with `in` and `children`: a standard name, a .ts, .js or .wasm file, or an oid",
+    )
+    .option("--pre <WORKER>", "chooses each node's children");
+}
+
+function runArguments(command: Command): Command {
+  return command
+    .argument("<WORKER>", "a standard name, a .ts, .js or .wasm file, or an oid")
+    .argument(
+      "[--NAME=TEXT | --NAME:@=PATH | --NAME:hash=OID...]",
+      "the worker's arguments: a text, a path or REV:PATH, or an object of the store (--NAME:text=TEXT where --NAME is an option)",
+    )
+    .allowUnknownOption();
 }
 
 function executorCount(text: string): number {
@@ -323,6 +376,18 @@ async function run(session: Session, texts: readonly string[], options: RunningO
   });
 }
 
+async function watchTask(session: Session, task: WatchTask, options: WatchingOptions): Promise<void> {
+  // Loaded only now, as watching is.
+  const { watch } = await import("./watch.ts");
+  await session.withEngine(options, async (engine) => {
+    const { printer } = session;
+    const noteOthers = async () => {
+      if (task.how === "fold" && isPath(task.in)) await noteUntracked(printer, askUntracked(engine, task.in));
+    };
+    session.status = await watch(task, options, { engine, printer, platform: process.platform, noteOthers });
+  });
+}
+
 /** Runs with progress and a Ctrl-C that ends the run and keeps what was computed; a second one ends the process. */
 async function running(
   { printer }: Session,
@@ -356,10 +421,9 @@ async function finish(
   options: RunningOptions,
 ): Promise<void> {
   const { printer } = session;
-  const { request, outcome, cid, detail, jobs, ms } = result;
+  const { outcome } = result;
   if (outcome.kind === "failed") {
-    const cause = detail === undefined ? "" : ` (${detail})`;
-    const message = `request ${nameOf(printer, request)} failed: ${outcome.message}${cause}`;
+    const message = failureMessage(printer, result, outcome);
     printError(printer, message);
     if (options.json) await write(printer.out, errorJson("failed", message));
     session.status = exitStatus.failed;
@@ -370,18 +434,11 @@ async function finish(
     else writeNewFile(options.out, engine.get(outcome.oid).body);
   }
   if (options.json) {
-    const { executed, memoized } = jobs;
-    const figures = { jobs: { executed, memoized }, ms: { import: roundedMs(importMs), run: roundedMs(ms) } };
-    await write(printer.out, `${JSON.stringify({ request, kind: outcome.kind, oid: outcome.oid, cid, ...figures })}\n`);
+    await write(printer.out, `${JSON.stringify(resultFigures(result, outcome, importMs))}\n`);
     return;
   }
   if (options.out === undefined) await printObject(printer, engine, outcome.oid);
-  printNote(printer, `${summary(printer, result)}; ${outcome.kind} ${printer.cids ? cidOf(outcome.oid) : outcome.oid}`);
-}
-
-/** To the microsecond. */
-function roundedMs(ms: number): number {
-  return Math.round(ms * 1000) / 1000;
+  printNote(printer, `${summary(printer, result)}; ${outcome.kind} ${nameOf(printer, outcome.oid)}`);
 }
 
 /** Writes a file that is not there yet, and leaves none that is cut short. */
@@ -394,11 +451,6 @@ function writeNewFile(path: string, bytes: Uint8Array): void {
     rmSync(path, { force: true });
     throw new OutputFailure(path, error);
   }
-}
-
-async function printObject(printer: Printer, engine: Engine, name: ReturnType<typeof objectNamed>): Promise<void> {
-  const { kind, body } = engine.get(name);
-  await write(printer.out, kind === "tree" ? listing(printer, engine.list(name)) : body);
 }
 
 /** Asks git, which takes as long as a warm fold does; the answer is taken up when there is nothing else left to do. */
@@ -423,11 +475,6 @@ async function untrackedOf(engine: Engine, path: string): Promise<readonly strin
     if ((await kindOfError(error)) === "host") return undefined;
     throw error;
   }
-}
-
-function shortList(paths: readonly string[]): string {
-  const shown = paths.slice(0, 3).join(", ");
-  return paths.length <= 3 ? shown : `${shown} and ${paths.length - 3} more`;
 }
 
 async function stats(printer: Printer, engine: Engine, isJson: boolean): Promise<void> {
@@ -467,6 +514,10 @@ const runExamples = [
   "run line-count --in:@=README.md --children:hash=4b825dc642cb6eb9a060e54bf8d69288fbee4904",
   "run ./worker.ts --name=Ada --source:@=HEAD:src --log",
 ];
+const onChange = "whenever what git tracks there, or a worker's file, changes";
+const foldAgain = "watch fold . --post line-count          the lines of this repository, and again after each edit";
+const runAgain = "watch run ./worker.ts --source:@=src --json";
+const watchExamples = [foldAgain, runAgain];
 const importExamples = ["import .", "import HEAD~1", "import v1.0:src"];
 const catExamples = ["cat 4b825dc642cb6eb9a060e54bf8d69288fbee4904", "cat OID > FILE"];
 const lsExamples = ["ls OID", "ls OID --cid"];

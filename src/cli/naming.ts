@@ -59,6 +59,11 @@ export async function workerNamed(engine: Engine, text: string): Promise<string>
   );
 }
 
+/** Whether a worker's name can only be that of a file. */
+export function isWorkerFile(engine: Engine, text: string): boolean {
+  return parseOid(text) === undefined && oidOfCid(text) === undefined && !engine.workers().includes(text);
+}
+
 /** Stores the worker that a file holds, a module or a script, with the limits that a JSON object gives, and returns the worker's oid. */
 export async function addWorkerFile(engine: Engine, path: string, limitsText?: string): Promise<Oid> {
   const limits = limitsText === undefined ? undefined : jsonObject(limitsText, "--limits");
@@ -97,6 +102,12 @@ export function workerAndArguments(texts: readonly string[]): { readonly worker:
   const worker = texts[at];
   if (worker === undefined) throw new UsageError("no worker is named: write `coppice run WORKER --NAME=TEXT`");
   return { worker, args: texts.toSpliced(at, 1) };
+}
+
+/** The name and the PATH or REV:PATH of an argument `--NAME:@=PATH`; undefined for any other. */
+export function argumentPath(text: string): { readonly name: string; readonly path: string } | undefined {
+  const [, name, how, path] = argumentShape.exec(text) ?? [];
+  return how === "@" && name !== undefined && path !== undefined ? { name, path } : undefined;
 }
 
 /** The arguments of a run. */

@@ -1,6 +1,15 @@
 /** What the command prints: results on stdout, everything else on stderr; colour and a progress line only where stderr is a terminal. */
 import type { WriteStream } from "node:tty";
-import { cidOf, type Oid, type Run, type RunResult, type TreeEntry } from "../engine.ts";
+import {
+  cidOf,
+  type Engine,
+  type Failure,
+  type Oid,
+  type Result,
+  type Run,
+  type RunResult,
+  type TreeEntry,
+} from "../engine.ts";
 import { OutputFailure, sentence } from "./exit.ts";
 
 export interface Printer {
@@ -54,6 +63,36 @@ export function write(out: NodeJS.WriteStream, bytes: string | Uint8Array): Prom
       else resolve();
     });
   });
+}
+
+/** A blob's bytes, or a tree's listing. Rejects with OutputFailure; throws MissingObject. */
+export async function printObject(printer: Printer, engine: Engine, name: Oid): Promise<void> {
+  const { kind, body } = engine.get(name);
+  await write(printer.out, kind === "tree" ? listing(printer, engine.list(name)) : body);
+}
+
+/** What is said of a run that failed. */
+export function failureMessage(printer: Printer, { request, detail }: RunResult, { message }: Failure): string {
+  const cause = detail === undefined ? "" : ` (${detail})`;
+  return `request ${nameOf(printer, request)} failed: ${message}${cause}`;
+}
+
+/** What `--json` says of a result. */
+export function resultFigures({ request, cid, jobs, ms }: RunResult, { kind, oid }: Result, importMs: number) {
+  const { executed, memoized } = jobs;
+  const figures = { jobs: { executed, memoized }, ms: { import: roundedMs(importMs), run: roundedMs(ms) } };
+  return { request, kind, oid, cid, ...figures };
+}
+
+/** To the microsecond. */
+function roundedMs(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
+}
+
+/** The first few of many texts, and how many more there are. */
+export function shortList(texts: readonly string[], count = texts.length): string {
+  const shown = texts.slice(0, 3).join(", ");
+  return count <= 3 ? shown : `${shown} and ${count - 3} more`;
 }
 
 /** One sentence of what ran. */

@@ -72,7 +72,7 @@ export const binaryCalls: Readonly<Record<string, Call>> = {
   out({ frame, bytes }, code, at) {
     if (!lies(bytes, at, oidBytes)) return errorNumbers.outOfMemory;
     const kind = readKind(code);
-    return kind === undefined ? errorNumbers.badKind : (frame.out(kind, oidFromBytes(bytes, at)) ?? 0);
+    return kind === undefined ? errorNumbers.badKind : (frame.out(kind, frame.nameAt(bytes, at)) ?? 0);
   },
   log({ frame, bytes }, at, length) {
     const text = readText(bytes, at, length);

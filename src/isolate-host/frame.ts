@@ -16,7 +16,7 @@ import { RandomStream, VirtualClock } from "../abi/virtual.ts";
 import { bindArgs, resolveImage, type ResolvedImage } from "../abi/worker.ts";
 import type { Job } from "../scheduler/settle.ts";
 import type { GitObject } from "../store/object.ts";
-import { oidBytes, oidFromBytes, type Oid } from "../store/oid.ts";
+import { isOidAt, oidBytes, oidFromBytes, type Oid } from "../store/oid.ts";
 import { failure, type FailureCode, type Failure, type Outcome, type Result } from "../store/outcome.ts";
 import type { Refs } from "./fitted-modules.ts";
 import { HotMap } from "../store/hot-map.ts";
@@ -61,12 +61,15 @@ export class Frame {
   #random: RandomStream | undefined;
   /** Bytes written to a standard stream that no newline has ended yet. */
   #openLines: Map<number, Buffer> | undefined;
+  /** What was put last. It is here: were it deleted since, what relies on it is not committed (store.md, generation). */
+  #lastPut: Result | undefined;
   #result: Result | undefined;
   #calledOutTwice = false;
   #logBytes = 0;
   #nestedRuns = 0;
-  /** The image that the last call named. */
+  /** The image that the last call named, and its args' tree. */
   #nested: NestedImage | undefined;
+  #checkedArgs: Uint8Array = noBytes;
 
   constructor(host: FrameHost, job: Job, limits: GuestLimits) {
     this.#host = host;
@@ -99,21 +102,45 @@ export class Frame {
 
   /** Stores a blob. The bytes are kept, and are not to be written to afterwards. */
   putBlob(bytes: Uint8Array): Oid | ErrorNumber {
-    return bytes.length > putBytesMax ? errorNumbers.tooLarge : this.#host.objects.put("blob", bytes);
+    return bytes.length > putBytesMax ? errorNumbers.tooLarge : this.#put("blob", bytes);
   }
 
   /** Stores a tree, given its entries' bytes in any order; what they name must be of the kind that they say. The bytes are kept, and are not to be written to afterwards. */
   putTree(entries: Uint8Array): Oid | ErrorNumber {
+    const bytes = this.#soundTree(entries, noBytes);
+    return typeof bytes === "number" ? bytes : this.#put("tree", bytes);
+  }
+
+  /** A tree's bytes in git's order, what it names being of the kind that it says; or what is wrong with it. `checked` is a tree of which that is known already: most have an entry in common with the one before. */
+  #soundTree(entries: Uint8Array, checked: Uint8Array): Uint8Array | ErrorNumber {
     if (entries.length > putBytesMax) return errorNumbers.tooLarge;
     const bytes = orderedTree(entries);
     if (typeof bytes === "number") return bytes;
+    // Entries begin at the same places in both for as long as their modes and names are the same.
+    let isAlike = true;
     for (let at = 0; at < bytes.length;) {
       const oidAt = entryOidAt(bytes, at);
-      const kind = entryKind(bytes, at);
-      if (kind !== "commit" && !this.#isA(kind, oidFromBytes(bytes, oidAt))) return errorNumbers.wrongKind;
-      at = oidAt + oidBytes;
+      const end = oidAt + oidBytes;
+      isAlike = isAlike && isSame(bytes, checked, at, oidAt);
+      if (!isAlike || !isSame(bytes, checked, oidAt, end)) {
+        const kind = entryKind(bytes, at);
+        if (kind !== "commit" && !this.#isA(kind, oidFromBytes(bytes, oidAt))) return errorNumbers.wrongKind;
+      }
+      at = end;
     }
-    return this.#host.objects.put("tree", bytes);
+    return bytes;
+  }
+
+  #put(kind: Result["kind"], bytes: Uint8Array): Oid {
+    const name = this.#host.objects.put(kind, bytes);
+    this.#lastPut = { kind, oid: name };
+    return name;
+  }
+
+  /** The name that these 20 bytes are. What was put last, as most results were, is known without making its name anew. */
+  nameAt(bytes: Uint8Array, at: number): Oid {
+    const last = this.#lastPut?.oid;
+    return last !== undefined && isOidAt(last, bytes, at) ? last : oidFromBytes(bytes, at);
   }
 
   /** The outcomes of nested requests, in their order; an error when one is malformed, and then none has started. */
@@ -137,8 +164,13 @@ export class Frame {
   /** The request that a call forms, or an error; it has not started. Args are a name, or entries as for `putTree`. */
   request({ image, args: given }: NestedCall): Request | ErrorNumber {
     const { objects } = this.#host;
-    const args = typeof given === "string" ? given : this.putTree(given);
-    if (typeof args === "number") return args;
+    let args = given;
+    if (typeof args !== "string") {
+      const tree = this.#soundTree(args, this.#checkedArgs);
+      if (typeof tree === "number") return tree;
+      this.#checkedArgs = tree;
+      args = this.#put("tree", tree);
+    }
     let nested = this.#nested;
     if (nested?.text !== image) {
       const found = nestedImage(objects, image, this.job.request, this.reads);
@@ -160,7 +192,8 @@ export class Frame {
 
   /** Names the result; undefined when that went well. */
   out(kind: Result["kind"], name: Oid): ErrorNumber | undefined {
-    if (!this.#isA(kind, name)) return errorNumbers.wrongKind;
+    const isPut = this.#lastPut?.oid === name && this.#lastPut.kind === kind;
+    if (!isPut && !this.#isA(kind, name)) return errorNumbers.wrongKind;
     if (this.#result !== undefined) {
       this.#calledOutTwice = true;
       return errorNumbers.outTwice;
@@ -252,6 +285,15 @@ export class Frame {
   #isA(kind: GitObject["kind"], name: Oid): boolean {
     return this.#host.objects.kindOf(name) === kind || this.#host.objects.get(name).kind === kind;
   }
+}
+
+const noBytes = new Uint8Array(0);
+
+/** Whether both have the same bytes from `from` to `end`. */
+function isSame(a: Uint8Array, b: Uint8Array, from: number, end: number): boolean {
+  if (end > b.length) return false;
+  for (let each = from; each < end; each++) if (a[each] !== b[each]) return false;
+  return true;
 }
 
 /** An image that nested requests name: what it comes to, and the form of requests for it. */

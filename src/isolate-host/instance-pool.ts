@@ -18,11 +18,12 @@ export interface Guest {
   readonly run: () => void;
   /** What is left of its fuel. */
   readonly fuel: WebAssembly.Global;
+  /** A view of its memory, where there is one already. Detached, and so of length 0, once the memory grew. */
+  readonly bytes: Buffer | undefined;
 }
 
 interface Resettable extends Guest {
-  /** The memory at rest. Detached, and so of length 0, once the memory grew. */
-  readonly bytes: Uint8Array;
+  readonly bytes: Buffer;
   readonly globals: readonly WebAssembly.Global[];
 }
 
@@ -66,6 +67,7 @@ export class InstancePool {
       memory: exports["memory"] as WebAssembly.Memory,
       run: exports["caos_run"] as () => void,
       fuel: exports[fuelExport] as WebAssembly.Global,
+      bytes: undefined,
       exports,
     };
     return fresh;
@@ -81,9 +83,9 @@ export class InstancePool {
     const start = exports[startExport] as (() => void) | undefined;
     start?.();
     if (didCallHost()) this.#resettable = undefined;
-    if (this.#resettable === undefined) return { memory, run, fuel };
+    if (this.#resettable === undefined) return { memory, run, fuel, bytes: undefined };
     const globals = this.#resettable.map((name) => exports[name] as WebAssembly.Global);
-    const started: Resettable = { memory, run, fuel, bytes: new Uint8Array(memory.buffer), globals };
+    const started: Resettable = { memory, run, fuel, bytes: Buffer.from(memory.buffer), globals };
     this.#image ??= imageOf(started);
     if (this.#image === undefined) this.#resettable = undefined;
     return started;
@@ -117,5 +119,5 @@ function imageOf({ bytes, globals }: Resettable): Image | undefined {
   if (values.some((value) => Number.isNaN(value))) return undefined;
   let end = bytes.length;
   while (end > 0 && bytes[end - 1] === 0) end--;
-  return { bytes: bytes.slice(0, end), memoryBytes: bytes.length, globals: values };
+  return { bytes: Uint8Array.from(bytes.subarray(0, end)), memoryBytes: bytes.length, globals: values };
 }

@@ -28,6 +28,8 @@ export class StatusBoard {
   readonly shared: SharedArrayBuffer;
   readonly #words: Uint32Array;
   readonly #bytes: Buffer;
+  /** Whose image stands at each level: mostly that of the frame before. */
+  readonly #images: (Oid | undefined)[] = [];
 
   constructor(shared = new SharedArrayBuffer(headBytes + levelsMax * levelBytes)) {
     this.shared = shared;
@@ -40,7 +42,8 @@ export class StatusBoard {
     if (depth < levelsMax) {
       const at = headBytes + depth * levelBytes;
       this.#bytes.write(request.oid, at, "hex");
-      this.#bytes.write(request.image, at + oidBytes, "hex");
+      if (this.#images[depth] !== request.image) this.#bytes.write(request.image, at + oidBytes, "hex");
+      this.#images[depth] = request.image;
       const shown = args.length <= levelBytes - argsAt ? args.length : 0;
       this.#bytes.writeUInt16LE(shown, at + argsAt - 2);
       if (shown > 0) this.#bytes.set(args, at + argsAt);

@@ -156,6 +156,7 @@ export class WasmGuests implements Runtime {
       live.guest = pool.take();
       live.guest = pool.start(live.guest, () => live.calls > 0);
       live.memory = live.guest.memory;
+      live.bytes = live.guest.bytes ?? noBytes;
       live.guest.run();
       if (live.poison !== undefined) throw live.poison.cause;
       const { spent, passed } = fuelLeft(live.guest.fuel, limits.fuel);

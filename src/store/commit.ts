@@ -3,7 +3,7 @@ import type { Contents } from "./contents.ts";
 import type { ObjectKind } from "./object.ts";
 import type { Oid } from "./oid.ts";
 import { sameOutcome } from "./outcome.ts";
-import { isArgsOf, isRequestTree, requestArgs } from "./request-tree.ts";
+import { isRequestTree, requestParts, type RequestParts } from "./request-tree.ts";
 import { storedMemo, storedOutcome } from "./stored-memo.ts";
 import type { BufferedMemo, BufferedObject, WriteBuffer } from "./write-buffer.ts";
 
@@ -20,13 +20,12 @@ export interface Committed {
 /** Adds to the file what is buffered and not here yet, in the transaction under way. Throws CollidingObject or CorruptObject. */
 export function commitBuffer(contents: Contents, buffer: WriteBuffer): Committed {
   const commit = new Commit(contents, buffer);
-  let before: Oid | undefined;
   for (const [name, object] of buffer.objects) {
-    if (object.kind === "tree" && isRequestTree(object.body)) commit.request(name, object, before);
-    before = name;
+    if (object.parts !== undefined) commit.request(name, object, object.parts);
+    else if (isRequest(object)) commit.request(name, object, requestParts(object.body));
   }
   for (const [name, object] of buffer.objects) commit.object(name, object);
-  for (const memo of buffer.memos.values()) commit.memo(memo);
+  for (const memo of buffer.memos) commit.memo(memo);
   if (commit.divergent.length > 0) contents.bumpGeneration();
   return commit;
 }
@@ -43,23 +42,19 @@ class Commit implements Committed {
     this.#buffer = buffer;
   }
 
-  /**
-   * Gives a request a record, with its args' tree and its memo if they are buffered too and not here yet. `before` is the object that was put before it, mostly
-   * its args' tree: a name that is known is looked up faster than one that is made of bytes.
-   */
-  request(name: Oid, tree: BufferedObject, before: Oid | undefined): void {
+  /** Gives a request a record, with its args' tree and its memo if they are buffered too and not here yet. */
+  request(name: Oid, tree: BufferedObject, { args, surroundings }: RequestParts): void {
     // A memo that came without its request has a record, and a request has one record.
-    if (this.#contents.mayKnow(name) && (this.#contents.isHere(name, tree) || this.#contents.job(name) !== undefined))
-      return;
-    const argsName = before !== undefined && isArgsOf(before, tree.body) ? before : requestArgs(tree.body);
-    const args = this.#buffer.objects.get(argsName);
-    const isTaken = args?.kind === "tree" && !args.isPlaced && !isRequestTree(args.body);
-    const isFresh = isTaken && !this.#contents.isHere(argsName, args);
-    if (isTaken) args.isPlaced = true;
-    const memo = this.#buffer.memos.get(name);
+    const isAbsent = tree.absentAt === this.#contents.changes || !this.#contents.mayKnow(name);
+    if (!isAbsent && (this.#contents.isHere(name, tree) || this.#contents.job(name) !== undefined)) return;
+    const argsTree = this.#buffer.objects.get(args);
+    const isTaken = argsTree?.kind === "tree" && !argsTree.isPlaced && !isRequest(argsTree);
+    const isFresh = isTaken && !this.#contents.isHere(args, argsTree);
+    if (isTaken) argsTree.isPlaced = true;
+    const memo = this.#buffer.memoOf(name, tree);
     this.#contents.addRequest(
       name,
-      { body: tree.body, argsName, args: isFresh ? args.body : undefined },
+      { args, surroundings, argsTree: isFresh ? argsTree.body : undefined },
       memo === undefined ? undefined : storedMemo(memo.memo, memo.run),
     );
     tree.isPlaced = true;
@@ -87,4 +82,9 @@ class Commit implements Committed {
       this.divergent.push(request);
     }
   }
+}
+
+/** Whether the tree of a request is buffered, be it in parts or as any other object. */
+function isRequest(object: BufferedObject): boolean {
+  return object.parts !== undefined || (object.kind === "tree" && isRequestTree(object.body));
 }

@@ -17,7 +17,7 @@ import { encodeOutcome, type Outcome } from "./outcome.ts";
 import { PackedJobs } from "./packed-jobs.ts";
 import { PackedObjects, packedBodyBytesMax } from "./packed-objects.ts";
 import { kindOfRole, placeOf, roleOf, roles, rowOf, slotOf } from "./place.ts";
-import { requestSurroundings, requestWith } from "./request-tree.ts";
+import { requestWith, type RequestParts } from "./request-tree.ts";
 
 /** Bodies in memory, each of at most `packedBodyBytesMax`; a hot map holds up to twice as many. */
 const hotBodiesMax = 4000;
@@ -28,11 +28,9 @@ export interface FoundJob {
   readonly record: JobRecord;
 }
 
-/** A request's tree that is to be stored: its bytes, and its args' tree when that is to stand in the same record. */
-export interface NewRequest {
-  readonly body: Uint8Array;
-  readonly argsName: Oid;
-  readonly args: Uint8Array | undefined;
+/** A request's tree that is to be stored: its parts, and its args' tree when that is to stand in the same record. */
+export interface NewRequest extends RequestParts {
+  readonly argsTree: Uint8Array | undefined;
 }
 
 export interface ContentFigures {
@@ -79,7 +77,7 @@ export class Contents {
     });
   }
 
-  /** Differs from what it was once something was committed or deleted, as of the last look. */
+  /** How many commits and deletions there were as of the last look: what was not here is not here while this is the same. */
   get changes(): number {
     return this.#changes;
   }
@@ -89,12 +87,12 @@ export class Contents {
     return guarded(this.#path, () => this.#sql.generation.get() as number);
   }
 
-  /** The kind of the object of that name. */
-  kindOf(name: Oid): ObjectKind | undefined {
-    return this.#hotBodies.get(name)?.kind ?? this.kindInFile(name);
+  /** The kind of the object of that name, if its body is in memory. */
+  hotKindOf(name: Oid): ObjectKind | undefined {
+    return this.#hotBodies.get(name)?.kind;
   }
 
-  /** The same, by what the file says alone: a body in memory may be one that somebody deleted. */
+  /** The kind of the object of that name, by what the file says alone: a body in memory may be one that somebody deleted. A small body is in memory afterwards. */
   kindInFile(name: Oid): ObjectKind | undefined {
     return this.#lookUp(name, (place) => this.#kindAt(name, place));
   }
@@ -128,7 +126,7 @@ export class Contents {
 
   /** False when surely nothing stands under that name: most of what is committed is new. */
   mayKnow(name: Oid): boolean {
-    return this.#find(name).length > 0;
+    return this.#lookUp(name, () => true) === true;
   }
 
   /** True when an object that comes (again) is here. Throws CollidingObject when what is here under its name is something else. */
@@ -229,11 +227,11 @@ export class Contents {
   }
 
   /** Adds a job whose request's tree is not here. */
-  addRequest(request: Oid, { body, argsName, args }: NewRequest, memo: StoredMemo | undefined): void {
-    const tree = { surroundings: this.#jobs.numberOf(requestSurroundings(body)), args: args ?? argsName };
+  addRequest(request: Oid, { args, surroundings, argsTree }: NewRequest, memo: StoredMemo | undefined): void {
+    const tree = { surroundings: this.#jobs.numberOf(surroundings), args: argsTree ?? args };
     const place = this.#jobs.append({ request, tree, memo }, roles.request);
     this.#index.stage(request, place);
-    if (args !== undefined) this.#index.stage(argsName, placeOf(rowOf(place), slotOf(place), roles.args));
+    if (argsTree !== undefined) this.#index.stage(args, placeOf(rowOf(place), slotOf(place), roles.args));
   }
 
   /** Adds a memo whose request has no record. */
@@ -331,7 +329,7 @@ export class Contents {
     if (object === undefined) return undefined;
     const { kind, body } = checked(name, object);
     // A copy, lest a small body keeps its pack.
-    const kept = { kind, body: new Uint8Array(body) };
+    const kept = { kind, body: Buffer.from(body) };
     if (body.length <= packedBodyBytesMax) this.#hotBodies.set(name, kept);
     return kept;
   }

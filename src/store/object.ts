@@ -3,6 +3,7 @@
  * Source: git's Documentation, "Git Internals - Git Objects".
  */
 import { createHash, hash } from "node:crypto";
+import { FrontViews } from "./front-views.ts";
 import { oid, type Oid } from "./oid.ts";
 
 export type ObjectKind = "blob" | "tree" | "commit" | "tag";
@@ -17,18 +18,19 @@ export interface GitObject {
 const oneShotBytesMax = 16 * 1024;
 /** Header and body of the object that is being hashed: a buffer for each would be garbage at once. */
 const scratch = Buffer.alloc(oneShotBytesMax + 32);
+const scratchViews = new FrontViews(scratch);
 
 /** The name of the object of that kind and body. */
 export function hashObject(kind: ObjectKind, body: Uint8Array): Oid {
   const end = writeWhole(kind, body);
-  if (end > 0) return hash("sha1", scratch.subarray(0, end), "hex") as Oid;
+  if (end > 0) return hash("sha1", scratchViews.of(end), "hex") as Oid;
   return createHash("sha1").update(`${kind} ${body.length}\0`, "latin1").update(body).digest("hex") as Oid;
 }
 
 /** SHA-256 over the same bytes: the second digest, by which two objects of one name are told apart. */
 export function digestObject(kind: ObjectKind, body: Uint8Array): Buffer {
   const end = writeWhole(kind, body);
-  if (end > 0) return hash("sha256", scratch.subarray(0, end), "buffer");
+  if (end > 0) return hash("sha256", scratchViews.of(end), "buffer");
   return createHash("sha256").update(`${kind} ${body.length}\0`, "latin1").update(body).digest();
 }
 

@@ -5,7 +5,7 @@
 import type Database from "better-sqlite3";
 import { bytesOf } from "./damage.ts";
 import { HotMap } from "./hot-map.ts";
-import { PackWriter, recordAt, recordsOf, withRecord, type RecordReader } from "./pack.ts";
+import { PackWriter, RecordFinder, recordsOf, withRecords, type RecordReader } from "./pack.ts";
 import { placeOf, rowOf, slotOf } from "./place.ts";
 
 /** Packs in memory; a hot map holds up to twice as many. Neighbours in a fold are neighbours in a pack. */
@@ -14,11 +14,14 @@ const hotPacksMax = 256;
 export class PackTable {
   readonly #sql: ReturnType<typeof prepareStatements>;
   readonly #packs = new HotMap<number, Buffer>(hotPacksMax);
+  readonly #finder = new RecordFinder();
   readonly #writer: PackWriter;
+  /** Writes the records that replace others. */
+  readonly #replacing = new PackWriter(Number.POSITIVE_INFINITY);
   /** The row that the writer's pack becomes; 0 before the first record of a transaction. */
   #row = 0;
-  /** Packs of which a record was replaced in the transaction under way, as they will be. */
-  readonly #edited = new Map<number, Buffer>();
+  /** Records that replace others in the transaction under way, by row and slot. */
+  readonly #edited = new Map<number, Map<number, Buffer>>();
 
   /** `table` has the columns `id` and `records`. */
   constructor(database: Database.Database, table: string, bytesMax: number) {
@@ -28,7 +31,7 @@ export class PackTable {
 
   /** The record that stands at a place. Throws Damage. */
   record(place: number): RecordReader {
-    return recordAt(this.pack(rowOf(place)), slotOf(place));
+    return this.#finder.recordAt(this.pack(rowOf(place)), slotOf(place));
   }
 
   /** The pack in a row. Throws Damage. */
@@ -54,19 +57,19 @@ export class PackTable {
     return placeOf(this.#row, this.#writer.records - 1, role);
   }
 
-  /** Puts the record that `write` begins and fills in the place of one that stood there before the transaction under way. Its neighbours stay, unread. */
+  /** Puts the record that `write` begins and fills in the place of one that stood there before the transaction under way. Its neighbours stay, unchecked. Throws Damage when written. */
   replace(place: number, write: (writer: PackWriter) => void): void {
     const row = rowOf(place);
-    const writer = new PackWriter(Number.POSITIVE_INFINITY);
-    write(writer);
-    writer.finish();
-    this.#edited.set(row, withRecord(this.#edited.get(row) ?? this.pack(row), slotOf(place), writer.take()));
+    write(this.#replacing);
+    this.#replacing.finish();
+    const edits = this.#edited.get(row) ?? new Map<number, Buffer>();
+    this.#edited.set(row, edits.set(slotOf(place), this.#replacing.take()));
   }
 
   /** Writes what was appended and replaced. Call it in the transaction, and afterwards `settle` or `discard`. */
   write(): void {
     if (this.#writer.records > 0) this.#sql.insert.run(this.#row, this.#writer.take());
-    for (const [row, pack] of this.#edited) this.#sql.update.run(pack, row);
+    for (const [row, edits] of this.#edited) this.#sql.update.run(withRecords(this.pack(row), edits), row);
   }
 
   /** The transaction was committed. */
@@ -79,6 +82,7 @@ export class PackTable {
   /** The transaction was rolled back, or never was. */
   discard(): void {
     this.#writer.take();
+    this.#replacing.take();
     this.settle();
   }
 

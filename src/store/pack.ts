@@ -8,6 +8,7 @@
  */
 import { hash } from "node:crypto";
 import { Damage } from "./damage.ts";
+import { FrontViews } from "./front-views.ts";
 import { oid, oidBytes, oidFromBytes, writeOid, type Oid } from "./oid.ts";
 
 /** The name of a record that was deleted. */
@@ -19,15 +20,15 @@ const packRecordsMax = 64;
 /** A seal: the first bytes of a SHA-256. Nobody who can write the file is kept out by it, so half of the digest is plenty. */
 const sealBytes = 16;
 
-/** Collects records in one buffer, which grows. */
+/** Collects records, one after the other. */
 export class PackWriter {
   readonly #bytesMax: number;
-  #bytes = Buffer.allocUnsafe(16_384);
+  /** The record under way, without its length. */
+  #record = new FrontViews(Buffer.allocUnsafe(4096));
   #end = 0;
+  #pack: Buffer = Buffer.allocUnsafe(16_384);
+  #packEnd = 0;
   #records = 0;
-  /** Where the last record begins, its length included; and where what its length counts does. */
-  #last = 0;
-  #lastBody = 0;
 
   /** A pack is at most so long, unless it is a single record. */
   constructor(bytesMax: number) {
@@ -40,34 +41,25 @@ export class PackWriter {
 
   /** Begins a record. */
   begin(first: number, name: Oid): void {
-    this.#last = this.#end;
-    this.#room(8 + 1 + oidBytes);
-    // Most lengths take two bytes; `finish` moves the record when its own does not.
-    this.#end += 2;
-    this.#lastBody = this.#end;
-    this.#bytes[this.#end++] = first;
+    this.#record.bytes[0] = first;
+    this.#end = 1;
     this.oid(name);
   }
 
   number(value: number): void {
-    this.#room(8);
-    let rest = value;
-    while (rest >= 0x80) {
-      this.#bytes[this.#end++] = 0x80 | (rest % 0x80);
-      rest = Math.floor(rest / 0x80);
-    }
-    this.#bytes[this.#end++] = rest;
+    this.#room(longestNumber);
+    this.#end = writeNumber(value, this.#record.bytes, this.#end);
   }
 
   oid(name: Oid): void {
     this.#room(oidBytes);
-    writeOid(name, this.#bytes, this.#end);
+    writeOid(name, this.#record.bytes, this.#end);
     this.#end += oidBytes;
   }
 
   bytes(bytes: Uint8Array): void {
     this.#room(bytes.length);
-    this.#bytes.set(bytes, this.#end);
+    this.#record.bytes.set(bytes, this.#end);
     this.#end += bytes.length;
   }
 
@@ -80,48 +72,61 @@ export class PackWriter {
   /** Ends the record's own bytes with a digest of them, for records that nothing else vouches for. */
   seal(): void {
     this.#room(sealBytes);
-    const digest = digestOf(this.#bytes.subarray(this.#lastBody, this.#end));
-    for (let at = 0; at < sealBytes; at++) this.#bytes[this.#end++] = digest.charCodeAt(at);
+    const digest = digestOf(this.#record.of(this.#end));
+    const { bytes } = this.#record;
+    for (let at = 0; at < sealBytes; at++) bytes[this.#end++] = digest.charCodeAt(at);
   }
 
   /** Ends the record. What it returns is a pack of all records before this one, when they have no room together. */
   finish(): Buffer | undefined {
-    const length = this.#end - this.#lastBody;
-    const shift = this.#last + numberBytes(length) - this.#lastBody;
-    if (shift !== 0) {
-      this.#room(8);
-      this.#bytes.copyWithin(this.#lastBody + shift, this.#lastBody, this.#end);
-    }
-    this.#end = this.#last;
-    this.number(length);
-    this.#end += length;
+    const length = numberBytes(this.#end) + this.#end;
+    const isFull = this.#records > 0 && (this.#records === packRecordsMax || this.#packEnd + length > this.#bytesMax);
+    const full = isFull ? this.take() : undefined;
+    if (this.#packEnd + length > this.#pack.length) this.#pack = enlarged(this.#pack, this.#packEnd, length);
+    const start = writeNumber(this.#end, this.#pack, this.#packEnd);
+    this.#pack.set(this.#record.of(this.#end), start);
+    this.#packEnd = start + this.#end;
     this.#records++;
-    if (this.#records === 1 || (this.#records <= packRecordsMax && this.#end <= this.#bytesMax)) return undefined;
-    const full = Buffer.from(this.#bytes.subarray(0, this.#last));
-    this.#bytes.copyWithin(0, this.#last, this.#end);
-    this.#end -= this.#last;
-    this.#records = 1;
     return full;
   }
 
   /** The pack so far, a copy; the writer is empty afterwards. */
   take(): Buffer {
-    const taken = Buffer.from(this.#bytes.subarray(0, this.#end));
-    this.#end = 0;
+    const taken = Buffer.from(this.#pack.subarray(0, this.#packEnd));
+    this.#packEnd = 0;
     this.#records = 0;
     return taken;
   }
 
   #room(bytes: number): void {
-    if (this.#end + bytes <= this.#bytes.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(2 * this.#bytes.length, this.#end + bytes));
-    larger.set(this.#bytes.subarray(0, this.#end));
-    this.#bytes = larger;
+    const record = this.#record.bytes;
+    if (this.#end + bytes > record.length) this.#record = new FrontViews(enlarged(record, this.#end, bytes));
   }
+}
+
+/** A larger buffer with the first bytes of this one, and room for more. */
+function enlarged(bytes: Buffer, end: number, room: number): Buffer {
+  const larger = Buffer.allocUnsafe(Math.max(2 * bytes.length, end + room));
+  larger.set(bytes.subarray(0, end));
+  return larger;
 }
 
 /** As a string of bytes, which takes a third of the time that a buffer does. */
 const digestOf = (bytes: Uint8Array) => hash("sha256", bytes, "binary");
+
+/** Bytes that 2^53 takes. */
+const longestNumber = 8;
+
+/** Writes a number at `at` and returns where it ends. */
+function writeNumber(value: number, bytes: Buffer, at: number): number {
+  let rest = value;
+  while (rest >= 0x80) {
+    bytes[at++] = 0x80 | (rest % 0x80);
+    rest = Math.floor(rest / 0x80);
+  }
+  bytes[at++] = rest;
+  return at;
+}
 
 /** Bytes that a number takes. */
 function numberBytes(value: number): number {
@@ -215,16 +220,36 @@ interface Bounds {
   readonly end: number;
 }
 
-/** The record of a slot. Throws Damage. */
-export function recordAt(pack: Buffer, slot: number): RecordReader {
-  const { start, end } = boundsOf(pack, slot);
-  return new RecordReader(pack, start, end);
+/** Finds records by their slots. It goes on from the last one that it found, since neighbours are asked for one after the other. */
+export class RecordFinder {
+  #pack: Buffer | undefined;
+  #slot = 0;
+  #whole = 0;
+
+  /** The record of a slot. Throws Damage. */
+  recordAt(pack: Buffer, slot: number): RecordReader {
+    const isAhead = pack === this.#pack && slot >= this.#slot;
+    const { whole, start, end } = isAhead ? boundsOf(pack, slot - this.#slot, this.#whole) : boundsOf(pack, slot);
+    this.#pack = pack;
+    this.#slot = slot;
+    this.#whole = whole;
+    return new RecordReader(pack, start, end);
+  }
 }
 
-/** The pack with another record, its length included, in a slot. Throws Damage. */
-export function withRecord(pack: Buffer, slot: number, record: Uint8Array): Buffer {
-  const { whole, end } = boundsOf(pack, slot);
-  return Buffer.concat([pack.subarray(0, whole), record, pack.subarray(end)]);
+/** The pack with other records, their lengths included, in some slots. Throws Damage. */
+export function withRecords(pack: Buffer, edits: ReadonlyMap<number, Uint8Array>): Buffer {
+  const parts: Uint8Array[] = [];
+  let edited = 0;
+  for (let at = 0; at < pack.length;) {
+    const { end } = boundsAt(pack, at);
+    const edit = edits.get(parts.length);
+    if (edit !== undefined) edited++;
+    parts.push(edit ?? pack.subarray(at, end));
+    at = end;
+  }
+  if (edited !== edits.size) throw new Damage("a pack has too few records");
+  return Buffer.concat(parts);
 }
 
 /** All records of a pack. Throws Damage. */
@@ -236,10 +261,11 @@ export function* recordsOf(pack: Buffer): Iterable<RecordReader> {
   }
 }
 
-function boundsOf(pack: Buffer, slot: number): Bounds {
-  // From the front, since a pack has some dozens: 10 ns each, where a table of all would cost a microsecond.
-  let bounds = boundsAt(pack, 0);
-  for (let before = 0; before < slot; before++) bounds = boundsAt(pack, bounds.end);
+/** The bounds of the record that comes so many behind the one that begins at `from`. */
+function boundsOf(pack: Buffer, behind: number, from = 0): Bounds {
+  // One by one: 10 ns each, where a table of all would cost a microsecond.
+  let bounds = boundsAt(pack, from);
+  for (let before = 0; before < behind; before++) bounds = boundsAt(pack, bounds.end);
   return bounds;
 }
 

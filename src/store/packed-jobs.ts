@@ -20,7 +20,7 @@ export class PackedJobs {
   readonly #table: PackTable;
   readonly #surroundings = new HotMap<number, Buffer>(hotSurroundingsMax);
   readonly #numbers = new HotMap<string, number>(hotSurroundingsMax);
-  #lastSurroundings: { readonly bytes: Buffer; readonly number: number } | undefined;
+  #lastSurroundings: { readonly bytes: Uint8Array; readonly number: number } | undefined;
 
   constructor(database: Database.Database) {
     this.#sql = prepareStatements(database);
@@ -81,9 +81,9 @@ export class PackedJobs {
     this.#table.cool();
   }
 
-  /** The number of a request's surroundings, given one if they have none; in a transaction. */
+  /** The number of a request's surroundings, given one if they have none; in a transaction. The bytes are kept. */
   numberOf(surroundings: Uint8Array): number {
-    if (this.#lastSurroundings?.bytes.equals(surroundings) === true) return this.#lastSurroundings.number;
+    if (this.#lastSurroundings?.bytes === surroundings) return this.#lastSurroundings.number;
     const bytes = Buffer.from(surroundings);
     const key = bytes.toString("latin1");
     const number =
@@ -91,7 +91,7 @@ export class PackedJobs {
       (this.#sql.numberOf.get(bytes) as number | undefined) ??
       Number(this.#sql.insertSurroundings.run(bytes).lastInsertRowid);
     this.#numbers.set(key, number);
-    this.#lastSurroundings = { bytes, number };
+    this.#lastSurroundings = { bytes: surroundings, number };
     return number;
   }
 

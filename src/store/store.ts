@@ -35,6 +35,7 @@ import { sameOutcome, type Memo, type Outcome } from "./outcome.ts";
 import type { ObjectSink } from "./git/object-sink.ts";
 import { Sources } from "./sources.ts";
 import { Wholes } from "./wholes.ts";
+import { hashRequest } from "./request-tree.ts";
 import { Runs, type RunRecord, type RunTotals } from "./runs.ts";
 import { servedMemo, servedOutcome } from "./stored-memo.ts";
 import { WriteBuffer } from "./write-buffer.ts";
@@ -108,6 +109,15 @@ export class Store {
     return name;
   }
 
+  /** Stores the request of these args, which are here, and surroundings, which are kept, not copied; returns its name. */
+  putRequest(args: Oid, surroundings: Uint8Array): Oid {
+    const name = hashRequest(args, surroundings);
+    if (this.#buffer.objects.has(name) || this.#hotKinds.get(name) !== undefined) return name;
+    this.#buffer.addRequest(name, { args, surroundings });
+    if (this.#buffer.isDue) this.flush();
+    return name;
+  }
+
   /** Stores an object whose name was computed from these bytes just now; what a tree names must have been put before it. */
   putChecked(name: Oid, kind: ObjectKind, body: Uint8Array): void {
     if (body.length > objectBytesMax) throw new OversizeObject(body.length);
@@ -121,12 +131,11 @@ export class Store {
    * be sure.
    */
   kindOf(name: Oid): ObjectKind | undefined {
-    const near = this.#buffer.objects.get(name)?.kind ?? this.#hotKinds.get(name) ?? this.#kindInFile(name);
+    const near = this.#buffer.objects.get(name)?.kind ?? this.#hotKinds.get(name) ?? this.#contents.hotKindOf(name);
     if (near !== undefined) return near;
-    return (
-      this.#kindBorrowed(name) ??
-      (this.#contents.look() ? (this.#kindInFile(name) ?? this.#kindBorrowed(name)) : undefined)
-    );
+    const here = this.#kindInFile(name) ?? this.#kindBorrowed(name);
+    if (here !== undefined || !this.#contents.look()) return here;
+    return this.#kindInFile(name) ?? this.#kindBorrowed(name);
   }
 
   #kindBorrowed(name: Oid): ObjectKind | undefined {
@@ -134,8 +143,9 @@ export class Store {
   }
 
   #kindInFile(name: Oid): ObjectKind | undefined {
-    const kind = this.#contents.kindOf(name);
-    if (kind !== undefined) this.#hotKinds.set(name, kind);
+    const kind = this.#contents.kindInFile(name);
+    // Only what has no body in memory: a map of all files' kinds makes each lookup that finds nothing a miss of the processor's cache.
+    if (kind !== undefined && this.#contents.hotKindOf(name) === undefined) this.#hotKinds.set(name, kind);
     return kind;
   }
 
@@ -210,8 +220,13 @@ export class Store {
    * request does so in vain, no more: the memos are compared. Spares looking at the file (2 µs). Throws QuarantinedMemo.
    */
   seenOutcome(request: Oid): Outcome | undefined {
-    const near = this.#buffer.memos.get(request)?.memo.outcome ?? this.#hotOutcomes.get(request);
+    const tree = this.#buffer.objects.get(request);
+    const near = this.#buffer.memoOf(request, tree)?.memo.outcome ?? this.#hotOutcomes.get(request);
     if (near !== undefined) return near;
+    if (!this.#contents.mayKnow(request)) {
+      if (tree !== undefined) tree.absentAt = this.#contents.changes;
+      return undefined;
+    }
     const stored = this.#contents.job(request)?.record.memo;
     if (stored === undefined) return undefined;
     const outcome = servedOutcome(request, stored);
@@ -221,7 +236,7 @@ export class Store {
 
   /** All that is remembered of a request, or undefined. Throws QuarantinedMemo. */
   memo(request: Oid): Memo | undefined {
-    const buffered = this.#buffer.memos.get(request);
+    const buffered = this.#buffer.memoOf(request, this.#buffer.objects.get(request));
     if (buffered !== undefined) return buffered.memo;
     this.#contents.look();
     const stored = this.#contents.job(request)?.record.memo;
@@ -240,7 +255,7 @@ export class Store {
       throw new MissingObject(memo.outcome.oid);
     }
     if (memo.outcome.kind !== "failed") this.#complete(memo.outcome.oid);
-    const buffered = this.#buffer.memos.get(request);
+    const buffered = this.#buffer.memoOf(request, this.#buffer.objects.get(request));
     if (buffered !== undefined) {
       if (sameOutcome(buffered.memo.outcome, memo.outcome)) return;
       this.flush();
@@ -363,7 +378,7 @@ export class Store {
 
   /** Whether a commit would add nothing, as when a request that is remembered is asked for again: then the file is only read. */
   #isHereAlready(): boolean {
-    if (this.#buffer.memos.size > 0 || this.#runs.hasWaiting || this.#wholes.hasWaiting) return false;
+    if (this.#buffer.memos.length > 0 || this.#runs.hasWaiting || this.#wholes.hasWaiting) return false;
     this.#contents.look();
     for (const [name, object] of this.#buffer.objects) if (!this.#contents.isHere(name, object)) return false;
     return true;
@@ -386,7 +401,7 @@ export class Store {
 
   /** Brings again what results need and somebody deleted. */
   #recomplete(): void {
-    for (const { memo } of this.#buffer.memos.values()) {
+    for (const { memo } of this.#buffer.memos) {
       if (memo.outcome.kind === "failed") continue;
       this.#wholes.complete(memo.outcome.oid, (name) => this.#here(name) ?? this.#fetch(name));
     }

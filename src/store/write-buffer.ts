@@ -3,6 +3,7 @@ import type { GitObject, ObjectKind } from "./object.ts";
 import { monotonicMs } from "./monotonic.ts";
 import { oidBytes, type Oid } from "./oid.ts";
 import type { Memo } from "./outcome.ts";
+import { requestBytes, requestWith, type RequestParts } from "./request-tree.ts";
 import { decodeTree, kindOfMode } from "./tree.ts";
 
 /** Rows, bytes and milliseconds after which a buffer is to be flushed: large enough to amortize a transaction (130 µs), small enough to lose little. */
@@ -16,7 +17,31 @@ interface Placeable {
   isPlaced: boolean;
 }
 
-export interface BufferedObject extends GitObject, Placeable {}
+export interface BufferedObject extends GitObject, Placeable {
+  /** Of a request that came in parts. */
+  readonly parts: RequestParts | undefined;
+  /** Of the request whose tree this is, if it was remembered after that was put: looking in one map for both saves 0.3 µs a job. */
+  memo: BufferedMemo | undefined;
+  /** When it was surely not in the file: `changes` of the contents then. */
+  absentAt: number | undefined;
+}
+
+/** A request that came in parts: few ask for its bytes, which are made then. */
+class BufferedRequest implements BufferedObject {
+  readonly kind = "tree";
+  readonly parts: RequestParts;
+  isPlaced = false;
+  memo: BufferedMemo | undefined = undefined;
+  absentAt: number | undefined = undefined;
+
+  constructor(parts: RequestParts) {
+    this.parts = parts;
+  }
+
+  get body(): Uint8Array {
+    return requestWith(this.parts.args, this.parts.surroundings);
+  }
+}
 
 export interface BufferedMemo extends Placeable {
   readonly request: Oid;
@@ -26,7 +51,9 @@ export interface BufferedMemo extends Placeable {
 
 export class WriteBuffer {
   readonly #objects = new Map<Oid, BufferedObject>();
-  readonly #memos = new Map<Oid, BufferedMemo>();
+  readonly #memos: BufferedMemo[] = [];
+  /** Those whose requests' trees are not in the buffer, or came later. */
+  readonly #loneMemos = new Map<Oid, BufferedMemo>();
   #bytes = 0;
   #sinceMs = 0;
 
@@ -34,18 +61,24 @@ export class WriteBuffer {
     return this.#objects;
   }
 
-  get memos(): ReadonlyMap<Oid, BufferedMemo> {
+  /** In the order in which they came. */
+  get memos(): readonly BufferedMemo[] {
     return this.#memos;
   }
 
+  /** The memo of a request, given what is buffered under its name. */
+  memoOf(request: Oid, tree: BufferedObject | undefined): BufferedMemo | undefined {
+    return tree?.memo ?? (this.#loneMemos.size === 0 ? undefined : this.#loneMemos.get(request));
+  }
+
   get isEmpty(): boolean {
-    return this.#objects.size === 0 && this.#memos.size === 0;
+    return this.#objects.size === 0 && this.#memos.length === 0;
   }
 
   /** True when it is large or old enough to be flushed. */
   get isDue(): boolean {
     return (
-      this.#objects.size + this.#memos.size >= rowsMax ||
+      this.#objects.size + this.#memos.length >= rowsMax ||
       this.#bytes >= bytesMax ||
       monotonicMs() - this.#sinceMs >= msMax
     );
@@ -53,25 +86,36 @@ export class WriteBuffer {
 
   addObject(name: Oid, kind: ObjectKind, body: Uint8Array): void {
     this.#begin();
-    this.#objects.set(name, { kind, body, isPlaced: false });
+    this.#objects.set(name, { kind, body, parts: undefined, isPlaced: false, memo: undefined, absentAt: undefined });
     this.#bytes += body.length;
+  }
+
+  addRequest(name: Oid, parts: RequestParts): void {
+    this.#begin();
+    this.#objects.set(name, new BufferedRequest(parts));
+    this.#bytes += requestBytes;
   }
 
   addMemo(request: Oid, memo: Memo, run: number): void {
     this.#begin();
-    this.#memos.set(request, { request, memo, run, isPlaced: false });
+    const buffered = { request, memo, run, isPlaced: false };
+    const tree = this.#objects.get(request);
+    if (tree === undefined) this.#loneMemos.set(request, buffered);
+    else tree.memo = buffered;
+    this.#memos.push(buffered);
     this.#bytes += (memo.reads.length + memo.children.length) * oidBytes;
   }
 
   /** Takes the marks of a commit off: nothing of it is in the file. */
   unplace(): void {
     for (const object of this.#objects.values()) object.isPlaced = false;
-    for (const memo of this.#memos.values()) memo.isPlaced = false;
+    for (const memo of this.#memos) memo.isPlaced = false;
   }
 
   clear(): void {
     this.#objects.clear();
-    this.#memos.clear();
+    this.#memos.length = 0;
+    this.#loneMemos.clear();
     this.#bytes = 0;
   }
 
@@ -81,7 +125,7 @@ export class WriteBuffer {
       if (kind !== "tree") continue;
       for (const entry of decodeTree(body)) if (kindOfMode(entry.mode) !== "commit") yield entry.oid;
     }
-    for (const { memo } of this.#memos.values()) if (memo.outcome.kind !== "failed") yield memo.outcome.oid;
+    for (const { memo } of this.#memos) if (memo.outcome.kind !== "failed") yield memo.outcome.oid;
   }
 
   #begin(): void {

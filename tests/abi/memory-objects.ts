@@ -2,6 +2,7 @@
 import type { Objects } from "../../src/abi/objects.ts";
 import { hashObject, type GitObject, type ObjectKind } from "../../src/store/object.ts";
 import type { Oid } from "../../src/store/oid.ts";
+import { requestWith } from "../../src/store/request-tree.ts";
 import { MissingObject } from "../../src/store/store.ts";
 import { encodeTree, type Mode, type TreeEntry } from "../../src/store/tree.ts";
 
@@ -25,6 +26,10 @@ export class MemoryObjects implements Objects {
     const name = hashObject(kind, body);
     this.#objects.set(name, { kind, body });
     return name;
+  }
+
+  putRequest(args: Oid, surroundings: Uint8Array): Oid {
+    return this.put("tree", requestWith(args, surroundings));
   }
 
   blob(text: string): Oid {

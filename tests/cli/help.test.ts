@@ -5,12 +5,26 @@ import { sharedRoom, smallRepository } from "./room.ts";
 const room = sharedRoom();
 
 describe("help", () => {
-  const commands = ["fold", "run", "import", "cat", "ls", "checkout", "worker", "worker add", "forget", "stats"];
+  const commands = [
+    "fold",
+    "run",
+    "watch",
+    "watch fold",
+    "watch run",
+    "import",
+    "cat",
+    "ls",
+    "checkout",
+    "worker",
+    "worker add",
+    "forget",
+    "stats",
+  ];
   for (const command of commands) {
     it(`of ${command} is on stdout, with examples, and is no error`, async () => {
       const said = await room.callIn({ cwd: room.path() }, ...command.split(" "), "--help");
       expect(said).toMatchObject({ status: 0, err: "" });
-      const name = command === "worker" ? "worker add" : command;
+      const name = { worker: "worker add", watch: "watch fold" }[command] ?? command;
       expect(said.out).toMatch(new RegExp(`^Usage: coppice ${command} `));
       expect(said.out).toMatch(new RegExp(`\\nExamples:\\n  \\$ coppice ${name}`));
       expect(said.out).not.toMatch(/\n\n$/);

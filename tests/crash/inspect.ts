@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import Database from "better-sqlite3";
 import type { ObjectKind } from "../../src/store/object.ts";
 import { oidFromBytes, type Oid } from "../../src/store/oid.ts";
-import { isRequestTree, requestArgs } from "../../src/store/request-tree.ts";
+import { isRequestTree, requestParts } from "../../src/store/request-tree.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import { decodeTree, kindOfMode } from "../../src/store/tree.ts";
 
@@ -46,7 +46,7 @@ function mayBePartial(path: string, store: Store): ReadonlySet<Oid> {
   database.close();
   for (const row of rows) partial.add(oidFromBytes(row));
   for (const { name, object } of store.objects()) {
-    if (object.kind === "tree" && isRequestTree(object.body)) partial.add(name).add(requestArgs(object.body));
+    if (object.kind === "tree" && isRequestTree(object.body)) partial.add(name).add(requestParts(object.body).args);
   }
   return partial;
 }

@@ -194,6 +194,7 @@ describe("a run", () => {
         detail: undefined,
         jobs: { executed: 1, frames: 1, memoized: 0 },
         ms: expect.any(Number) as number,
+        run: expect.any(Number) as number,
       });
       expect(oidOfCid(result.cid ?? "")).toBe(blobOid("1\n"));
       expect(engine.list(result.request).map(({ name }) => name)).toEqual(["args", "image", "salt", "std"]);

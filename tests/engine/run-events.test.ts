@@ -208,6 +208,7 @@ describe("a slow reader", () => {
     detail: undefined,
     jobs: { executed: 1, frames: 1, memoized: 0 },
     ms: 1,
+    run: 1,
   };
   const { request } = result;
 

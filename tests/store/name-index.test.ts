@@ -35,7 +35,7 @@ it("finds every name through merges and splits, in the handle that wrote, in ano
   database.exec(schema);
   const other = new Database(path);
   const [a, b] = [indexOf(database), indexOf(other)];
-  const count = 150_000;
+  const count = 300_000;
   const step = 7919;
   for (let first = 0; first < count; first += step) {
     const names = Array.from(
@@ -95,7 +95,7 @@ it("keeps nothing of a transaction that was rolled back, a merge included", () =
   const index = indexOf(database);
   for (const [first, count] of [
     [0, 10],
-    [10, 40_000],
+    [10, 70_000],
   ] as const) {
     const names = Array.from({ length: count }, (_, at) => [nameOf(first + at), at + 1] as const);
     expect(() =>
@@ -124,14 +124,14 @@ it("tells a handle that looks in buckets which somebody rewrote", () => {
   const other = new Database(path);
   const [a, b] = [indexOf(database), indexOf(other)];
   const names = (first: number) =>
-    Array.from({ length: 40_000 }, (_, at) => [nameOf(first + at), first + at + 1] as const);
+    Array.from({ length: 70_000 }, (_, at) => [nameOf(first + at), first + at + 1] as const);
   commit(database, a, names(0));
   look(other, b);
-  commit(database, a, names(40_000));
+  commit(database, a, names(70_000));
   expect(() => b.find(nameOf(5))).toThrow(StaleIndex);
   look(other, b);
   expect(b.find(nameOf(5))).toEqual([6]);
-  expect(b.find(nameOf(40_005))).toEqual([40_006]);
+  expect(b.find(nameOf(70_005))).toEqual([70_006]);
   other.close();
   database.close();
 });
@@ -139,7 +139,7 @@ it("tells a handle that looks in buckets which somebody rewrote", () => {
 it("tells a bucket in which any byte changed, that stands in another's place, or that is gone", () => {
   const database = new Database(":memory:");
   database.exec(schema);
-  const count = 40_000;
+  const count = 70_000;
   commit(
     database,
     indexOf(database),

@@ -8,7 +8,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { emptyBlob, emptyTree, hashObject, type GitObject, type ObjectKind } from "../../src/store/object.ts";
 import { oid, type Oid } from "../../src/store/oid.ts";
 import { failure, type Memo } from "../../src/store/outcome.ts";
-import { encodeRequest } from "../../src/store/request-tree.ts";
+import { encodeRequest, requestSurroundings } from "../../src/store/request-tree.ts";
 import { applicationId } from "../../src/store/schema.ts";
 import {
   CollidingObject,
@@ -98,7 +98,12 @@ describe("a store answers as a map does", () => {
             case "request": {
               const trees = [...objects].filter(([, { kind }]) => kind === "tree").map(([name]) => name);
               const args = trees[each.seed % trees.length] as Oid;
-              requests.push(put("tree", encodeRequest(args, emptyBlob, emptyBlob, emptyBlob)));
+              const tree = encodeRequest(args, emptyBlob, emptyBlob, emptyBlob);
+              if (each.seed % 2 === 1) {
+                const inParts = handles[0].putRequest(args, requestSurroundings(tree));
+                expect(Buffer.compare(handles[0].get(inParts).body, tree)).toBe(0);
+              }
+              requests.push(put("tree", tree));
               break;
             }
             case "remember": {
@@ -235,6 +240,21 @@ describe("a request's record", () => {
     again.remember(request, memoOf(result), 2);
     again.flush();
     expect(again.memo(request)).toEqual(memoOf(result));
+    again.close();
+  });
+
+  it("is the only one when another handle commits the same request between the look and the flush", () => {
+    const path = freshPath();
+    const [a, b] = [openStore(path), openStore(path)];
+    for (const store of [a, b]) {
+      const { request, result } = putJob(store, "both");
+      expect(store.seenOutcome(request)).toBeUndefined();
+      store.remember(request, memoOf(result), 1);
+    }
+    for (const store of [a, b]) store.close();
+    const again = openStore(path);
+    expect(again.stats()).toMatchObject({ objects: { blob: 2, tree: 2 }, memos: 1, quarantined: 0 });
+    expect([...again.memos()]).toHaveLength(1);
     again.close();
   });
 

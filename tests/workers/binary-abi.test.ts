@@ -350,6 +350,31 @@ describe("run_many", () => {
     ]);
   });
 
+  test("checks the kinds in each item's args, however like the ones before they are", async () => {
+    for (const put of [model, engine]) put.putTree([]);
+    const aTree = Buffer.from(emptyTree, "hex");
+    const lying = Buffer.concat([children, Buffer.from("100644 in\0"), aTree]);
+    // From its second entry on, the bytes of this tree are those of the one before it, where they are the end of a name, and the oid of a tree.
+    const shifted = Buffer.concat([entry("a", "good"), Buffer.from("100644 b\0"), aTree]);
+    const [first] = decodeTree(shifted).map(({ name }) => `100644 ${name}\0`.length + 20);
+    const name = `${"x".repeat((first ?? 0) - "40000 ".length)}100644 b`;
+    const around = Buffer.concat([Buffer.from(`40000 ${name}\0`), aTree]);
+    expect(around.subarray(first).equals(shifted.subarray(first))).toBe(true);
+    const asked = (one: string, oneBytes: Buffer, other: string, otherBytes: Buffer) => [
+      `content ${one} p100`,
+      `content ${other} p200`,
+      ...item(1000, [...usual, "p100", oneBytes.length]),
+      ...item(1016, [...usual, "p200", otherBytes.length]),
+      "run_many p1000 2 p4096",
+    ];
+    expect(
+      await answers(
+        ["content image p0", ...asked("good", good, "lying", lying), ...asked("around", around, "shifted", shifted)],
+        { ...args, lying, shifted, around },
+      ),
+    ).toEqual(["run_many -30", "run_many -30"]);
+  });
+
   test("starts nothing when one item is malformed, or the answers would not lie in memory", async () => {
     const before = model.executed.length;
     const second = (...parts: readonly (string | number)[]) => [...item(1016, parts), "run_many p1000 2 p4096"];
