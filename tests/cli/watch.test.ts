@@ -276,17 +276,17 @@ describe("watch run", () => {
     const part = room.write("part.ts", "export const mark = '!';");
     const worker = room.write(
       "watched.ts",
-      'import { mark } from "./part.ts";\nexport default (job: any) => { throw job.text(job.args.in) + mark; };',
+      'import { mark } from "./part.ts";\nexport default (job: any) => { throw new Error(job.text(job.args.in) + mark); };',
     );
     const watching = new Watching(folder, "run", worker, "--in=x", "--json");
     const message = async () => ((await watching.json()) as unknown as { error?: { message: string } }).error?.message;
-    expect(await message()).toMatch(/failed: x! \(watched\.ts:2:/);
+    expect(await message()).toMatch(/failed: Error: x! \(watched\.ts:2:/);
     writeFileSync(part, "export const mark = '?';");
-    expect(await message()).toMatch(/failed: x\? /);
+    expect(await message()).toMatch(/failed: Error: x\? /);
     writeFileSync(part, "export const mark = ;");
     expect(await message()).toMatch(/^part\.ts:1:21: /);
     writeFileSync(part, "export const mark = '.';");
-    expect(await message()).toMatch(/failed: x\. /);
+    expect(await message()).toMatch(/failed: Error: x\. /);
   });
 
   it("watches arguments that git does not track, and the worker's file", async () => {
