@@ -27,13 +27,15 @@ export interface NamedTask {
   readonly sources: readonly Source[];
   /** Each text that names a WORKER. */
   readonly workers: readonly string[];
+  /** The files that each script was last made of: when one of them is broken, nobody can tell what it imports. */
+  readonly scripts: Map<string, readonly string[]>;
 }
 
 /** Finds out which of a task's texts are paths: once, so that a path stays one when nothing is there any more. */
 export function nameSources(task: WatchTask): NamedTask {
   if (task.how === "fold") {
     const workers = task.pre === undefined ? [task.post] : [task.post, task.pre];
-    return { task, sources: [sourceOf("in", task.in)], workers };
+    return { task, sources: [sourceOf("in", task.in)], workers, scripts: new Map() };
   }
   const sources: Source[] = [];
   const args = task.args.map((text) => {
@@ -43,7 +45,7 @@ export function nameSources(task: WatchTask): NamedTask {
     sources.push(source);
     return `--${named.name}:@=${source.text}`;
   });
-  return { task: { ...task, args }, sources, workers: [task.worker] };
+  return { task: { ...task, args }, sources, workers: [task.worker], scripts: new Map() };
 }
 
 function sourceOf(name: string, label: string): Source {
@@ -53,7 +55,8 @@ function sourceOf(name: string, label: string): Source {
 }
 
 /** Where changes can change what a look finds. What is wrong with a source is for the look to tell. */
-export async function watchable(engine: Engine, { sources, workers }: NamedTask): Promise<Watchable> {
+export async function watchable(engine: Engine, named: NamedTask): Promise<Watchable> {
+  const { sources, workers } = named;
   const { NotARepository, PathNotTracked } = await import("../importing.ts");
   const places: WatchPlace[] = [];
   const locks: string[] = [];
@@ -74,18 +77,20 @@ export async function watchable(engine: Engine, { sources, workers }: NamedTask)
   }
   for (const worker of workers) {
     if (!isWorkerFile(engine, worker)) continue;
-    for (const file of await workerFiles(engine, worker)) places.push(...filePlaces(file));
+    for (const file of await workerFiles(engine, named, worker)) places.push(...filePlaces(file));
   }
   return { places, locks, isAll };
 }
 
-/** The files that a worker's file is made of: a script's imports, too. Of a script that can't be a worker it is that file alone. */
-export async function workerFiles(engine: Engine, path: string): Promise<readonly string[]> {
+/** The files that a worker's file is made of: a script's imports, too. Of a script that can't be a worker they are those of which it was one last. */
+export async function workerFiles(engine: Engine, { scripts }: NamedTask, path: string): Promise<readonly string[]> {
   if (!isScriptPath(path) || statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return [path];
   try {
-    return await engine.scriptFiles(path);
+    const files = await engine.scriptFiles(path);
+    scripts.set(path, files);
+    return files;
   } catch (error) {
-    if (error instanceof UnfitScript) return [path];
+    if (error instanceof UnfitScript) return scripts.get(path) ?? [path];
     throw error;
   }
 }

@@ -205,7 +205,7 @@ class WatchedTask implements Watched<Finding> {
     const known = this.#workers.get(text);
     if (known !== undefined && known.bytes === bytesOf(known.files)) return known.worker;
     // Named before the worker is made: what changes in between is seen at the next look.
-    const files = await workerFiles(engine, text);
+    const files = await workerFiles(engine, this.#named, text);
     const bytes = bytesOf(files);
     const worker = await workerNamed(engine, text);
     this.#workers.set(text, { files, bytes, worker });

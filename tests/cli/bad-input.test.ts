@@ -75,13 +75,13 @@ describe("bad input is answered by one sentence and the status of its kind", () 
       "a folder as worker",
       ["fold", ".", "--post", "./sub"],
       2,
-      "./sub can't be a worker: it is a folder, and a .wasm file is wanted",
+      "./sub can't be a worker: it is a folder, and a .wasm, .ts or .js file is wanted",
     ],
     [
       "a folder to add",
       ["worker", "add", "sub"],
       2,
-      "sub can't be a worker: it is a folder, and a .wasm file is wanted",
+      "sub can't be a worker: it is a folder, and a .wasm, .ts or .js file is wanted",
     ],
     [
       "a file to add that is not there",
