@@ -56,14 +56,15 @@ export function resultOf({ outcome }: RunResult): Oid {
 }
 
 /**
- * The jobs that the engine's last run executed, sorted: the worker's name, and what it was called with: the argument `name` if there is one, else the path that its argument `in` has in `tree`. A worker that is not
- * among `workers` goes by its oid.
+ * The jobs that the engine's last run executed, sorted: the worker's name, and what it was called with: the argument `name` if there is one, else the path that its argument `in` has in `tree`. A worker that is
+ * neither a standard one nor among `workers` goes by its oid.
  */
 export function executedJobs(engine: Engine, { request, jobs }: RunResult, workers: Workers, tree: Oid): string[] {
   const last = engine.lastRun();
   // A run that is remembered as a whole leaves no trace.
   if (jobs.executed === 0 || last?.run.request !== request) return [];
-  const names = new Map(Object.entries(workers).map(([name, oid]) => [oid, name]));
+  const standard = engine.list(engine.std).map(({ name, oid }) => [oid, name] as const);
+  const names = new Map([...standard, ...Object.entries(workers).map(([name, oid]) => [oid, name] as const)]);
   const paths = pathsIn(engine, tree);
   return last.events
     .filter(({ how }) => how === "run")

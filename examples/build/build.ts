@@ -11,7 +11,9 @@ import { addSteps, build } from "./pipeline.ts";
 type Summaries = Readonly<Record<string, Summary>>;
 
 await onFreshStore(async (engine) => {
+  const startedMs = performance.now();
   const steps = await addSteps(engine);
+  const bundlingMs = performance.now() - startedMs;
   const { oid: tree } = await engine.borrowTree(process.argv[2] ?? join(import.meta.dirname, "fixture"));
   const cold = await build(engine, steps, tree);
   const files = new Map(filesOf(engine, resultOf(cold)));
@@ -20,7 +22,7 @@ await onFreshStore(async (engine) => {
     const { passed, failed, skipped } = summary;
     console.log(`${folder}: ${passed} tests passed, ${failed.length} failed, ${skipped.length} files skipped`);
   }
-  console.log();
+  console.log(`\nThe steps were bundled in ${bundlingMs.toFixed(1)} ms.`);
   printRound("cold", cold);
   printRound("again", await build(engine, steps, tree));
 

@@ -17,12 +17,14 @@ export default (job: Job<"points">): string => {
   const most = Math.max(1, ...series.map(sum));
   const x = (at: number) => ((at / Math.max(1, series.length - 1)) * (width - legend)).toFixed(1);
   const y = (lines: number) => (height - (lines / most) * (height - 20)).toFixed(1);
-  const areas = colours.map((colour, area) => {
+  const used = colours.slice(0, named.length + 1);
+  const areas = used.map((colour, area) => {
     const edge = (below: number) => series.map((counts, at) => `${x(at)},${y(sum(counts.slice(0, area + below)))}`);
     return `<polygon fill="${colour}" points="${[...edge(0), ...edge(1).toReversed()].join(" ")}"/>`;
   });
-  const labels = colours.map((colour, area) => {
-    const name = area < named.length ? `.${escaped(named[area] ?? "")}` : "others";
+  const labels = used.map((colour, area) => {
+    const extension = named[area];
+    const name = extension === undefined ? "others" : extension === "" ? "no extension" : `.${escaped(extension)}`;
     return `<text x="${width - legend + 8}" y="${height - 8 - 20 * area}" fill="${colour}">${name} ${series.at(-1)?.[area] ?? 0}</text>`;
   });
   const size = `viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="13"`;

@@ -1,14 +1,13 @@
 /**
- * `npm run example:history [-- PATH [COMMITS]]`: lines by kind of file over the newest commits of a git repository, drawn to build/history.svg: cold, again, and after an edit.
+ * `npm run example:history [-- PATH [COMMITS [SVG]]]`: lines by kind of file over the newest commits of a git repository, drawn to build/history.svg: cold, again, and after an edit.
  * Prints what the first commit cost, and what each of the others did.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname } from "node:path";
 import { edited, filesOf, onFreshStore, printRound, resultOf, text } from "../rounds.ts";
 import { addHistoryWorkers, foldHistory, newestCommits, type History } from "./pipeline.ts";
 
-const [path = ".", commitsMax = "100"] = process.argv.slice(2);
-const drawn = join(import.meta.dirname, "..", "..", "build", "history.svg");
+const [path = ".", commitsMax = "100", drawing = "build/history.svg"] = process.argv.slice(2);
 
 await onFreshStore(async (engine) => {
   const workers = await addHistoryWorkers(engine);
@@ -16,11 +15,11 @@ await onFreshStore(async (engine) => {
   for (const commit of newestCommits(path, Number(commitsMax))) trees.push((await engine.borrowTree(path, commit)).oid);
 
   const cold = await foldHistory(engine, workers, trees);
-  mkdirSync(join(drawn, ".."), { recursive: true });
-  writeFileSync(drawn, text(engine, resultOf(cold.chart)));
+  mkdirSync(dirname(drawing), { recursive: true });
+  writeFileSync(drawing, text(engine, resultOf(cold.chart)));
   const [first = 0, ...later] = cold.folds.map(({ jobs }) => jobs.executed);
   const sorted = later.toSorted((a, b) => a - b);
-  console.log(`${trees.length} commits, drawn to build/history.svg`);
+  console.log(`${trees.length} commits, drawn to ${drawing}`);
   console.log(
     `jobs executed: ${first} for the oldest commit; for each later one ${sorted[sorted.length >> 1] ?? 0} (median), at most ${sorted.at(-1) ?? 0}\n`,
   );

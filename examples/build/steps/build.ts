@@ -41,10 +41,10 @@ export default async (job: Job<"in" | "steps">) => {
     order.map(async ({ folder, needs }) => {
       const given = { name: folder, packages: librariesOf([...needs, folder]) };
       const { tests } = parts.get(folder) as Parts;
-      const [bundle, tested] = (await job.runMany([
-        { worker: steps.bundle, args: given },
-        { worker: steps.test, args: { ...given, tests } },
-      ])) as [Entry, Entry];
+      const [bundle, tested] = await Promise.all([
+        job.run(steps.bundle, given),
+        job.run(steps.test, { ...given, tests }).catch(placedIn(`packages/${folder}: `)),
+      ]);
       const summary = job.json(tested) as Summary;
       for (const { file, test, message } of summary.failed) {
         const path = `packages/${folder}/${file}`;

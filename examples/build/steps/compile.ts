@@ -25,5 +25,5 @@ export default (job: Job<"in">): Compiled => {
     throw new Error(`${line + 1}:${character + 1}: ${ts.flattenDiagnosticMessageText(messageText, " ")}`);
   }
   const imports = ts.preProcessFile(outputText, true, true).importedFiles.map(({ fileName }) => fileName);
-  return { code: outputText, imports: [...new Set(imports)] };
+  return { code: outputText.replace(/^#!.*/, ""), imports: [...new Set(imports)] };
 };

@@ -1,5 +1,6 @@
 /**
- * One package: `manifest` (its name, and the packages that it imports), `modules` and `tests` (compiled files by path). Three objects, since each is needed by other steps: an edit of a test bundles nothing anew.
+ * One package: `manifest` (its name, and the packages that it imports), `modules` (of src, compiled, by path) and `tests` (the same of `*.test.ts`, wherever they are). Three objects, since other steps need one and
+ * not the other: an edit of a test bundles nothing anew.
  */
 import type { Entry, Job } from "coppice/worker";
 import type { Compiled } from "./compile.ts";
@@ -10,51 +11,55 @@ export interface Manifest {
   readonly imports: readonly string[];
 }
 
-/** A package's compiled files by their path in it, in git's order; `imports` by specifier: a path in the package, or undefined for what is not of it. */
+/** Compiled files by path, in git's order. `inside` says which file of the package an import means, where it is one that was compiled. */
 export type Modules = Readonly<Record<string, Compiled & { readonly inside: Readonly<Record<string, string>> }>>;
 
+const isTest = (path: string) => path.endsWith(".test.ts");
+const isSource = (path: string) => isTest(path) || /^src\/.*(?<!\.d)\.ts$/.test(path);
+
 export default async (job: Job<"in" | "compile">) => {
-  const files = new Map(sourcesBelow(job, job.args.in, ""));
+  const files = new Map(filesBelow(job, job.args.in, ""));
   const compiled = await Promise.all(
-    [...files].map(async ([path, file]) => {
-      const result = await job.run(job.args.compile, { in: file }).catch(placedIn(`${path}:`));
-      return [path, job.json(result) as Compiled] as const;
-    }),
+    [...files]
+      .filter(([path]) => isSource(path))
+      .map(async ([path, file]) => {
+        const result = job.json(await job.run(job.args.compile, { in: file }).catch(placedIn(`${path}:`))) as Compiled;
+        return [path, { ...result, inside: insideOf(path, result.imports, files) }] as const;
+      }),
   );
-  const modules = compiled.map(([path, each]) => [path, { ...each, inside: insideOf(path, each, files) }] as const);
-  const [own, tests] = [false, true].map((isTest) => modules.filter(([path]) => path.endsWith(".test.ts") === isTest));
-  const outside = (own ?? []).flatMap(([, { imports, inside }]) => imports.filter((each) => !(each in inside)));
-  const described = job.tree(job.args.in).find(({ name }) => name === "package.json");
-  const { name } = described === undefined ? {} : (job.json(described) as { name?: string });
-  if (name === undefined) throw new Error("package.json: there is none with a name");
+  const modules = compiled.filter(([path]) => !isTest(path));
+  const outside = modules.flatMap(([, { imports }]) => imports.filter((each) => !each.startsWith(".")));
+  const described = files.get("package.json");
+  const { name } = described === undefined ? {} : (job.json(described) as { readonly name?: string });
+  if (name === undefined) throw new Error("package.json: it has no name");
   return new Map<string, object>([
-    ["manifest", { name, imports: [...new Set(outside)].toSorted() }],
-    ["modules", Object.fromEntries(own ?? [])],
-    ["tests", Object.fromEntries(tests ?? [])],
+    ["manifest", { name, imports: [...new Set(outside)].toSorted() } satisfies Manifest],
+    ["modules", Object.fromEntries(modules)],
+    ["tests", Object.fromEntries(compiled.filter(([path]) => isTest(path)))],
   ]);
 };
 
-/** The `.ts` files below a folder, declarations excepted. */
-function sourcesBelow(job: Job, folder: Entry, above: string): [path: string, file: Entry][] {
-  return job.tree(folder).flatMap((entry) => {
-    if (entry.kind === "tree")
-      return entry.name === "node_modules" ? [] : sourcesBelow(job, entry, `${above}${entry.name}/`);
-    return /(?<!\.d)\.ts$/.test(entry.name) ? [[`${above}${entry.name}`, entry] as [string, Entry]] : [];
-  });
+function filesBelow(job: Job, folder: Entry, above: string): (readonly [path: string, file: Entry])[] {
+  return job
+    .tree(folder)
+    .flatMap((entry) =>
+      entry.kind === "blob"
+        ? [[`${above}${entry.name}`, entry] as const]
+        : filesBelow(job, entry, `${above}${entry.name}/`),
+    );
 }
 
-/** Which file each relative import means, as written or as TypeScript finds it. Throws for one that leads nowhere. */
-function insideOf(path: string, { imports }: Compiled, files: ReadonlyMap<string, Entry>): Record<string, string> {
-  const relative = imports.filter((specifier) => specifier.startsWith("."));
-  return Object.fromEntries(
-    relative.map((specifier) => {
-      const wanted = joined(path, specifier);
-      const stem = wanted.replace(/\.js$/, "");
-      const found = [wanted, `${stem}.ts`, `${wanted}/index.ts`].find((each) => files.has(each));
-      if (found === undefined) throw new Error(`${path}: there is no ${JSON.stringify(specifier)}, which it imports`);
-      return [specifier, found];
-    }),
-  );
+/** Finds relative imports as written, or as TypeScript does. Throws for one that leads nowhere. */
+function insideOf(path: string, imports: readonly string[], files: ReadonlyMap<string, Entry>): Record<string, string> {
+  const inside: Record<string, string> = {};
+  for (const specifier of imports.filter((each) => each.startsWith("."))) {
+    const wanted = joined(path, specifier);
+    const stem = wanted.replace(/\.jsx?$/, "");
+    const found = [wanted, `${stem}.ts`, `${stem}.tsx`, `${wanted}/index.ts`].find((each) => files.has(each));
+    if (found === undefined) throw new Error(`${path}: there is no ${JSON.stringify(specifier)}, which it imports`);
+    if (isSource(found)) inside[specifier] = found;
+  }
+  return inside;
 }
 
 function joined(from: string, specifier: string): string {
