@@ -4,11 +4,16 @@ import type { Job } from "coppice/worker";
 /** Lines by extension, without the dot. */
 export type Lines = Readonly<Record<string, number>>;
 
+const newline = 10;
+
 export default (job: Job<"in" | "children">): Lines | number => {
   if (job.args.in.kind === "blob") {
     const bytes = job.bytes(job.args.in);
     // Like git: what has a NUL near its beginning is no text.
-    return bytes.subarray(0, 8000).includes(0) ? 0 : bytes.reduce((lines, byte) => lines + Number(byte === 10), 0);
+    if (bytes.subarray(0, 8000).includes(0)) return 0;
+    let lines = 0;
+    for (let at = bytes.indexOf(newline); at >= 0; at = bytes.indexOf(newline, at + 1)) lines++;
+    return lines;
   }
   const lines = new Map<string, number>();
   const add = (extension: string, count: number) => lines.set(extension, (lines.get(extension) ?? 0) + count);

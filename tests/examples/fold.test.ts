@@ -37,7 +37,7 @@ test("an edit executes the visitor and the fold on its way to the root, and noth
 
   expect((await folded(repository)).executed).toEqual([]);
 
-  put(repository, "a/b/x.ts", "one\n");
+  put(repository, "a/b/x.ts", "one\n// done\n");
   expect((await folded(repository)).executed).toEqual([
     "fold-wasm .",
     "fold-wasm a",
@@ -45,6 +45,7 @@ test("an edit executes the visitor and the fold on its way to the root, and noth
     "visitor .",
     "visitor a",
     "visitor a/b",
+    "visitor a/b/x.ts",
   ]);
 });
 
