@@ -63,9 +63,9 @@ function byName(job: Job, tree: Entry): Record<string, TreeEntry> {
   return Object.fromEntries(job.tree(tree).map((entry) => [entry.name, entry]));
 }
 
-/** The line of a text in a file: compiled files have no lines of their author's, so it is looked for where it is wanted. */
+/** The line of a text in a file, 1 if it is not found: compiled files have no lines of their author's, so it is looked for when it is wanted. */
 function lineOf(job: Job<"in">, path: string, wanted: string): number {
   const file = path.split("/").reduce<Entry>((at, name) => byName(job, at)[name] as Entry, job.args.in);
-  const [before = ""] = job.text(file).split(wanted);
-  return before.split("\n").length;
+  const text = job.text(file);
+  return text.slice(0, Math.max(0, text.indexOf(wanted))).split("\n").length;
 }
