@@ -28,7 +28,7 @@ export const putBytesMax = 256 << 20;
 
 /** What a frame needs of the executor that it runs on. */
 export interface FrameHost {
-  readonly objects: Objects & Refs;
+  readonly objects: Objects & Refs & { near(name: Oid): GitObject | undefined };
   settleNested(job: Job, requests: readonly Request[]): readonly Outcome[] | undefined;
   /** The lines of an execution that completed; one that unwound is not heard, so that its replay says nothing twice. */
   onLog(job: Job, lines: readonly string[]): void;

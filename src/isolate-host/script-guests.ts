@@ -13,12 +13,23 @@ import { workerName, type RuntimeNode } from "../abi/worker.ts";
 import type { FrameEnd, Job } from "../scheduler/settle.ts";
 import type { Oid } from "../store/oid.ts";
 import { failure, type Outcome } from "../store/outcome.ts";
+import { decodeTree } from "../store/tree.ts";
 import { Frame, GuestFailed, Unwind, type FrameHost } from "./frame.ts";
 import type { Runtime } from "./runtimes.ts";
-import { ScriptChild, ScriptChildBroken, ScriptChildDied, type ScriptTurn } from "./script/script-child.ts";
+import {
+  ScriptChild,
+  ScriptChildBroken,
+  ScriptChildDied,
+  type ScriptJob,
+  type ScriptTurn,
+} from "./script/script-child.ts";
 
 /** Heap of a child's isolate, which all jobs in it share. */
 const heapMbMax = 512;
+
+/** How many blobs come with a job, and how long each may be. */
+const nearBlobsMax = 8;
+const nearBytesMax = 1024;
 
 /** Whoever has to end a child that runs too long while this thread waits for it. */
 export interface ChildWatch {
@@ -48,10 +59,12 @@ export class ScriptGuests implements Runtime {
     try {
       const { request } = job;
       const { objects } = this.#host;
+      const args = objects.get(request.args).body;
       const started = child.run(
         {
           request,
-          args: objects.get(request.args).body,
+          args,
+          near: this.#near(args),
           module: node.module,
           moduleBytes: () => objects.get(node.module).body,
         },
@@ -62,6 +75,16 @@ export class ScriptGuests implements Runtime {
     } catch (error) {
       return this.#end(child, number, frame, error);
     }
+  }
+
+  /** Small arguments that are in memory, as those that were made for this very job are: asking for one costs as much as all else of a small job. */
+  #near(args: Uint8Array): ScriptJob["near"] {
+    const near: { readonly oid: Oid; readonly bytes: Uint8Array }[] = [];
+    for (const { mode, oid } of decodeTree(args).slice(0, nearBlobsMax)) {
+      const object = mode === "100644" ? this.#host.objects.near(oid) : undefined;
+      if (object?.kind === "blob" && object.body.length <= nearBytesMax) near.push({ oid, bytes: object.body });
+    }
+    return near;
   }
 
   /** Ends the child; the next job starts another one. */

@@ -87,6 +87,11 @@ export class Contents {
     return guarded(this.#path, () => this.#sql.generation.get() as number);
   }
 
+  /** The object of that name, if it is in memory. */
+  hotBody(name: Oid): GitObject | undefined {
+    return this.#hotBodies.get(name);
+  }
+
   /** The kind of the object of that name, if its body is in memory. */
   hotKindOf(name: Oid): ObjectKind | undefined {
     return this.#hotBodies.get(name)?.kind;

@@ -158,6 +158,11 @@ export class Store {
     return fetched;
   }
 
+  /** The object of that name if it is in memory, as what was put or read a moment ago is. */
+  near(name: Oid): GitObject | undefined {
+    return this.#buffer.objects.get(name) ?? this.#contents.hotBody(name);
+  }
+
   #here(name: Oid): GitObject | undefined {
     return this.#buffer.objects.get(name) ?? this.#contents.object(name);
   }

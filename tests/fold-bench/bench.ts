@@ -12,6 +12,7 @@ import { importRows } from "./import-rows.ts";
 import { memoRows } from "./memo-rows.ts";
 import { moduleRows } from "./module-rows.ts";
 import { table, type Row } from "./row.ts";
+import { scriptRows } from "./script-rows.ts";
 import { sizeRows, type Size } from "./size-rows.ts";
 
 /** `small` is for tests: the same rows, few runs, few files. */
@@ -58,6 +59,8 @@ const groups: Readonly<Record<string, Group>> = {
     ),
   import: (scale) => (scale === "small" ? importRows(300, 1) : importRows(100_000, 5)),
   memos: (scale) => memoRows(memoSizes[scale]),
+  scripts: (scale) =>
+    scriptRows(scale === "small" ? { batch: 100, waiting: 100, runs: 1 } : { batch: 10_000, waiting: 10_000, runs: 3 }),
 };
 
 /** Measures everything, or one group of rows. `tell` hears each group's rows as they are there. */

@@ -184,6 +184,10 @@ function takeModule(message: number | ArrayBuffer): {
   const reader = new MessageReader(bytes, headerBytes + 4 + 3 * 20);
   reader.lengthAndBytes();
   reader.lengthAndBytes();
+  for (let blobs = reader.number(); blobs > 0; blobs--) {
+    reader.oid();
+    reader.lengthAndBytes();
+  }
   reader.oid();
   const end = reader.at;
   const text = reader.lengthAndBytes();

@@ -7,7 +7,7 @@
  *     bytes    = length u32, the bytes               text = bytes of UTF-8
  *
  *     host to child
- *     1 run        job u32, request oid, args oid, std oid (zeros: none), salt text, args' tree bytes, module oid, module bytes (empty when this child has had that module)
+ *     1 run        job u32, request oid, args oid, std oid (zeros: none), salt text, args' tree bytes, count u32 of blobs that are at hand and per blob oid and bytes, module oid, module bytes (empty when this child has had that module)
  *     2 settled    job u32, count u32, then per call in the order of `wait`: kind u8 (0 blob, 1 tree, 2 failed), then an oid, or a code and a message, texts
  *     3 answer     status u8 (0 ok, 1 an error, 2 the job is abandoned), bytes (of the answer, of the error's UTF-8, none)
  *     4 drop       job u32. Only for a job that waits; nothing comes back
@@ -19,6 +19,7 @@
  *     19 put tree  job u32, entries as git has them, in any order. Answered: an oid
  *     20 log       job u32, text. Not answered
  *     21 put small job u32, bytes of a blob of at most smallBlobBytes. Not answered: the child names it itself
+ *     22 read      job u32, oid of a blob that came with the job and was read now. Not answered
  *     child to host, the end of a turn
  *     32 wait      job u32, count u32, then per call that is not settled, in the order of calling: image text, kind u8 (0 oid, 1 entries), bytes
  *     33 completed job u32, kind u8 (0 blob, 1 tree, 2 a blob's bytes), bytes (20 of an oid, or the blob's)
@@ -38,6 +39,7 @@ export const fromChild = {
   putTree: 19,
   log: 20,
   putSmall: 21,
+  read: 22,
   wait: 32,
   completed: 33,
   failed: 34,

@@ -39,6 +39,8 @@ export interface ScriptJob {
   readonly request: Request;
   /** The args' tree, as it is stored and sound. */
   readonly args: Uint8Array;
+  /** Blobs that the job may want and that cost nothing to have: it need not ask for them. */
+  readonly near: readonly { readonly oid: Oid; readonly bytes: Uint8Array }[];
   readonly module: Oid;
   /** The module's text, asked for when this child has not had it. */
   readonly moduleBytes: () => Uint8Array;
@@ -140,6 +142,8 @@ export class ScriptChild {
       request.std === undefined ? noOid : oidToBytes(request.std),
       ...counted(salt),
       ...counted(job.args),
+      numberBytes(job.near.length),
+      ...job.near.flatMap(({ oid, bytes }) => [oidToBytes(oid), ...counted(bytes)]),
       oidToBytes(job.module),
       ...counted(module),
     ]);
@@ -217,7 +221,7 @@ export class ScriptChild {
           if (turn === undefined) throw new MalformedMessage();
           return turn;
         }
-        const isAsking = type !== fromChild.log && type !== fromChild.putSmall;
+        const isAsking = type !== fromChild.log && type !== fromChild.putSmall && type !== fromChild.read;
         let answer: Uint8Array | ErrorNumber = noBytes;
         if (over === undefined) {
           try {
@@ -402,10 +406,11 @@ function serve(type: number, reader: MessageReader, frame: ScriptFrame): Uint8Ar
   };
   switch (type) {
     case fromChild.get:
+    case fromChild.read:
     case fromChild.tree: {
       const name = oidFromBytes(reader.oid(), 0);
       reader.end();
-      return type === fromChild.get ? frame.blob(name) : frame.tree(name);
+      return type === fromChild.tree ? frame.tree(name) : frame.blob(name);
     }
     case fromChild.putBlob:
     case fromChild.putSmall:

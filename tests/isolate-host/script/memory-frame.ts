@@ -82,7 +82,7 @@ export function jobOf(
   const tree = encodeTree(entries);
   const oid = hashObject("blob", Buffer.from(JSON.stringify([module, args, salt])));
   const request = { oid, args: frame.put("tree", tree), std: undefined, salt } as unknown as Request;
-  return { request, args: tree, module: hashObject("blob", moduleBytes), moduleBytes: () => moduleBytes };
+  return { request, args: tree, near: [], module: hashObject("blob", moduleBytes), moduleBytes: () => moduleBytes };
 }
 
 /** Runs a job to its end; nested calls come to what `answer` says of each one's `in`. */

@@ -82,6 +82,31 @@ test("a job reads its arguments, trees, blobs, text and JSON", () => {
   );
 });
 
+test("a blob that comes with a job is read without asking, and is noted as read only then", () => {
+  const frame = new MemoryFrame();
+  const read: string[] = [];
+  const { blob: readBlob } = frame;
+  frame.blob = (name) => {
+    read.push(name);
+    return readBlob.call(frame, name);
+  };
+  const job = jobOf(
+    frame,
+    worker(
+      "if (job.salt === 'reads') { job.bytes(job.args.a).fill(0); return job.text(job.args.a) + job.text(job.args.b); } return 'none'",
+    ),
+    { a: "1", b: "2" },
+    "reads",
+  );
+  const [a, b] = ["1", "2"].map((text) => hashObject("blob", Buffer.from(text))) as [Oid, Oid];
+  const near = [{ oid: a, bytes: Buffer.from("1") }];
+  expect(endText(child.run({ ...job, near }, frame).turn)).toBe("12");
+  expect(read).toEqual([a, a, b]);
+  const other = { ...job, request: { ...job.request, salt: "other" } };
+  expect(endText(child.run({ ...other, near }, frame).turn)).toBe("none");
+  expect(read).toHaveLength(3);
+});
+
 test("blobs of every size cross whole, both ways", () => {
   const frame = new MemoryFrame();
   for (const size of [0, 1, 32_767, 32_768, 32_769, 262_100, 262_144, 262_200, 3_000_000]) {

@@ -1,0 +1,105 @@
+/** Scripts: the first job of an engine, jobs of a line in one batch, and what the process that runs them holds, idle and with jobs that wait. */
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { openEngine, type Engine, type Oid } from "../../src/engine.ts";
+import { residentBytes } from "../../src/isolate-host/script/resident-bytes.ts";
+import { ScriptChild } from "../../src/isolate-host/script/script-child.ts";
+import { hashObject } from "../../src/store/object.ts";
+import { encodeTree } from "../../src/store/tree.ts";
+import { jobOf, MemoryFrame } from "../isolate-host/script/memory-frame.ts";
+import { withFolder } from "./apart.ts";
+import { mustBe, row, timedRow, type Row, type Timed } from "./row.ts";
+
+const leafFile = fileURLToPath(new URL("./script-leaf.ts", import.meta.url));
+const batchFile = fileURLToPath(new URL("./script-batch.ts", import.meta.url));
+
+const perJob = ({ ms, jobs }: Timed) => (ms * 1000) / jobs;
+
+export interface ScriptSizes {
+  /** Jobs in a batch. */
+  readonly batch: number;
+  /** Jobs that wait at once in one process. */
+  readonly waiting: number;
+  readonly runs: number;
+}
+
+export function scriptRows({ batch, waiting, runs }: ScriptSizes): Promise<Row[]> {
+  return withFolder(async (folder) => {
+    const first: Timed[] = [];
+    const one: Timed[] = [];
+    const all: Timed[] = [];
+    for (let run = 0; run < runs; run++) {
+      for (const [samples, executors] of [
+        [one, { executors: 1 }],
+        [all, {}],
+      ] as const) {
+        const engine = openEngine({
+          store: join(folder, `${run}-${samples === one ? "one" : "all"}.sqlite`),
+          ...executors,
+        });
+        const started = await firstJob(engine);
+        if (samples === one) first.push(started);
+        samples.push(await batchOf(engine, batch));
+        await engine.close();
+      }
+    }
+    const name = `${batch} scripts of a line in a batch`;
+    mustBe(name, [...one, ...all], { oid: expectedBatch(batch), jobs: batch + 1 });
+
+    return [
+      timedRow("first script job of an engine", first),
+      timedRow(`${name}, one executor, a job`, one, "µs", perJob),
+      timedRow(`${name}, all executors, a job`, all, "µs", perJob),
+      ...processRows(waiting, runs),
+    ];
+  });
+}
+
+async function firstJob(engine: Engine): Promise<Timed> {
+  const worker = await engine.addScript(leafFile);
+  return timed(engine, worker, { in: "first" });
+}
+
+/** A second batch: in the first one V8 has not compiled anything yet. */
+async function batchOf(engine: Engine, batch: number): Promise<Timed> {
+  const leaf = await engine.addScript(leafFile);
+  const worker = await engine.addScript(batchFile);
+  await engine.run({ worker, args: { count: String(batch), leaf }, salt: "warm" });
+  return timed(engine, worker, { count: String(batch), leaf });
+}
+
+async function timed(engine: Engine, worker: Oid, args: Readonly<Record<string, string>>): Promise<Timed> {
+  const startedMs = performance.now();
+  const { outcome, jobs } = await engine.run({ worker, args });
+  const ms = performance.now() - startedMs;
+  return { ms, jobs: jobs.executed, oid: outcome.kind === "failed" ? outcome.message : outcome.oid };
+}
+
+function expectedBatch(batch: number): Oid {
+  const entries = Array.from({ length: batch }, (_, at) => ({
+    name: `x${at}`,
+    mode: "100644" as const,
+    oid: hashObject("blob", Buffer.from(`X${at}`)),
+  }));
+  return hashObject("tree", encodeTree(entries));
+}
+
+/** What the process holds as the machine sees it; where that is not to be known, there are no rows. */
+function processRows(waiting: number, runs: number): Row[] {
+  const idle: number[] = [];
+  const each: number[] = [];
+  for (let run = 0; run < runs; run++) {
+    const child = new ScriptChild({ heapMb: 512 });
+    child.awaitReady();
+    const before = residentBytes(child.pid ?? 0);
+    const frame = new MemoryFrame();
+    const job = jobOf(frame, "module.exports = async (job) => job.run('a', { in: 'x' });");
+    for (let at = 0; at < waiting; at++) child.run(job, frame);
+    const after = residentBytes(child.pid ?? 0);
+    child.kill();
+    if (before === undefined || after === undefined) return [];
+    idle.push(before / 1e6);
+    each.push((after - before) / waiting / 1000);
+  }
+  return [row("idle script process", "MB", idle), row(`${waiting} scripts that wait, each`, "KB", each)];
+}
