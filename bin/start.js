@@ -29,7 +29,8 @@ function isNewer(place, thanMs) {
 enableCompileCache();
 const args = process.argv.slice(2);
 // Commands run different functions, and the help of one runs hardly any.
-const kind = args.includes("--help") || args.includes("-h") ? "--help" : (args[0] ?? "");
+const command = args[0] === "-C" ? args[2] : args[0];
+const kind = args.includes("--help") || args.includes("-h") ? "--help" : (command ?? "");
 const bundle = runsBundle() ? openBundle(dist, getCompileCacheDir(), kind) : undefined;
 const { main } = bundle === undefined ? require("../src/cli/main.ts") : bundle.load(entry);
 void main(args, process.env).then(end);

@@ -1,5 +1,5 @@
 /** The command line: parses, calls the engine, prints. Every command is one function below; what an exit status means stands in exit.ts. */
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command, CommanderError } from "commander";
 import {
@@ -46,7 +46,7 @@ import {
   write,
   type Printer,
 } from "./output.ts";
-import { readSettings, type Settings } from "./settings.ts";
+import { isColourful, readSettings, type Settings } from "./settings.ts";
 import type { WatchTask } from "./watch-sources.ts";
 
 interface CommonOptions {
@@ -70,27 +70,40 @@ interface FoldOptions extends RunningOptions {
   readonly pre?: string;
 }
 
-/** Runs the command line and returns the exit status. */
+/** Runs the command line and returns the exit status. The process's current folder is changed by `-C`. */
 export async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
-  const settings = readSettings(environment, process.platform);
   const printer: Printer = {
     out: process.stdout,
     err: process.stderr,
-    isColourful: settings.isColourful,
+    isColourful: isColourful(environment),
     cids: argv.includes("--cid"),
   };
   // `write` tells of what goes wrong on stdout; where stderr can't be written, there is nobody to tell.
   process.stdout.on("error", () => undefined);
   process.stderr.on("error", () => undefined);
-  const session = new Session(settings, environment, printer);
   try {
-    await program(session, argv).parseAsync([...argv], { from: "user" });
+    const words = enterFolders(argv);
+    const session = new Session(readSettings(environment, process.platform), environment, printer);
+    await program(session, words).parseAsync([...words], { from: "user" });
     return session.status;
   } catch (error) {
     // Help and the version end the parsing by an error too.
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
     return report(error, printer, argv.includes("--json"));
   }
+}
+
+/** As git's `-C DIR`, before the command: goes to the folder, so that every path of the call is one from there. Returns what follows. */
+function enterFolders(argv: readonly string[]): readonly string[] {
+  let at = 0;
+  for (; argv[at] === "-C"; at += 2) {
+    const folder = argv[at + 1];
+    if (folder === undefined) throw new UsageError("-C wants the folder to start in");
+    if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true)
+      throw new UsageError(`-C ${folder}: there is no such folder`);
+    process.chdir(folder);
+  }
+  return argv.slice(at);
 }
 
 async function report(error: unknown, printer: Printer, isJson: boolean): Promise<number> {
@@ -266,6 +279,8 @@ function program(session: Session, argv: readonly string[]): Command {
     .configureOutput({ outputError: () => undefined })
     .addHelpText("after", () => `${examplesText(examples)}\n\nExit status: ${exitText}`);
   const named = Object.entries(commands).filter(([name]) => name === argv[0]);
+  // Only to be shown: `enterFolders` has taken it away.
+  if (named.length === 0) coppice.option("-C <DIR>", "run as if started in DIR; stands before the command");
   for (const [, add] of named.length > 0 ? named : Object.entries(commands)) add(session, coppice);
   return coppice;
 }

@@ -185,6 +185,10 @@ describe("bad input is answered by one sentence and the status of its kind", () 
       "too many arguments for 'import'. Expected 1 argument but got 2: ., sub.",
     ],
     ["no argument", ["cat"], 2, "missing required argument 'OID'"],
+    ["-C without a folder", ["-C"], 2, "-C wants the folder to start in"],
+    ["-C with a folder that is not there", ["-C", "nowhere", "stats"], 2, "-C nowhere: there is no such folder"],
+    ["-C with a file", ["-C", "a.txt", "stats"], 2, "-C a.txt: there is no such folder"],
+    ["-C after the command", ["import", ".", "-C", "sub"], 2, "unknown option '-C'"],
   ];
   for (const [what, args, status, message] of cases) {
     it(what, async () => {
@@ -514,7 +518,7 @@ const oldNode = ["/usr/bin", "/usr/local/bin", ...(process.env["PATH"] ?? "").sp
 it.skipIf(oldNode === undefined)("an older Node says what is wanted in one sentence", async () => {
   const said = await room.shell(`${quoted(oldNode ?? "")} ${quoted(commandFile)} stats`);
   expect(said).toMatchObject({ status: 2, out: "" });
-  expect(said.err).toMatch(/^coppice: needs Node 24 or newer, and this is Node [\d.]+\.\n$/);
+  expect(said.err).toMatch(/^coppice: needs Node 24 or newer, and this is Node [\d.]+; in a checkout, [^\n]+\n$/);
 });
 
 it("an endless name or message can't break the one line", async () => {

@@ -66,6 +66,22 @@ describe("what is folded", () => {
     expect(await room.callIn({ cwd: below }, "fold", "HEAD", "--post", "line-count")).toMatchObject({ out: "5\n" });
   });
 
+  it("a path from the folder that -C names, as are the store and --out; a second -C goes on from the first", async () => {
+    const cwd = room.path("home");
+    const count = ["--post", "line-count", "--store", "../c.sqlite", "--out", "../c.txt"];
+    expect(await room.callIn({ cwd }, "-C", "../repository", "fold", "sub", ...count)).toMatchObject({ status: 0 });
+    expect(readFileSync(room.path("c.txt"), "utf8")).toBe("3\n");
+    expect(existsSync(room.path("c.sqlite"))).toBe(true);
+    const twice = ["-C", "..", "-C", "repository/sub", "fold", "deep", "--post", "line-count"];
+    expect(await room.callIn({ cwd, environment: { COPPICE_STORE: "../../c.sqlite" } }, ...twice)).toMatchObject({
+      status: 0,
+      out: "1\n",
+      err: expect.stringMatching(/^0 jobs executed/) as string,
+    });
+    const revision = ["-C", room.repository, "fold", "HEAD:sub", "--post", "line-count"];
+    expect(await room.callIn({ cwd }, ...revision)).toMatchObject({ status: 0, out: "3\n" });
+  });
+
   it("an edited file counts as it is, and costs its path to the root alone", async () => {
     const folder = room.makeRepository("edited", smallRepository);
     await room.callIn({ cwd: folder }, "fold", ".", "--post", "line-count");
