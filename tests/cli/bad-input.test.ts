@@ -369,6 +369,15 @@ describe("a store that can't be used", () => {
     expectSentence(await room.call(...count, "--store", ""), 3);
   });
 
+  it.skipIf(!existsSync("/proc/self"))("a place where no folder can be made can't be one, nor take files", async () => {
+    const store = await room.call(...count, "--store", "/proc/nowhere/deep/store.sqlite");
+    expectSentence(store, 3);
+    expect(store.err).toContain("(its folder /proc/nowhere/deep can't be made)");
+    const tree = room.git(room.repository, "rev-parse", "HEAD^{tree}");
+    await room.call("import", "HEAD");
+    expectSentence(await room.call("checkout", tree, "/proc/nowhere/deep"), 2);
+  });
+
   it("SQLite's names for stores in memory are names of files here", async () => {
     const cwd = room.path("home");
     const said = await room.callIn({ cwd }, "fold", room.repository, "--post", "line-count", "--store", ":memory:");
