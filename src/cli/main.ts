@@ -1,6 +1,6 @@
 /** The command line: parses, calls the engine, prints. Every command is one function below; what an exit status means stands in exit.ts. */
-import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { Command, CommanderError } from "commander";
 import {
   executorsMax,
@@ -99,8 +99,7 @@ function enterFolders(argv: readonly string[]): readonly string[] {
   for (; argv[at] === "-C"; at += 2) {
     const folder = argv[at + 1];
     if (folder === undefined) throw new UsageError("-C wants the folder to start in");
-    if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true)
-      throw new UsageError(`-C ${folder}: there is no such folder`);
+    if (!isFolder(folder)) throw new UsageError(`-C ${folder}: there is no such folder`);
     process.chdir(folder);
   }
   return argv.slice(at);
@@ -300,8 +299,8 @@ function addCommand(parent: Command, name: string, description: string, example:
 function runningOptions(command: Command): Command {
   return commonOptions(
     command.option(
-      "--out <DIR>",
-      "write the result there: a tree to a folder, a blob to a file; neither may be there yet",
+      "--out <PATH>",
+      "write the result there: a tree to a folder, a blob to a file; nothing but an empty folder may be there",
     ),
   )
     .option("--json", "print one JSON object: the result's names, jobs and milliseconds, or the error")
@@ -355,6 +354,7 @@ function executorCount(text: string): number {
 }
 
 async function fold(session: Session, text: string, options: FoldOptions): Promise<void> {
+  if (options.out !== undefined) refuseTaken(options.out);
   await session.withEngine(options, async (engine) => {
     const post = workerNamed(engine, options.post);
     const pre = options.pre === undefined ? {} : { pre: workerNamed(engine, options.pre) };
@@ -372,6 +372,7 @@ async function fold(session: Session, text: string, options: FoldOptions): Promi
 
 async function run(session: Session, texts: readonly string[], options: RunningOptions): Promise<void> {
   const texted = workerAndArguments(texts);
+  if (options.out !== undefined) refuseTaken(options.out);
   await session.withEngine(options, async (engine) => {
     const named = workerNamed(engine, texted.worker);
     const startedMs = monotonicMs();
@@ -445,6 +446,19 @@ async function finish(
   }
   if (options.out === undefined) await printObject(printer, engine, outcome.oid);
   printNote(printer, `${summary(printer, result)}; ${outcome.kind} ${nameOf(printer, outcome.oid)}`);
+}
+
+/** Refuses before anything runs where no result could be written. An empty folder may stand there, since a tree may fill it. */
+function refuseTaken(path: string): void {
+  if (path === "") throw new UsageError("--out wants a path, and it is empty");
+  if (!isFolder(dirname(resolve(path))))
+    throw new UsageError(`${path}: there is no folder ${dirname(path)} to write to`);
+  const isFree = isFolder(path) ? readdirSync(path).length === 0 : !isPath(path);
+  if (!isFree) throw new UsageError(`${path} is there already`);
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 /** Writes a file that is not there yet, and leaves none that is cut short. */

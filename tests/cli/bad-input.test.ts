@@ -56,6 +56,27 @@ describe("bad input is answered by one sentence and the status of its kind", () 
       2,
       `there is no path "nowhere/x", and as a revision: the revision nowhere/x is unknown: no branch, tag or object has that name`,
     ],
+    ["an absolute path that does not exist", ["import", "/nowhere/x"], 2, `there is no path "/nowhere/x"`],
+    ["a path from here that does not exist", ["fold", "./x", "--post", "line-count"], 2, `there is no path "./x"`],
+    [
+      "a post by oid that is no worker",
+      ["fold", ".", "--post", emptyTree],
+      2,
+      `unknown worker "${emptyTree}": the image is not a worker; the standard ones are ${known}`,
+    ],
+    [
+      "a pre by oid that is no worker",
+      ["fold", ".", "--post", "line-count", "--pre", emptyTree],
+      2,
+      `unknown worker "${emptyTree}": the image is not a worker; the standard ones are ${known}`,
+    ],
+    [
+      "a revision as an oid",
+      ["cat", "HEAD"],
+      2,
+      `"HEAD" is no oid (40 lower-case hex digits) and no CID of a git object; \`coppice import REV:PATH\` prints the oid of what a revision names, as \`git rev-parse\` does`,
+    ],
+    ["an empty --out", ["fold", ".", "--post", "line-count", "--out="], 2, "--out wants a path, and it is empty"],
     [
       "a revision that does not exist",
       ["import", "v9:sub"],
