@@ -66,7 +66,7 @@ interface RunningOptions extends CommonOptions {
 type WatchingOptions = Omit<RunningOptions, "out" | "rerun"> & { readonly poll?: true };
 
 interface FoldOptions extends RunningOptions {
-  readonly post: string;
+  readonly post?: string;
   readonly pre?: string;
 }
 
@@ -145,12 +145,25 @@ class Session {
     this.printer = printer;
   }
 
+  /** `withEngine`, for what only looks at a store: one that is not there is not made. */
+  async withStore<T>(options: CommonOptions, work: (engine: Engine) => Promise<T> | T): Promise<T> {
+    const path = this.#storePath(options);
+    if (!isPath(path)) throw new UsageError(`there is no store ${path}; what runs or imports makes one`);
+    return this.withEngine(options, work);
+  }
+
+  #storePath({ store }: CommonOptions): string {
+    if (store === "") throw new UsageError("--store wants a file's path, and it is empty");
+    return store === undefined ? this.#settings.store : resolve(store);
+  }
+
   /** Opens the engine for `work`, and closes it whatever happens. */
   async withEngine<T>(
-    { store, jobs }: CommonOptions & Pick<RunningOptions, "jobs">,
+    options: CommonOptions & Pick<RunningOptions, "jobs">,
     work: (engine: Engine) => Promise<T> | T,
   ): Promise<T> {
-    const path = store === undefined ? this.#settings.store : resolve(store);
+    const { jobs } = options;
+    const path = this.#storePath(options);
     const executors = jobs === undefined ? {} : { executors: jobs };
     const engine = openEngine({ store: path, environment: this.#environment, ...executors });
     try {
@@ -189,7 +202,7 @@ const commands: Commands = {
       .addHelpText("after", examplesText(watchExamples));
     foldOptions(watchingOptions(addCommand(watch, "fold", `fold a tree, and again ${onChange}`, [foldAgain]))).action(
       (text: string, { post, pre, ...options }: FoldOptions & WatchingOptions) =>
-        watchTask(session, { how: "fold", in: text, post, pre }, options),
+        watchTask(session, { how: "fold", in: text, post: required(post), pre }, options),
     );
     runArguments(watchingOptions(addCommand(watch, "run", `run a worker, and again ${onChange}`, [runAgain]))).action(
       (first: string, rest: string[], options: WatchingOptions) =>
@@ -197,7 +210,10 @@ const commands: Commands = {
     );
   },
   import: (session, parent) => {
-    addCommand(parent, "import", "copy a path or revision whole into the store, and print its oid", importExamples)
+    cidOption(
+      addCommand(parent, "import", "copy a path or revision whole into the store, and print its oid", importExamples),
+      "print the CID in place of the oid",
+    )
       .argument("<PATH|REV>", "a path in a git work tree, or a revision, or REV:PATH")
       .action((text: string, options: CommonOptions) =>
         session.withEngine(options, async (engine) => {
@@ -209,17 +225,20 @@ const commands: Commands = {
       );
   },
   cat: (session, parent) => {
-    addCommand(parent, "cat", "print a blob's bytes, or a tree's listing", catExamples)
+    cidOption(
+      addCommand(parent, "cat", "print a blob's bytes, or a tree's listing", catExamples),
+      "list CIDs in place of oids",
+    )
       .argument("<OID>", "a blob or tree of the store, by oid or CID")
       .action((text: string, options: CommonOptions) =>
-        session.withEngine(options, (engine) => printObject(session.printer, engine, objectNamed(engine, text))),
+        session.withStore(options, (engine) => printObject(session.printer, engine, objectNamed(engine, text))),
       );
   },
   ls: (session, parent) => {
-    addCommand(parent, "ls", "list a tree, as `git ls-tree` does", lsExamples)
+    cidOption(addCommand(parent, "ls", "list a tree, as `git ls-tree` does", lsExamples), "list CIDs in place of oids")
       .argument("<OID>", "a tree of the store, by oid or CID")
       .action((text: string, options: CommonOptions) =>
-        session.withEngine(options, (engine) =>
+        session.withStore(options, (engine) =>
           write(session.printer.out, listing(session.printer, engine.list(objectNamed(engine, text)))),
         ),
       );
@@ -229,7 +248,7 @@ const commands: Commands = {
       .argument("<OID>", "a tree of the store, by oid or CID")
       .argument("<DIR>", "a folder that is empty or not there yet")
       .action((text: string, folder: string, options: CommonOptions) =>
-        session.withEngine(options, async (engine) => {
+        session.withStore(options, async (engine) => {
           await engine.checkout(objectNamed(engine, text), folder);
         }),
       );
@@ -239,7 +258,10 @@ const commands: Commands = {
       .command("worker")
       .description("store workers (see `coppice worker add --help`)")
       .addHelpText("after", examplesText(workerExamples));
-    addCommand(worker, "add", "store a WebAssembly module as a worker, and print the worker's oid", workerExamples)
+    cidOption(
+      addCommand(worker, "add", "store a WebAssembly module as a worker, and print the worker's oid", workerExamples),
+      "print the CID in place of the oid",
+    )
       .argument("<FILE.wasm>", "a module that exports `memory` and `caos_run`")
       .option("--limits <JSON>", `other limits than the defaults: an object with some of ${guestLimitNames.join(", ")}`)
       .action((file: string, options: CommonOptions & { readonly limits?: string }) =>
@@ -252,7 +274,7 @@ const commands: Commands = {
     addCommand(parent, "forget", "drop what is remembered of a request, a failure included", forgetExamples)
       .argument("<REQUEST>", "the request's oid or CID, as `run` and `fold` print it")
       .action((text: string, options: CommonOptions) =>
-        session.withEngine(options, (engine) => {
+        session.withStore(options, (engine) => {
           const request = objectNamed(engine, text);
           if (!engine.forget(request)) throw new UsageError(`nothing is remembered of request ${request}`);
         }),
@@ -262,7 +284,7 @@ const commands: Commands = {
     addCommand(parent, "stats", "print the store's figures", statsExamples)
       .option("--json", "as one JSON object")
       .action((options: CommonOptions & { readonly json?: true }) =>
-        session.withEngine(options, (engine) => stats(session.printer, engine, options.json === true)),
+        session.withStore(options, (engine) => stats(session.printer, engine, options.json === true)),
       );
   },
 };
@@ -292,8 +314,12 @@ function addCommand(parent: Command, name: string, description: string, example:
     .option(
       "--store <FILE>",
       "the store's file (else COPPICE_STORE, else coppice/store.sqlite in the user's cache folder)",
-    )
-    .option("--cid", "print CIDs in place of oids");
+    );
+}
+
+/** For what prints names. With --json they stay as they are, and the result's CID stands beside its oid. */
+function cidOption(command: Command, what: string): Command {
+  return command.option("--cid", what);
 }
 
 function runningOptions(command: Command): Command {
@@ -314,7 +340,7 @@ function watchingOptions(command: Command): Command {
 }
 
 function commonOptions(command: Command): Command {
-  return command
+  return cidOption(command, "print CIDs in place of oids; with --json, `cid` is the result's in any case")
     .option(
       "--jobs <N>",
       "executors that run jobs at a time (else one for each core); no result depends on it",
@@ -325,16 +351,19 @@ function commonOptions(command: Command): Command {
 }
 
 function foldOptions(command: Command): Command {
-  return command
-    .argument(
-      "<PATH|REV:PATH>",
-      "a path in a git work tree (what git tracks there, with its uncommitted edits), or a path in a revision",
-    )
-    .requiredOption(
-      "--post <WORKER>",
-      "called at each node with `in` and `children`: a standard name, a .wasm file, or an oid",
-    )
-    .option("--pre <WORKER>", "chooses each node's children");
+  return (
+    command
+      .argument(
+        "<PATH|REV:PATH>",
+        "a path in a git work tree (what git tracks there, with its uncommitted edits), or a path in a revision",
+      )
+      // Required, but a missing PATH is told first.
+      .option(
+        "--post <WORKER>",
+        "called at each node with `in` and `children`: a standard name, a .wasm file, or an oid",
+      )
+      .option("--pre <WORKER>", "chooses each node's children")
+  );
 }
 
 function runArguments(command: Command): Command {
@@ -353,20 +382,31 @@ function executorCount(text: string): number {
   throw new UsageError(`--jobs wants a whole number from 1 to ${executorsMax}, not ${JSON.stringify(text)}`);
 }
 
+function required(post: string | undefined): string {
+  if (post === undefined) throw new UsageError("required option '--post <WORKER>' not specified");
+  return post;
+}
+
 async function fold(session: Session, text: string, options: FoldOptions): Promise<void> {
+  const worker = required(options.post);
   if (options.out !== undefined) refuseTaken(options.out);
   await session.withEngine(options, async (engine) => {
-    const post = workerNamed(engine, options.post);
+    const post = workerNamed(engine, worker);
     const pre = options.pre === undefined ? {} : { pre: workerNamed(engine, options.pre) };
-    const untracked = isPath(text) && options.json === undefined ? askUntracked(engine, text) : undefined;
+    const untracked = isPath(text) ? askUntracked(engine, text) : undefined;
     const startedMs = monotonicMs();
     const imported = await importNamed(engine, text, "borrowing");
     const importMs = monotonicMs() - startedMs;
     const result = await running(session, options, (common) =>
       engine.fold({ in: imported.oid, post, ...pre, ...common }),
     );
-    await finish(session, engine, result, importMs, options);
-    if (untracked !== undefined) await noteUntracked(session.printer, untracked);
+    if (options.json === undefined) {
+      await finish(session, engine, result, importMs, options);
+      if (untracked !== undefined) await noteUntracked(session.printer, untracked);
+    } else {
+      const leftOut = untracked === undefined ? 0 : ((await untracked)?.length ?? null);
+      await finish(session, engine, result, importMs, options, { leftOut });
+    }
   });
 }
 
@@ -426,6 +466,7 @@ async function finish(
   result: RunResult,
   importMs: number,
   options: RunningOptions,
+  furtherJson: object = {},
 ): Promise<void> {
   const { printer } = session;
   const { outcome } = result;
@@ -441,7 +482,7 @@ async function finish(
     else writeNewFile(options.out, engine.get(outcome.oid).body);
   }
   if (options.json) {
-    await write(printer.out, `${JSON.stringify(resultFigures(result, outcome, importMs))}\n`);
+    await write(printer.out, `${JSON.stringify({ ...resultFigures(result, outcome, importMs), ...furtherJson })}\n`);
     return;
   }
   if (options.out === undefined) await printObject(printer, engine, outcome.oid);
@@ -519,7 +560,7 @@ function version(): string {
 }
 
 const exitText =
-  "0 a result, 1 a failed outcome or a cycle, 2 usage, 3 no answer (the machine, a missing object), 130 cancelled.";
+  "0 a result, 1 a failed outcome or a cycle, 2 usage, 3 no answer (the machine, a missing object), 70 a bug of Coppice, 130 cancelled.";
 
 function examplesText(examples: readonly string[]): string {
   return `\nExamples:\n${examples.map((example) => `  $ coppice ${example}`).join("\n")}`;
@@ -527,7 +568,7 @@ function examplesText(examples: readonly string[]): string {
 
 const foldExamples = [
   "fold . --post language-stats             what this repository is written in",
-  "fold v1.0:src --post line-count          lines below src at a tag",
+  "fold HEAD --post line-count              lines as committed; HEAD:src, below src",
   "fold . --post file-count --pre dirs-only --json",
 ];
 const runExamples = [
@@ -538,7 +579,7 @@ const onChange = "whenever what git tracks there, or a worker's file, changes";
 const foldAgain = "watch fold . --post line-count          the lines of this repository, and again after each edit";
 const runAgain = "watch run ./worker.wasm --source:@=src --json";
 const watchExamples = [foldAgain, runAgain];
-const importExamples = ["import .", "import HEAD~1", "import v1.0:src"];
+const importExamples = ["import .", "import HEAD", "import HEAD:src"];
 const catExamples = ["cat 4b825dc642cb6eb9a060e54bf8d69288fbee4904", "cat OID > FILE"];
 const lsExamples = ["ls OID", "ls OID --cid"];
 const checkoutExamples = ["checkout OID DIR"];

@@ -164,13 +164,7 @@ describe("bad input is answered by one sentence and the status of its kind", () 
       2,
       `"bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy" is no oid (40 lower-case hex digits) and no CID of a git object`,
     ],
-    ["an oid that is not in the store", ["cat", absent, "--store=none-yet"], 3, `no object ${absent} in the store`],
-    [
-      "a tree that is not in the store",
-      ["checkout", absent, "new", "--store=none-yet"],
-      3,
-      `no object ${absent} in the store`,
-    ],
+    ["no store's file", ["import", ".", "--store="], 2, "--store wants a file's path, and it is empty"],
     [
       "a worker that is not in the store",
       ["run", absent],
@@ -198,6 +192,8 @@ describe("bad input is answered by one sentence and the status of its kind", () 
       2,
       "unknown option '--sallt' (Did you mean --salt?)",
     ],
+    ["nothing to fold", ["fold"], 2, "missing required argument 'PATH|REV:PATH'"],
+    ["--cid where no name is printed", ["stats", "--cid"], 2, "unknown option '--cid'"],
     ["no post", ["fold", "."], 2, "required option '--post <WORKER>' not specified"],
     [
       "an argument too many",
@@ -364,7 +360,7 @@ describe("a store that can't be used", () => {
 
   it("a newer schema and another program's database are refused, unchanged", async () => {
     const newer = room.path("newer.sqlite");
-    await room.call("stats", "--store", newer);
+    await room.call("import", ".", "--store", newer);
     const database = new Database(newer);
     database.pragma(`user_version = ${schemaVersion + 1}`);
     database.close();
@@ -387,7 +383,6 @@ describe("a store that can't be used", () => {
     const below = await room.call(...count, "--store", room.path("text.wasm", "store.sqlite"));
     expect(below).toMatchObject({ status: 3, out: "" });
     expect(below.err).toMatch(/^error: store [^\n]*\/store\.sqlite: the file can't be used[^\n]*\n$/);
-    expectSentence(await room.call(...count, "--store", ""), 3);
   });
 
   it.skipIf(!existsSync("/proc/self"))("a place where no folder can be made can't be one, nor take files", async () => {
@@ -397,6 +392,36 @@ describe("a store that can't be used", () => {
     const tree = room.git(room.repository, "rev-parse", "HEAD^{tree}");
     await room.call("import", "HEAD");
     expectSentence(await room.call("checkout", tree, "/proc/nowhere/deep"), 2);
+  });
+
+  it("what is not there is not made by a look at it", async () => {
+    const file = room.path("typo.sqlite");
+    for (const look of [
+      ["stats"],
+      ["cat", absent],
+      ["ls", emptyTree],
+      ["checkout", emptyTree, "new"],
+      ["forget", absent],
+    ]) {
+      const said = await room.call(...look, "--store", file);
+      expectSentence(said, 2);
+      expect(said.err).toBe(`error: there is no store ${file}; what runs or imports makes one\n`);
+    }
+    expect([existsSync(file), existsSync(room.path("repository", "new"))]).toEqual([false, false]);
+  });
+
+  it("an object that is not in it is missing, by name", async () => {
+    const store = room.path("other.sqlite");
+    await room.call("import", ".", "--store", store);
+    for (const look of [
+      ["cat", absent],
+      ["ls", absent],
+      ["checkout", absent, "new"],
+    ]) {
+      const said = await room.call(...look, "--store", store);
+      expectSentence(said, 3);
+      expect(said.err).toBe(`error: no object ${absent} in the store\n`);
+    }
   });
 
   it("SQLite's names for stores in memory are names of files here", async () => {

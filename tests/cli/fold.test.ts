@@ -171,6 +171,8 @@ describe("what is folded", () => {
         "status": 0,
       }
     `);
+    const json = await room.callIn({ cwd: folder }, "fold", ".", "--post", "line-count", "--json");
+    expect([json.err, jsonResult(json).leftOut]).toEqual(["", 4]);
     const below = await room.callIn({ cwd: folder }, "fold", "sub", "--post", "line-count");
     expect(below.err).toMatch(/\nleft out, since git does not track them: sub\/new-3\n$/);
     const committed = await room.callIn({ cwd: folder }, "fold", "HEAD", "--post", "line-count");
@@ -190,7 +192,7 @@ describe("options of a fold", () => {
     const said = await fold("HEAD", "--post", "byte-count", "--json");
     expect(said).toMatchObject({ status: 0, err: "" });
     const result = jsonResult(said);
-    expect(Object.keys(result)).toEqual(["request", "kind", "oid", "cid", "jobs", "ms"]);
+    expect(Object.keys(result)).toEqual(["request", "kind", "oid", "cid", "jobs", "ms", "leftOut"]);
     expect(result).toEqual({
       request: expect.stringMatching(/^[0-9a-f]{40}$/) as string,
       kind: "blob",
@@ -198,6 +200,7 @@ describe("options of a fold", () => {
       cid: expect.stringMatching(/^baf4bc[a-z2-7]+$/) as string,
       jobs: { executed: 11, memoized: expect.any(Number) as number },
       ms: { import: expect.any(Number) as number, run: expect.any(Number) as number },
+      leftOut: 0,
     });
     const cat = await room.call("cat", result.cid);
     expect(cat).toEqual({ status: 0, out: "35\n", err: "" });
