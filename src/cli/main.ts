@@ -355,7 +355,7 @@ function foldOptions(command: Command): Command {
     command
       .argument(
         "<PATH|REV:PATH>",
-        "a path in a git work tree (what git tracks there, with its uncommitted edits), or a path in a revision",
+        "a path in a git work tree (what git tracks there, with its uncommitted edits), a path in a revision, or an object of the store by oid",
       )
       // Required, but a missing PATH is told first.
       .option(

@@ -104,6 +104,19 @@ describe("what is folded", () => {
     });
   });
 
+  it("what no job read is missing once its repository is gone, and what is remembered is there", async () => {
+    const folder = room.makeRepository("fleeting", { "some/where.txt": "unread\n" });
+    const cwd = room.path("home");
+    const tree = room.git(folder, "rev-parse", "HEAD^{tree}");
+    const first = await room.callIn({ cwd: folder }, "fold", ".", "--post", "file-count", "--json");
+    rmSync(folder, { recursive: true });
+    const again = jsonResult(await room.callIn({ cwd }, "fold", tree, "--post", "file-count", "--json"));
+    expect(again).toMatchObject({ request: jsonResult(first).request, jobs: { executed: 0 } });
+    const unread = await room.callIn({ cwd }, "fold", tree, "--post", "line-count");
+    expect(unread.status).toBe(3);
+    expect(unread.err).toContain("(the folder is gone)");
+  });
+
   it("an oid that is in the store and a file's name is the file", async () => {
     const { out } = await room.call("import", "sub");
     const folder = room.makeRepository("namesake", { [out.trim()]: "1\n" });
