@@ -28,7 +28,7 @@ import { putStandardLibrary } from "./standard-library.ts";
 import { cidOf } from "./store/cid.ts";
 import type { Host } from "./store/git/conversion.ts";
 import { monotonicMs } from "./store/monotonic.ts";
-import type { GitObject } from "./store/object.ts";
+import type { GitObject, ObjectKind } from "./store/object.ts";
 import { parseOid, type Oid } from "./store/oid.ts";
 import type { Outcome } from "./store/outcome.ts";
 import {
@@ -204,8 +204,8 @@ export class Engine {
   fold(input: FoldInput): Run {
     return this.#start(input, () => {
       const std = input.std ?? this.#library;
-      const args: Record<string, Arg> = { in: { oid: input.in }, post: this.#imageText(input.post, std) };
-      if (input.pre !== undefined) args["pre"] = this.#imageText(input.pre, std);
+      const args: Record<string, Arg> = { in: { oid: input.in }, post: this.#visitorText(input.post, std) };
+      if (input.pre !== undefined) args["pre"] = this.#visitorText(input.pre, std);
       return this.#request("fold-wasm", args, input);
     });
   }
@@ -268,6 +268,11 @@ export class Engine {
   /** The object of that name, checked. Throws MissingObject or CorruptObject. */
   get(name: Oid): GitObject {
     return this.#store.get(name);
+  }
+
+  /** The kind of the object of that name, or undefined when neither the store nor a repository that it reads from has it. A repository's object is not read, so not checked either. */
+  kindOf(name: Oid): ObjectKind | undefined {
+    return this.#store.kindOf(name);
   }
 
   /** The entries of a tree, in git order. Throws MalformedArgs when it is no tree. */
@@ -469,6 +474,14 @@ export class Engine {
     const names = this.workers(std);
     if (!names.includes(worker)) throw new UnknownWorker(worker, names, "it is neither a standard worker nor an oid");
     return `/cas/std/${worker}`;
+  }
+
+  /** As `#imageText`, of a worker that the fold asks for: it is looked at now, since later what is no worker would be the fold's failure, and remembered. */
+  #visitorText(worker: string, std: Oid): string {
+    const text = this.#imageText(worker, std);
+    const image = parseOid(text) === undefined ? undefined : resolveImage(this.#store, text, std);
+    if (image !== undefined && "error" in image) throw new UnknownWorker(worker, this.workers(std), image.error);
+    return text;
   }
 
   #putArgs(args: Readonly<Record<string, Arg>>): Oid {

@@ -14,6 +14,7 @@ import type { ObjectSink } from "./store/git/object-sink.ts";
 import { CorruptGitObject } from "./store/git/object-database.ts";
 import { MalformedPack } from "./store/git/pack-index.ts";
 import {
+  NoWorkTree,
   NotARepository,
   PathNotTracked,
   UnsupportedRepository,
@@ -25,10 +26,11 @@ import {
 import { AmbiguousRevision, MissingGitObject, UnknownRevision, resolveTree } from "./store/git/revision.ts";
 import { untrackedPaths } from "./store/git/untracked.ts";
 import { revisionPlaces, workTreePlaces, type WatchPlaces } from "./store/git/watch-places.ts";
-import { UnmergedPath, UnstorableFile, readWorkTree } from "./store/git/work-tree.ts";
+import { DeletedPath, UnmergedPath, UnstorableFile, readWorkTree } from "./store/git/work-tree.ts";
 
 export { checkoutTree } from "./store/git/checkout.ts";
-export { NotARepository, PathNotTracked } from "./store/git/repository.ts";
+export { NoWorkTree, NotARepository, PathNotTracked } from "./store/git/repository.ts";
+export { DeletedPath } from "./store/git/work-tree.ts";
 
 /** What was imported. A gitlink comes as the blob of its commit's 40 hex digits. */
 export interface Imported {
@@ -58,9 +60,11 @@ export function importInto(store: Store, path: string, rev: string | undefined, 
   });
 }
 
-/** Paths at or below `path` that git does not track and does not ignore; undefined when there is no git to ask. */
+/** Paths at or below `path` that git does not track and does not ignore; undefined when there is no git to ask, none where there is no work tree. */
 export async function untrackedBelow(path: string, host: Host): Promise<readonly string[] | undefined> {
-  return withRepository(path, (repository) => untrackedPaths(repository, insideWorkTree(repository, path), host));
+  return withRepository(path, (repository) =>
+    repository.workTree === undefined ? [] : untrackedPaths(repository, insideWorkTree(repository, path), host),
+  );
 }
 
 /** Where a change can change what `importInto` of the same path and revision gives. */
@@ -95,6 +99,8 @@ const usageFaults = [
   NotARepository,
   UnsupportedRepository,
   PathNotTracked,
+  NoWorkTree,
+  DeletedPath,
   UnknownRevision,
   AmbiguousRevision,
   UnmergedPath,

@@ -1,6 +1,6 @@
 /** The command line: parses, calls the engine, prints. Every command is one function below; what an exit status means stands in exit.ts. */
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { Command, CommanderError } from "commander";
 import {
   executorsMax,
@@ -46,7 +46,7 @@ import {
   write,
   type Printer,
 } from "./output.ts";
-import { readSettings, type Settings } from "./settings.ts";
+import { isColourful, readSettings, type Settings } from "./settings.ts";
 import type { WatchTask } from "./watch-sources.ts";
 
 interface CommonOptions {
@@ -66,31 +66,43 @@ interface RunningOptions extends CommonOptions {
 type WatchingOptions = Omit<RunningOptions, "out" | "rerun"> & { readonly poll?: true };
 
 interface FoldOptions extends RunningOptions {
-  readonly post: string;
+  readonly post?: string;
   readonly pre?: string;
 }
 
-/** Runs the command line and returns the exit status. */
+/** Runs the command line and returns the exit status. The process's current folder is changed by `-C`. */
 export async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
-  const settings = readSettings(environment, process.platform);
   const printer: Printer = {
     out: process.stdout,
     err: process.stderr,
-    isColourful: settings.isColourful,
+    isColourful: isColourful(environment),
     cids: argv.includes("--cid"),
   };
   // `write` tells of what goes wrong on stdout; where stderr can't be written, there is nobody to tell.
   process.stdout.on("error", () => undefined);
   process.stderr.on("error", () => undefined);
-  const session = new Session(settings, environment, printer);
   try {
-    await program(session, argv).parseAsync([...argv], { from: "user" });
+    const words = enterFolders(argv);
+    const session = new Session(readSettings(environment, process.platform), environment, printer);
+    await program(session, words).parseAsync([...words], { from: "user" });
     return session.status;
   } catch (error) {
     // Help and the version end the parsing by an error too.
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
     return report(error, printer, argv.includes("--json"));
   }
+}
+
+/** As git's `-C DIR`, before the command: goes to the folder, so that every path of the call is one from there. Returns what follows. */
+function enterFolders(argv: readonly string[]): readonly string[] {
+  let at = 0;
+  for (; argv[at] === "-C"; at += 2) {
+    const folder = argv[at + 1];
+    if (folder === undefined) throw new UsageError("-C wants the folder to start in");
+    if (!isFolder(folder)) throw new UsageError(`-C ${folder}: there is no such folder`);
+    process.chdir(folder);
+  }
+  return argv.slice(at);
 }
 
 async function report(error: unknown, printer: Printer, isJson: boolean): Promise<number> {
@@ -133,12 +145,25 @@ class Session {
     this.printer = printer;
   }
 
+  /** `withEngine`, for what only looks at a store: one that is not there is not made. */
+  async withStore<T>(options: CommonOptions, work: (engine: Engine) => Promise<T> | T): Promise<T> {
+    const path = this.#storePath(options);
+    if (!isPath(path)) throw new UsageError(`there is no store ${path}; what runs or imports makes one`);
+    return this.withEngine(options, work);
+  }
+
+  #storePath({ store }: CommonOptions): string {
+    if (store === "") throw new UsageError("--store wants a file's path, and it is empty");
+    return store === undefined ? this.#settings.store : resolve(store);
+  }
+
   /** Opens the engine for `work`, and closes it whatever happens. */
   async withEngine<T>(
-    { store, jobs }: CommonOptions & Pick<RunningOptions, "jobs">,
+    options: CommonOptions & Pick<RunningOptions, "jobs">,
     work: (engine: Engine) => Promise<T> | T,
   ): Promise<T> {
-    const path = store === undefined ? this.#settings.store : resolve(store);
+    const { jobs } = options;
+    const path = this.#storePath(options);
     const executors = jobs === undefined ? {} : { executors: jobs };
     const engine = openEngine({ store: path, environment: this.#environment, ...executors });
     try {
@@ -177,7 +202,7 @@ const commands: Commands = {
       .addHelpText("after", examplesText(watchExamples));
     foldOptions(watchingOptions(addCommand(watch, "fold", `fold a tree, and again ${onChange}`, [foldAgain]))).action(
       (text: string, { post, pre, ...options }: FoldOptions & WatchingOptions) =>
-        watchTask(session, { how: "fold", in: text, post, pre }, options),
+        watchTask(session, { how: "fold", in: text, post: required(post), pre }, options),
     );
     runArguments(watchingOptions(addCommand(watch, "run", `run a worker, and again ${onChange}`, [runAgain]))).action(
       (first: string, rest: string[], options: WatchingOptions) =>
@@ -185,7 +210,10 @@ const commands: Commands = {
     );
   },
   import: (session, parent) => {
-    addCommand(parent, "import", "copy a path or revision whole into the store, and print its oid", importExamples)
+    cidOption(
+      addCommand(parent, "import", "copy a path or revision whole into the store, and print its oid", importExamples),
+      "print the CID in place of the oid",
+    )
       .argument("<PATH|REV>", "a path in a git work tree, or a revision, or REV:PATH")
       .action((text: string, options: CommonOptions) =>
         session.withEngine(options, async (engine) => {
@@ -197,17 +225,20 @@ const commands: Commands = {
       );
   },
   cat: (session, parent) => {
-    addCommand(parent, "cat", "print a blob's bytes, or a tree's listing", catExamples)
+    cidOption(
+      addCommand(parent, "cat", "print a blob's bytes, or a tree's listing", catExamples),
+      "list CIDs in place of oids",
+    )
       .argument("<OID>", "a blob or tree of the store, by oid or CID")
       .action((text: string, options: CommonOptions) =>
-        session.withEngine(options, (engine) => printObject(session.printer, engine, objectNamed(engine, text))),
+        session.withStore(options, (engine) => printObject(session.printer, engine, objectNamed(engine, text))),
       );
   },
   ls: (session, parent) => {
-    addCommand(parent, "ls", "list a tree, as `git ls-tree` does", lsExamples)
+    cidOption(addCommand(parent, "ls", "list a tree, as `git ls-tree` does", lsExamples), "list CIDs in place of oids")
       .argument("<OID>", "a tree of the store, by oid or CID")
       .action((text: string, options: CommonOptions) =>
-        session.withEngine(options, (engine) =>
+        session.withStore(options, (engine) =>
           write(session.printer.out, listing(session.printer, engine.list(objectNamed(engine, text)))),
         ),
       );
@@ -217,7 +248,7 @@ const commands: Commands = {
       .argument("<OID>", "a tree of the store, by oid or CID")
       .argument("<DIR>", "a folder that is empty or not there yet")
       .action((text: string, folder: string, options: CommonOptions) =>
-        session.withEngine(options, async (engine) => {
+        session.withStore(options, async (engine) => {
           await engine.checkout(objectNamed(engine, text), folder);
         }),
       );
@@ -227,11 +258,14 @@ const commands: Commands = {
       .command("worker")
       .description("store workers (see `coppice worker add --help`)")
       .addHelpText("after", examplesText(workerExamples));
-    addCommand(
-      worker,
-      "add",
-      "store a script or a WebAssembly module as a worker, and print the worker's oid",
-      workerExamples,
+    cidOption(
+      addCommand(
+        worker,
+        "add",
+        "store a script or a WebAssembly module as a worker, and print the worker's oid",
+        workerExamples,
+      ),
+      "print the CID in place of the oid",
     )
       .argument(
         "<FILE>",
@@ -249,7 +283,7 @@ const commands: Commands = {
     addCommand(parent, "forget", "drop what is remembered of a request, a failure included", forgetExamples)
       .argument("<REQUEST>", "the request's oid or CID, as `run` and `fold` print it")
       .action((text: string, options: CommonOptions) =>
-        session.withEngine(options, (engine) => {
+        session.withStore(options, (engine) => {
           const request = objectNamed(engine, text);
           if (!engine.forget(request)) throw new UsageError(`nothing is remembered of request ${request}`);
         }),
@@ -259,7 +293,7 @@ const commands: Commands = {
     addCommand(parent, "stats", "print the store's figures", statsExamples)
       .option("--json", "as one JSON object")
       .action((options: CommonOptions & { readonly json?: true }) =>
-        session.withEngine(options, (engine) => stats(session.printer, engine, options.json === true)),
+        session.withStore(options, (engine) => stats(session.printer, engine, options.json === true)),
       );
   },
 };
@@ -275,6 +309,8 @@ function program(session: Session, argv: readonly string[]): Command {
     .configureOutput({ outputError: () => undefined })
     .addHelpText("after", () => `${examplesText(examples)}\n\nExit status: ${exitText}`);
   const named = Object.entries(commands).filter(([name]) => name === argv[0]);
+  // Only to be shown: `enterFolders` has taken it away.
+  if (named.length === 0) coppice.option("-C <DIR>", "run as if started in DIR; stands before the command");
   for (const [, add] of named.length > 0 ? named : Object.entries(commands)) add(session, coppice);
   return coppice;
 }
@@ -287,15 +323,19 @@ function addCommand(parent: Command, name: string, description: string, example:
     .option(
       "--store <FILE>",
       "the store's file (else COPPICE_STORE, else coppice/store.sqlite in the user's cache folder)",
-    )
-    .option("--cid", "print CIDs in place of oids");
+    );
+}
+
+/** For what prints names. With --json they stay as they are, and the result's CID stands beside its oid. */
+function cidOption(command: Command, what: string): Command {
+  return command.option("--cid", what);
 }
 
 function runningOptions(command: Command): Command {
   return commonOptions(
     command.option(
-      "--out <DIR>",
-      "write the result there: a tree to a folder, a blob to a file; neither may be there yet",
+      "--out <PATH>",
+      "write the result there: a tree to a folder, a blob to a file; nothing but an empty folder may be there",
     ),
   )
     .option("--json", "print one JSON object: the result's names, jobs and milliseconds, or the error")
@@ -309,7 +349,7 @@ function watchingOptions(command: Command): Command {
 }
 
 function commonOptions(command: Command): Command {
-  return command
+  return cidOption(command, "print CIDs in place of oids; with --json, `cid` is the result's in any case")
     .option(
       "--jobs <N>",
       "executors that run jobs at a time (else one for each core); no result depends on it",
@@ -320,16 +360,19 @@ function commonOptions(command: Command): Command {
 }
 
 function foldOptions(command: Command): Command {
-  return command
-    .argument(
-      "<PATH|REV:PATH>",
-      "a path in a git work tree (what git tracks there, with its uncommitted edits), or a path in a revision",
-    )
-    .requiredOption(
-      "--post <WORKER>",
-      "called at each node with `in` and `children`: a standard name, a .ts, .js or .wasm file, or an oid",
-    )
-    .option("--pre <WORKER>", "chooses each node's children");
+  return (
+    command
+      .argument(
+        "<PATH|REV:PATH>",
+        "a path in a git work tree (what git tracks there, with its uncommitted edits), a path in a revision, or an object of the store by oid",
+      )
+      // Required, but a missing PATH is told first.
+      .option(
+        "--post <WORKER>",
+        "called at each node with `in` and `children`: a standard name, a .ts, .js or .wasm file, or an oid",
+      )
+      .option("--pre <WORKER>", "chooses each node's children")
+  );
 }
 
 function runArguments(command: Command): Command {
@@ -348,24 +391,37 @@ function executorCount(text: string): number {
   throw new UsageError(`--jobs wants a whole number from 1 to ${executorsMax}, not ${JSON.stringify(text)}`);
 }
 
+function required(post: string | undefined): string {
+  if (post === undefined) throw new UsageError("required option '--post <WORKER>' not specified");
+  return post;
+}
+
 async function fold(session: Session, text: string, options: FoldOptions): Promise<void> {
+  const worker = required(options.post);
+  if (options.out !== undefined) refuseTaken(options.out);
   await session.withEngine(options, async (engine) => {
-    const post = await workerNamed(engine, options.post);
+    const post = await workerNamed(engine, worker);
     const pre = options.pre === undefined ? {} : { pre: await workerNamed(engine, options.pre) };
-    const untracked = isPath(text) && options.json === undefined ? askUntracked(engine, text) : undefined;
+    const untracked = isPath(text) ? askUntracked(engine, text) : undefined;
     const startedMs = monotonicMs();
     const imported = await importNamed(engine, text, "borrowing");
     const importMs = monotonicMs() - startedMs;
     const result = await running(session, options, (common) =>
       engine.fold({ in: imported.oid, post, ...pre, ...common }),
     );
-    await finish(session, engine, result, importMs, options);
-    if (untracked !== undefined) await noteUntracked(session.printer, untracked);
+    if (options.json === undefined) {
+      await finish(session, engine, result, importMs, options);
+      if (untracked !== undefined) await noteUntracked(session.printer, untracked);
+    } else {
+      const leftOut = untracked === undefined ? 0 : ((await untracked)?.length ?? null);
+      await finish(session, engine, result, importMs, options, { leftOut });
+    }
   });
 }
 
 async function run(session: Session, texts: readonly string[], options: RunningOptions): Promise<void> {
   const texted = workerAndArguments(texts);
+  if (options.out !== undefined) refuseTaken(options.out);
   await session.withEngine(options, async (engine) => {
     const named = await workerNamed(engine, texted.worker);
     const startedMs = monotonicMs();
@@ -419,6 +475,7 @@ async function finish(
   result: RunResult,
   importMs: number,
   options: RunningOptions,
+  furtherJson: object = {},
 ): Promise<void> {
   const { printer } = session;
   const { outcome } = result;
@@ -434,11 +491,24 @@ async function finish(
     else writeNewFile(options.out, engine.get(outcome.oid).body);
   }
   if (options.json) {
-    await write(printer.out, `${JSON.stringify(resultFigures(result, outcome, importMs))}\n`);
+    await write(printer.out, `${JSON.stringify({ ...resultFigures(result, outcome, importMs), ...furtherJson })}\n`);
     return;
   }
   if (options.out === undefined) await printObject(printer, engine, outcome.oid);
   printNote(printer, `${summary(printer, result)}; ${outcome.kind} ${nameOf(printer, outcome.oid)}`);
+}
+
+/** Refuses before anything runs where no result could be written. An empty folder may stand there, since a tree may fill it. */
+function refuseTaken(path: string): void {
+  if (path === "") throw new UsageError("--out wants a path, and it is empty");
+  if (!isFolder(dirname(resolve(path))))
+    throw new UsageError(`${path}: there is no folder ${dirname(path)} to write to`);
+  const isFree = isFolder(path) ? readdirSync(path).length === 0 : !isPath(path);
+  if (!isFree) throw new UsageError(`${path} is there already`);
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 /** Writes a file that is not there yet, and leaves none that is cut short. */
@@ -499,7 +569,7 @@ function version(): string {
 }
 
 const exitText =
-  "0 a result, 1 a failed outcome or a cycle, 2 usage, 3 no answer (the machine, a missing object), 130 cancelled.";
+  "0 a result, 1 a failed outcome or a cycle, 2 usage, 3 no answer (the machine, a missing object), 70 a bug of Coppice, 130 cancelled.";
 
 function examplesText(examples: readonly string[]): string {
   return `\nExamples:\n${examples.map((example) => `  $ coppice ${example}`).join("\n")}`;
@@ -507,7 +577,7 @@ function examplesText(examples: readonly string[]): string {
 
 const foldExamples = [
   "fold . --post language-stats             what this repository is written in",
-  "fold v1.0:src --post line-count          lines below src at a tag",
+  "fold HEAD --post line-count              lines as committed; HEAD:src, below src",
   "fold . --post file-count --pre dirs-only --json",
 ];
 const runExamples = [
@@ -518,7 +588,7 @@ const onChange = "whenever what git tracks there, or a worker's file, changes";
 const foldAgain = "watch fold . --post line-count          the lines of this repository, and again after each edit";
 const runAgain = "watch run ./worker.ts --source:@=src --json";
 const watchExamples = [foldAgain, runAgain];
-const importExamples = ["import .", "import HEAD~1", "import v1.0:src"];
+const importExamples = ["import .", "import HEAD", "import HEAD:src"];
 const catExamples = ["cat 4b825dc642cb6eb9a060e54bf8d69288fbee4904", "cat OID > FILE"];
 const lsExamples = ["ls OID", "ls OID --cid"];
 const checkoutExamples = ["checkout OID DIR"];

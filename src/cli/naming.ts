@@ -1,5 +1,6 @@
 /** How the command line names things: a PATH or REV:PATH, a WORKER, an object, and the arguments of `coppice run`. */
 import { lstatSync, readFileSync, statSync } from "node:fs";
+import { isAbsolute } from "node:path";
 import {
   UnfitWorker,
   isScriptPath,
@@ -16,11 +17,17 @@ import { UsageError } from "./exit.ts";
 /** The tree without entries, which every git has: naming it never needs an import. */
 const emptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
 
+const revisionHint = "; `coppice import REV:PATH` prints the oid of what a revision names, as `git rev-parse` does";
+
 /** The object that an oid or CID names. */
 export function objectNamed(engine: Engine, text: string): Oid {
   const name = parseOid(text) ?? oidOfCid(text);
-  if (name === undefined)
-    throw new UsageError(`${JSON.stringify(text)} is no oid (40 lower-case hex digits) and no CID of a git object`);
+  if (name === undefined) {
+    const hint = /^[0-9a-f]+$/i.test(text) || /^b[a-z2-7]{30,}$/.test(text) ? "" : revisionHint;
+    throw new UsageError(
+      `${JSON.stringify(text)} is no oid (40 lower-case hex digits) and no CID of a git object${hint}`,
+    );
+  }
   if (name === emptyTree) engine.putTree([]);
   return name;
 }
@@ -30,20 +37,69 @@ export function isPath(text: string): boolean {
   return text !== "" && lstatSync(text, { throwIfNoEntry: false }) !== undefined;
 }
 
-/** What PATH is, if there is such a path, else what REV or REV:PATH is in the repository that the current folder is in: copied, or read from there as jobs need it. */
+/**
+ * What a text names, copied or read from its repository as jobs need it. A path wins; to borrow, an oid or CID of an object that the store has is that object; all else is REV or REV:PATH in the
+ * repository that the current folder is in.
+ */
 export async function importNamed(engine: Engine, text: string, how: ImportHow): Promise<Imported> {
   if (text === "") throw new UsageError("an empty text is neither a path nor a revision");
   const take = (path: string, rev?: string) =>
     how === "copying" ? engine.importTree(path, rev) : engine.borrowTree(path, rev);
-  if (isPath(text)) return take(text);
+  if (isPath(text)) return pathNamed(text, take);
+  const stored = how === "copying" ? undefined : storedNamed(engine, text);
+  return stored ?? revisionNamed(text, take);
+}
+
+type Take = (path: string, rev?: string) => Promise<Imported>;
+
+/** A path that is there. In a bare repository's folder, as in `.git`, HEAD is a file, and who names it means the revision. */
+async function pathNamed(text: string, take: Take): Promise<Imported> {
   try {
-    return await take(".", text);
+    return await take(text);
   } catch (error) {
-    const { importFault } = await import("../importing.ts");
-    if (importFault(error) !== "usage") throw error;
-    const reason = (error as Error).message.replace(/^\. is/, "the current folder is");
-    throw new UsageError(`there is no path ${JSON.stringify(text)}, and as a revision: ${reason}`, { cause: error });
+    const { NoWorkTree, importFault } = await import("../importing.ts");
+    if (!(error instanceof NoWorkTree) || isSurelyPath(text)) throw error;
+    try {
+      return await take(".", text);
+    } catch (fault) {
+      if (importFault(fault) !== "usage") throw fault;
+      throw new UsageError(`${error.message}; as a revision: ${(fault as Error).message}`, { cause: fault });
+    }
   }
+}
+
+/** A tree or blob of the store: what else has an oid is a revision. */
+function storedNamed(engine: Engine, text: string): Imported | undefined {
+  const name = parseOid(text) ?? oidOfCid(text);
+  const kind = name === undefined ? undefined : engine.kindOf(name);
+  if (name === undefined || (kind !== "blob" && kind !== "tree")) return undefined;
+  return { kind, oid: name, objects: 0, bytes: 0 };
+}
+
+/** What no path is there for: a revision, or what git tracks and the work tree lacks (by intent, in a sparse one). */
+async function revisionNamed(text: string, take: Take): Promise<Imported> {
+  const { DeletedPath, importFault } = await import("../importing.ts");
+  let fault: Error | undefined;
+  try {
+    if (!isSurelyPath(text)) return await take(".", text);
+  } catch (error) {
+    if (importFault(error) !== "usage") throw error;
+    fault = error as Error;
+  }
+  try {
+    if (!text.includes(":")) return await take(text);
+  } catch (error) {
+    if (error instanceof DeletedPath || importFault(error) !== "usage") throw error;
+  }
+  const nor = parseOid(text) === undefined ? "" : ", no such object in the store";
+  const reason = fault?.message.replace(/^\. is/, "the current folder is");
+  const asRevision = reason === undefined ? "" : `, and as a revision: ${reason}`;
+  throw new UsageError(`there is no path ${JSON.stringify(text)}${nor}${asRevision}`, { cause: fault });
+}
+
+/** Whether a text is a path and can be no revision, whatever is there. */
+export function isSurelyPath(text: string): boolean {
+  return isAbsolute(text) || /^\.\.?(?:[/\\]|$)/.test(text);
 }
 
 /** A worker's name for the engine: a standard name, an oid, or the oid of a file's worker, which is stored. */
@@ -134,11 +190,11 @@ async function argument(engine: Engine, how: string | undefined, value: string):
 
 /** A file that git tracks comes as git stores it, any other as it is. */
 async function fileNamed(engine: Engine, path: string): Promise<Arg> {
-  const { NotARepository, PathNotTracked } = await import("../importing.ts");
+  const { NoWorkTree, NotARepository, PathNotTracked } = await import("../importing.ts");
   try {
     return { oid: (await engine.borrowTree(path)).oid };
   } catch (error) {
-    if (error instanceof NotARepository || error instanceof PathNotTracked) return readFileSync(path);
+    if ([NotARepository, PathNotTracked, NoWorkTree].some((each) => error instanceof each)) return readFileSync(path);
     throw error;
   }
 }

@@ -10,6 +10,7 @@ import {
   type RunResult,
   type TreeEntry,
 } from "../engine.ts";
+import { encodeName } from "../store/tree.ts";
 import { OutputFailure, sentence } from "./exit.ts";
 
 export interface Printer {
@@ -48,11 +49,29 @@ export function listing(printer: Printer, entries: readonly TreeEntry[]): string
     .join("");
 }
 
-/** Names with control characters or bytes that are not UTF-8 stand quoted, so that each entry is one line. */
+/** As git quotes a name unless core.quotePath is false, so that each entry is one line that can be read back. */
 function quotedName(name: string): string {
-  // eslint-disable-next-line no-control-regex
-  return /[\u0000-\u001f\u007f"\\]/.test(name) || !name.isWellFormed() ? JSON.stringify(name) : name;
+  if (/^[ !#-[\]-~]*$/.test(name)) return name;
+  const quoted = [...encodeName(name)].map((byte) => {
+    const character = String.fromCharCode(byte);
+    const escape = escapes[character];
+    if (escape !== undefined) return escape;
+    return byte < 0x20 || byte > 0x7e ? `\\${byte.toString(8).padStart(3, "0")}` : character;
+  });
+  return `"${quoted.join("")}"`;
 }
+
+const escapes: Readonly<Record<string, string>> = {
+  "\u0007": String.raw`\a`,
+  "\b": String.raw`\b`,
+  "\t": String.raw`\t`,
+  "\n": String.raw`\n`,
+  "\v": String.raw`\v`,
+  "\f": String.raw`\f`,
+  "\r": String.raw`\r`,
+  '"': String.raw`\"`,
+  "\\": String.raw`\\`,
+};
 
 /** Writes bytes to stdout and waits until they are taken, since the process may end after. Rejects with OutputFailure. */
 export function write(out: NodeJS.WriteStream, bytes: string | Uint8Array): Promise<void> {

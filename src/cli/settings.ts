@@ -5,7 +5,6 @@ import { join, resolve } from "node:path";
 export interface Settings {
   /** The store's file, as an absolute path, when no `--store` names another. */
   readonly store: string;
-  readonly isColourful: boolean;
 }
 
 /** `COPPICE_STORE`, else a file in the user's cache folder as the platform has it. */
@@ -15,8 +14,13 @@ export function readSettings(environment: NodeJS.ProcessEnv, platform: NodeJS.Pl
     named === undefined || named === ""
       ? join(cacheFolder(environment, platform), "coppice", "store.sqlite")
       : resolve(named);
+  return { store };
+}
+
+/** Whether colours may be used where there is a terminal. */
+export function isColourful(environment: NodeJS.ProcessEnv): boolean {
   const noColour = environment["NO_COLOR"];
-  return { store, isColourful: noColour === undefined || noColour === "" };
+  return noColour === undefined || noColour === "";
 }
 
 /** XDG Base Directory Specification on Unix, Apple's and Microsoft's folders elsewhere. */

@@ -1,9 +1,9 @@
 /** What a watched task depends on, as the command line names it, and where in the file system that can change. */
 import { realpathSync, statSync } from "node:fs";
-import { basename, dirname, isAbsolute, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { UnfitScript, isScriptPath, type Engine, type WatchPlace } from "../engine.ts";
 import type { Watchable } from "./folder-changes.ts";
-import { argumentPath, isPath, isWorkerFile } from "./naming.ts";
+import { argumentPath, isPath, isSurelyPath, isWorkerFile } from "./naming.ts";
 
 /** What is run again, as the command line names it. */
 export type WatchTask =
@@ -50,14 +50,14 @@ export function nameSources(task: WatchTask): NamedTask {
 
 function sourceOf(name: string, label: string): Source {
   const isThere = isPath(label);
-  const text = !isThere || isAbsolute(label) || /^\.\.?(?:[\\/]|$)/.test(label) ? label : `./${label}`;
+  const text = !isThere || isSurelyPath(label) ? label : `./${label}`;
   return { name, label, text, isPath: isThere };
 }
 
 /** Where changes can change what a look finds. What is wrong with a source is for the look to tell. */
 export async function watchable(engine: Engine, named: NamedTask): Promise<Watchable> {
   const { sources, workers } = named;
-  const { NotARepository, PathNotTracked } = await import("../importing.ts");
+  const { NoWorkTree, NotARepository, PathNotTracked } = await import("../importing.ts");
   const places: WatchPlace[] = [];
   const locks: string[] = [];
   let isAll = true;
@@ -71,7 +71,7 @@ export async function watchable(engine: Engine, named: NamedTask): Promise<Watch
       places.push(...tracked.places);
       locks.push(tracked.lock);
     } catch (error) {
-      if (!(error instanceof NotARepository || error instanceof PathNotTracked)) throw error;
+      if (![NotARepository, PathNotTracked, NoWorkTree].some((each) => error instanceof each)) throw error;
       isAll &&= isFile;
     }
   }

@@ -1,8 +1,8 @@
 /** The file as a database: found or made, known to be ours and of this version, and set up for one writer beside many readers. */
-import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import { StoreFailure, guarded } from "./errors.ts";
+import { makeFolder } from "./folder.ts";
 import { applicationId, schema, schemaVersion } from "./schema.ts";
 
 /** How long a flush waits for another process's write lock. */
@@ -11,10 +11,11 @@ const lockWaitMsMax = 60_000;
 /** Opens the store's database at `path` (":memory:" for one of its own); makes it, and its folder, if need be. Throws StoreFailure. */
 export function openDatabase(path: string): Database.Database {
   if (path !== ":memory:") {
+    const folder = dirname(path);
     try {
-      mkdirSync(dirname(path), { recursive: true });
+      makeFolder(folder);
     } catch (error) {
-      throw new StoreFailure(path, "unusable", "its folder can't be made", error);
+      throw new StoreFailure(path, "unusable", `its folder ${folder} can't be made`, error);
     }
   }
   return guarded(path, () => {

@@ -1,6 +1,7 @@
 /**
  * What can go wrong with a store, a class for each thing that a caller handles differently; and how the errors of SQLite and damage that is found on the way become one of them.
  */
+import { existsSync } from "node:fs";
 import Database from "better-sqlite3";
 import { Damage, DamagedIndex } from "./damage.ts";
 import type { Oid } from "./oid.ts";
@@ -25,7 +26,8 @@ export class MissingObject extends Error {
 export function andSources(sources: readonly string[]): string {
   const [first, ...others] = sources;
   if (first === undefined) return "";
-  return ` or in ${first}${others.length === 0 ? "" : ` and ${others.length} more`}, from which it reads`;
+  const gone = existsSync(first) ? "" : " (the folder is gone)";
+  return ` or in ${first}${gone}${others.length === 0 ? "" : ` and ${others.length} more`}, from which it reads`;
 }
 
 /** The reason of a CorruptObject whose name is not its content's. */

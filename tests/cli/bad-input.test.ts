@@ -56,6 +56,27 @@ describe("bad input is answered by one sentence and the status of its kind", () 
       2,
       `there is no path "nowhere/x", and as a revision: the revision nowhere/x is unknown: no branch, tag or object has that name`,
     ],
+    ["an absolute path that does not exist", ["import", "/nowhere/x"], 2, `there is no path "/nowhere/x"`],
+    ["a path from here that does not exist", ["fold", "./x", "--post", "line-count"], 2, `there is no path "./x"`],
+    [
+      "a post by oid that is no worker",
+      ["fold", ".", "--post", emptyTree],
+      2,
+      `unknown worker "${emptyTree}": the image is not a worker; the standard ones are ${known}`,
+    ],
+    [
+      "a pre by oid that is no worker",
+      ["fold", ".", "--post", "line-count", "--pre", emptyTree],
+      2,
+      `unknown worker "${emptyTree}": the image is not a worker; the standard ones are ${known}`,
+    ],
+    [
+      "a revision as an oid",
+      ["cat", "HEAD"],
+      2,
+      `"HEAD" is no oid (40 lower-case hex digits) and no CID of a git object; \`coppice import REV:PATH\` prints the oid of what a revision names, as \`git rev-parse\` does`,
+    ],
+    ["an empty --out", ["fold", ".", "--post", "line-count", "--out="], 2, "--out wants a path, and it is empty"],
     [
       "a revision that does not exist",
       ["import", "v9:sub"],
@@ -143,13 +164,7 @@ describe("bad input is answered by one sentence and the status of its kind", () 
       2,
       `"bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy" is no oid (40 lower-case hex digits) and no CID of a git object`,
     ],
-    ["an oid that is not in the store", ["cat", absent, "--store=none-yet"], 3, `no object ${absent} in the store`],
-    [
-      "a tree that is not in the store",
-      ["checkout", absent, "new", "--store=none-yet"],
-      3,
-      `no object ${absent} in the store`,
-    ],
+    ["no store's file", ["import", ".", "--store="], 2, "--store wants a file's path, and it is empty"],
     [
       "a worker that is not in the store",
       ["run", absent],
@@ -177,6 +192,8 @@ describe("bad input is answered by one sentence and the status of its kind", () 
       2,
       "unknown option '--sallt' (Did you mean --salt?)",
     ],
+    ["nothing to fold", ["fold"], 2, "missing required argument 'PATH|REV:PATH'"],
+    ["--cid where no name is printed", ["stats", "--cid"], 2, "unknown option '--cid'"],
     ["no post", ["fold", "."], 2, "required option '--post <WORKER>' not specified"],
     [
       "an argument too many",
@@ -185,6 +202,10 @@ describe("bad input is answered by one sentence and the status of its kind", () 
       "too many arguments for 'import'. Expected 1 argument but got 2: ., sub.",
     ],
     ["no argument", ["cat"], 2, "missing required argument 'OID'"],
+    ["-C without a folder", ["-C"], 2, "-C wants the folder to start in"],
+    ["-C with a folder that is not there", ["-C", "nowhere", "stats"], 2, "-C nowhere: there is no such folder"],
+    ["-C with a file", ["-C", "a.txt", "stats"], 2, "-C a.txt: there is no such folder"],
+    ["-C after the command", ["import", ".", "-C", "sub"], 2, "unknown option '-C'"],
   ];
   for (const [what, args, status, message] of cases) {
     it(what, async () => {
@@ -339,7 +360,7 @@ describe("a store that can't be used", () => {
 
   it("a newer schema and another program's database are refused, unchanged", async () => {
     const newer = room.path("newer.sqlite");
-    await room.call("stats", "--store", newer);
+    await room.call("import", ".", "--store", newer);
     const database = new Database(newer);
     database.pragma(`user_version = ${schemaVersion + 1}`);
     database.close();
@@ -362,7 +383,45 @@ describe("a store that can't be used", () => {
     const below = await room.call(...count, "--store", room.path("text.wasm", "store.sqlite"));
     expect(below).toMatchObject({ status: 3, out: "" });
     expect(below.err).toMatch(/^error: store [^\n]*\/store\.sqlite: the file can't be used[^\n]*\n$/);
-    expectSentence(await room.call(...count, "--store", ""), 3);
+  });
+
+  it.skipIf(!existsSync("/proc/self"))("a place where no folder can be made can't be one, nor take files", async () => {
+    const store = await room.call(...count, "--store", "/proc/nowhere/deep/store.sqlite");
+    expectSentence(store, 3);
+    expect(store.err).toContain("(its folder /proc/nowhere/deep can't be made)");
+    const tree = room.git(room.repository, "rev-parse", "HEAD^{tree}");
+    await room.call("import", "HEAD");
+    expectSentence(await room.call("checkout", tree, "/proc/nowhere/deep"), 2);
+  });
+
+  it("what is not there is not made by a look at it", async () => {
+    const file = room.path("typo.sqlite");
+    for (const look of [
+      ["stats"],
+      ["cat", absent],
+      ["ls", emptyTree],
+      ["checkout", emptyTree, "new"],
+      ["forget", absent],
+    ]) {
+      const said = await room.call(...look, "--store", file);
+      expectSentence(said, 2);
+      expect(said.err).toBe(`error: there is no store ${file}; what runs or imports makes one\n`);
+    }
+    expect([existsSync(file), existsSync(room.path("repository", "new"))]).toEqual([false, false]);
+  });
+
+  it("an object that is not in it is missing, by name", async () => {
+    const store = room.path("other.sqlite");
+    await room.call("import", ".", "--store", store);
+    for (const look of [
+      ["cat", absent],
+      ["ls", absent],
+      ["checkout", absent, "new"],
+    ]) {
+      const said = await room.call(...look, "--store", store);
+      expectSentence(said, 3);
+      expect(said.err).toBe(`error: no object ${absent} in the store\n`);
+    }
   });
 
   it("SQLite's names for stores in memory are names of files here", async () => {
@@ -514,7 +573,7 @@ const oldNode = ["/usr/bin", "/usr/local/bin", ...(process.env["PATH"] ?? "").sp
 it.skipIf(oldNode === undefined)("an older Node says what is wanted in one sentence", async () => {
   const said = await room.shell(`${quoted(oldNode ?? "")} ${quoted(commandFile)} stats`);
   expect(said).toMatchObject({ status: 2, out: "" });
-  expect(said.err).toMatch(/^coppice: needs Node 24 or newer, and this is Node [\d.]+\.\n$/);
+  expect(said.err).toMatch(/^coppice: needs Node 24 or newer, and this is Node [\d.]+; in a checkout, [^\n]+\n$/);
 });
 
 it("an endless name or message can't break the one line", async () => {

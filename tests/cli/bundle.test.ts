@@ -1,4 +1,5 @@
 /** The command as a built package brings it: bundled, without sources. */
+import { execFileSync } from "node:child_process";
 import { hash } from "node:crypto";
 import {
   cpSync,
@@ -98,6 +99,47 @@ describe("a built package", () => {
     const licences = readFileSync(file("dist/bundled-licences.txt"), "utf8");
     for (const name of ["better-sqlite3", "commander", "multiformats", "p-limit"])
       expect(licences).toContain(`${name} `);
+  });
+});
+
+// As `npm i` leaves a tarball: package.json is written last, so it is newer than all that was built from it.
+describe("an installed tarball", () => {
+  const installed = (name: string) => room.path("project/node_modules/coppice", name);
+
+  beforeAll(async () => {
+    const packed = room.path("packed");
+    for (const part of ["bin", "build/std", "package.json"])
+      cpSync(join(root, part), join(packed, part), { recursive: true });
+    await build({ ...config, cwd: root, output: { ...output, dir: join(packed, "dist") } });
+    const compiler = join(root, "node_modules/typescript/bin/tsc");
+    const compiling = ["-p", join(root, "tsconfig.build.json"), "--noCheck", "--outDir", join(packed, "dist")];
+    execFileSync(process.execPath, [compiler, ...compiling, "--declaration", "false"]);
+    execFileSync("npm", ["pack", "--ignore-scripts", "--offline", "--silent"], { cwd: packed });
+    const { version } = JSON.parse(readFileSync(join(packed, "package.json"), "utf8")) as { version: string };
+    mkdirSync(installed(""), { recursive: true });
+    const tarball = join(packed, `coppice-${version}.tgz`);
+    execFileSync("tar", ["-xzf", tarball, "-C", installed(""), "--strip-components=1"]);
+    const { mtimeMs } = statSync(installed("dist/command.cjs"));
+    utimesSync(installed("package.json"), mtimeMs / 1000 + 10, mtimeMs / 1000 + 10);
+    symlinkSync(join(root, "node_modules"), installed("node_modules"), "dir");
+  });
+
+  it("runs its command", async () => {
+    const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
+    expect(await call(installed("bin/coppice.js"), "-V")).toEqual({ status: 0, out: `${version}\n`, err: "" });
+    const fold = ["fold", "HEAD", "--post", "line-count", "--salt", "installed"];
+    expect(await call(installed("bin/coppice.js"), ...fold)).toMatchObject({ status: 0, out: "5\n" });
+  });
+
+  it("is a library to the project that it is installed in", async () => {
+    const program = `import { openEngine } from "coppice";
+      const engine = openEngine({ store: ${JSON.stringify(room.path("library.sqlite"))}, environment: process.env });
+      const { oid } = await engine.borrowTree(${JSON.stringify(room.repository)});
+      const { outcome } = await engine.fold({ in: oid, post: "line-count" });
+      process.stdout.write(engine.get(outcome.oid).body);
+      await engine.close();`;
+    const file = room.write("project/use.mjs", program);
+    expect(await ended(room.start({}, process.execPath, file))).toEqual({ status: 0, out: "5\n", err: "" });
   });
 });
 

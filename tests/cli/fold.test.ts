@@ -1,9 +1,9 @@
-import { appendFileSync, existsSync, readFileSync, readlinkSync, rmSync, statSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readFileSync, readlinkSync, rmSync, statSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { hashObject } from "../../src/store/object.ts";
 import { failing } from "../guests/children.ts";
 import { guest } from "../guests/assemble.ts";
-import { jsonError, jsonResult, sharedRoom, smallRepository } from "./room.ts";
+import { absent, jsonError, jsonResult, sharedRoom, smallRepository } from "./room.ts";
 
 const room = sharedRoom();
 beforeAll(() => {
@@ -66,6 +66,98 @@ describe("what is folded", () => {
     expect(await room.callIn({ cwd: below }, "fold", "HEAD", "--post", "line-count")).toMatchObject({ out: "5\n" });
   });
 
+  it("a path from the folder that -C names, as are the store and --out; a second -C goes on from the first", async () => {
+    const cwd = room.path("home");
+    const count = ["--post", "line-count", "--store", "../c.sqlite", "--out", "../c.txt"];
+    expect(await room.callIn({ cwd }, "-C", "../repository", "fold", "sub", ...count)).toMatchObject({ status: 0 });
+    expect(readFileSync(room.path("c.txt"), "utf8")).toBe("3\n");
+    expect(existsSync(room.path("c.sqlite"))).toBe(true);
+    const twice = ["-C", "..", "-C", "repository/sub", "fold", "deep", "--post", "line-count"];
+    expect(await room.callIn({ cwd, environment: { COPPICE_STORE: "../../c.sqlite" } }, ...twice)).toMatchObject({
+      status: 0,
+      out: "1\n",
+      err: expect.stringMatching(/^0 jobs executed/) as string,
+    });
+    const revision = ["-C", room.repository, "fold", "HEAD:sub", "--post", "line-count"];
+    expect(await room.callIn({ cwd }, ...revision)).toMatchObject({ status: 0, out: "3\n" });
+  });
+
+  it("an object of the store by its oid or CID, from anywhere, when its repository is gone, too", async () => {
+    const folder = room.makeRepository("passing", { "only/here.txt": "1\n2\n" });
+    const cwd = room.path("home");
+    const imported = (await room.callIn({ cwd: folder }, "import", ".")).out.trim();
+    const cid = (await room.callIn({ cwd: folder }, "import", "only/here.txt", "--cid")).out.trim();
+    const commit = room.git(folder, "rev-parse", "HEAD");
+    expect(await room.callIn({ cwd: folder }, "fold", commit, "--post", "line-count")).toMatchObject({ out: "2\n" });
+    rmSync(folder, { recursive: true });
+    for (const name of [imported, cid]) {
+      expect(await room.callIn({ cwd }, "fold", name, "--post", "byte-count")).toMatchObject({ out: "4\n" });
+    }
+    expect(room.masked(await room.callIn({ cwd }, "cat", absent)).err).toMatch(
+      /^error: no object 1{40} in the store or in <room>\/passing\/\.git\/objects \(the folder is gone\) and 1 more, from which it reads\n$/,
+    );
+    const arg = await room.callIn({ cwd }, "run", "dirs-only", `--in:@=${imported}`);
+    expect(arg.out).toMatch(/^040000 tree \w{40}\tonly\n$/);
+    expect(await room.callIn({ cwd }, "fold", commit, "--post", "line-count")).toMatchObject({
+      status: 2,
+      err: `error: there is no path "${commit}", no such object in the store, and as a revision: the current folder is in no git repository\n`,
+    });
+  });
+
+  it("what no job read is missing once its repository is gone, and what is remembered is there", async () => {
+    const folder = room.makeRepository("fleeting", { "some/where.txt": "unread\n" });
+    const cwd = room.path("home");
+    const tree = room.git(folder, "rev-parse", "HEAD^{tree}");
+    const first = await room.callIn({ cwd: folder }, "fold", ".", "--post", "file-count", "--json");
+    rmSync(folder, { recursive: true });
+    const again = jsonResult(await room.callIn({ cwd }, "fold", tree, "--post", "file-count", "--json"));
+    expect(again).toMatchObject({ request: jsonResult(first).request, jobs: { executed: 0 } });
+    const unread = await room.callIn({ cwd }, "fold", tree, "--post", "line-count");
+    expect(unread.status).toBe(3);
+    expect(unread.err).toContain("(the folder is gone)");
+  });
+
+  it("an oid that is in the store and a file's name is the file", async () => {
+    const { out } = await room.call("import", "sub");
+    const folder = room.makeRepository("namesake", { [out.trim()]: "1\n" });
+    expect(await room.callIn({ cwd: folder }, "fold", out.trim(), "--post", "line-count")).toMatchObject({
+      out: "1\n",
+    });
+  });
+
+  it("a revision in a bare repository and in .git, where HEAD is a file, too", async () => {
+    const bare = room.path("bare.git");
+    room.git(room.repository, "clone", "--quiet", "--bare", ".", bare);
+    for (const cwd of [bare, room.path("repository", ".git")]) {
+      const said = await room.callIn({ cwd }, "fold", "HEAD", "--post", "line-count");
+      expect(room.masked(said)).toMatchObject({ status: 0, out: "5\n" });
+      expect(said.err).not.toContain("left out");
+      expect(await room.callIn({ cwd }, "fold", "HEAD:sub", "--post", "line-count")).toMatchObject({ out: "3\n" });
+      expect(await room.callIn({ cwd }, "fold", ".", "--post", "line-count")).toMatchObject({
+        status: 2,
+        err: "error: .: the repository has no work tree; HEAD: names what is committed\n",
+      });
+      expect((await room.callIn({ cwd }, "fold", "config", "--post", "line-count")).err).toMatch(
+        /^error: config: the repository has no work tree; HEAD: names what is committed; as a revision: the revision config is unknown/,
+      );
+    }
+  });
+
+  it("a path that is tracked and deleted says where it still is; one that git leaves out of a sparse work tree is as in the index", async () => {
+    const folder = room.makeRepository("sparse", smallRepository);
+    room.git(folder, "update-index", "--skip-worktree", "sub/b.txt");
+    for (const gone of ["a.txt", "sub/b.txt", "sub/deep"]) rmSync(room.path("sparse", gone), { recursive: true });
+    const cwd = room.path("sparse", "sub");
+    for (const text of ["deep", "./deep", room.path("sparse", "sub", "deep")]) {
+      expect(await room.callIn({ cwd }, "fold", text, "--post", "line-count")).toMatchObject({
+        status: 2,
+        err: "error: sub/deep: deleted in the work tree; HEAD:sub/deep names it as it was committed\n",
+      });
+    }
+    expect(await room.callIn({ cwd }, "fold", "HEAD:sub/deep", "--post", "line-count")).toMatchObject({ out: "1\n" });
+    expect(await room.callIn({ cwd }, "fold", "b.txt", "--post", "line-count")).toMatchObject({ out: "2\n" });
+  });
+
   it("an edited file counts as it is, and costs its path to the root alone", async () => {
     const folder = room.makeRepository("edited", smallRepository);
     await room.callIn({ cwd: folder }, "fold", ".", "--post", "line-count");
@@ -92,6 +184,8 @@ describe("what is folded", () => {
         "status": 0,
       }
     `);
+    const json = await room.callIn({ cwd: folder }, "fold", ".", "--post", "line-count", "--json");
+    expect([json.err, jsonResult(json).leftOut]).toEqual(["", 4]);
     const below = await room.callIn({ cwd: folder }, "fold", "sub", "--post", "line-count");
     expect(below.err).toMatch(/\nleft out, since git does not track them: sub\/new-3\n$/);
     const committed = await room.callIn({ cwd: folder }, "fold", "HEAD", "--post", "line-count");
@@ -111,7 +205,7 @@ describe("options of a fold", () => {
     const said = await fold("HEAD", "--post", "byte-count", "--json");
     expect(said).toMatchObject({ status: 0, err: "" });
     const result = jsonResult(said);
-    expect(Object.keys(result)).toEqual(["request", "kind", "oid", "cid", "jobs", "ms"]);
+    expect(Object.keys(result)).toEqual(["request", "kind", "oid", "cid", "jobs", "ms", "leftOut"]);
     expect(result).toEqual({
       request: expect.stringMatching(/^[0-9a-f]{40}$/) as string,
       kind: "blob",
@@ -119,6 +213,7 @@ describe("options of a fold", () => {
       cid: expect.stringMatching(/^baf4bc[a-z2-7]+$/) as string,
       jobs: { executed: 11, memoized: expect.any(Number) as number },
       ms: { import: expect.any(Number) as number, run: expect.any(Number) as number },
+      leftOut: 0,
     });
     const cat = await room.call("cat", result.cid);
     expect(cat).toEqual({ status: 0, out: "35\n", err: "" });
@@ -180,32 +275,45 @@ describe("--out", () => {
     // The pre of the fold is run alone: its result is a tree.
     const listed = await room.call("run", "dirs-only", "--in:@=HEAD");
     expect(listed.out).toBe(`040000 tree ${room.git(room.repository, "rev-parse", "HEAD:sub")}\tsub\n`);
-    const said = await room.call("run", "dirs-only", "--in:@=HEAD", "--out", room.path("checked", "out"));
-    expect(said).toMatchObject({ status: 0, out: "" });
-    expect(readFileSync(room.path("checked", "out", "sub", "deep", "c.txt"), "utf8")).toBe("three\n");
+    mkdirSync(room.path("empty"));
+    for (const target of ["out", "empty"]) {
+      const said = await room.call("run", "dirs-only", "--in:@=HEAD", "--out", room.path(target));
+      expect(said).toMatchObject({ status: 0, out: "" });
+      expect(readFileSync(room.path(target, "sub", "deep", "c.txt"), "utf8")).toBe("three\n");
+    }
   });
 
-  it("refuses a target that is there, changes nothing, and the result is remembered", async () => {
+  it("refuses a target that is there before anything runs, and changes nothing", async () => {
     const taken = room.write("taken.txt", "mine");
     const said = await fold("HEAD", "--post", "line-count", "--salt", "out", "--out", taken);
-    expect(room.masked(said)).toEqual({ status: 2, out: "", err: "error: <room>/taken.txt: file already exists\n" });
+    expect(room.masked(said)).toEqual({ status: 2, out: "", err: "error: <room>/taken.txt is there already\n" });
     expect(readFileSync(taken, "utf8")).toBe("mine");
-    const refused = await fold("HEAD", "--post", "line-count", "--salt", "out", "--out", room.path("home"), "--json");
+    const refused = await fold("HEAD", "--post", "line-count", "--salt", "out", "--out", room.path(), "--json");
     expect(jsonError(refused).error.kind).toBe("usage");
-    expect((await jsonOf("HEAD", "--post", "line-count", "--salt", "out")).jobs.executed).toBe(0);
+    expect((await jsonOf("HEAD", "--post", "line-count", "--salt", "out")).jobs.executed).toBe(11);
     const folder = await room.call("run", "dirs-only", "--in:@=HEAD", "--out", room.repository);
     expect(room.masked(folder)).toMatchObject({
       status: 2,
-      err: "error: <room>/repository is there already and is no empty folder\n",
+      err: "error: <room>/repository is there already\n",
     });
   });
 
-  it("says so when the folder around the file is not there", async () => {
-    const said = await fold("HEAD", "--post", "line-count", "--out", room.path("nowhere", "count.txt"));
+  it("a blob can't take an empty folder's place, and is remembered", async () => {
+    const folder = room.path("vacant");
+    mkdirSync(folder);
+    const said = await fold("HEAD", "--post", "line-count", "--out", folder);
+    expect(room.masked(said)).toMatchObject({ status: 2, err: "error: <room>/vacant: file already exists\n" });
+    expect((await jsonOf("HEAD", "--post", "line-count")).jobs.executed).toBe(0);
+  });
+
+  it("says so at once when the folder around it is not there", async () => {
+    const out = ["--salt", "nowhere", "--out", room.path("nowhere", "count.txt")];
+    const said = await fold("HEAD", "--post", "line-count", ...out);
     expect(room.masked(said)).toMatchObject({
       status: 2,
-      err: "error: <room>/nowhere/count.txt: no such file or directory\n",
+      err: "error: <room>/nowhere/count.txt: there is no folder <room>/nowhere to write to\n",
     });
+    expect((await jsonOf("HEAD", "--post", "line-count", "--salt", "nowhere")).jobs.executed).toBe(11);
   });
 });
 

@@ -152,11 +152,11 @@ describe.skipIf(scriptStatus !== 0 || !scriptVersion.includes("util-linux"))("a 
   });
 
   it("shows colour, and none with NO_COLOR", async () => {
-    const { status, shown } = await inTerminal("cat zz");
+    const { status, shown } = await inTerminal("fold");
     expect(status).toBe(2);
-    expect(shown).toBe(`^[[31merror:^[[0m "zz" is no oid (40 lower-case hex digits) and no CID of a git object\r\n`);
-    const plain = await inTerminal("cat zz", { NO_COLOR: "1" });
-    expect(plain.shown).toBe(`error: "zz" is no oid (40 lower-case hex digits) and no CID of a git object\r\n`);
+    expect(shown).toBe(`^[[31merror:^[[0m missing required argument 'PATH|REV:PATH'\r\n`);
+    const plain = await inTerminal("fold", { NO_COLOR: "1" });
+    expect(plain.shown).toBe(`error: missing required argument 'PATH|REV:PATH'\r\n`);
   });
 
   it("gets the note of what ran dimmed, and nothing else is left", async () => {

@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { emptyBlob } from "../../src/store/object.ts";
 import { silent } from "../guests/children.ts";
@@ -34,15 +35,18 @@ describe("objects", () => {
     `);
   });
 
-  it("a name with a control character, a quote or bytes that are not UTF-8 stays on its line", async () => {
-    const folder = room.makeRepository("odd", { 'a"b': "1", "line\nbreak": "2" });
+  it("ls quotes names as git does: control characters, quotes, and bytes beyond ASCII, UTF-8 or not", async () => {
+    const control = Array.from({ length: 31 }, (_, at) => String.fromCharCode(at + 1)).join("");
+    const names = ['a"b', String.raw`back\slash`, "line\nbreak", control, "\u007f", "ü €", " ~!#[]^ "];
+    const folder = room.makeRepository("odd", Object.fromEntries(names.map((name) => [name, "1"])));
+    writeFileSync(Buffer.concat([Buffer.from(`${folder}/`), Buffer.from([0x66, 0xfc, 0x2e])]), "2");
+    room.git(folder, "add", "--all");
     const { out } = await room.callIn({ cwd: folder }, "import", ".");
     const { out: listed } = await room.call("ls", out.trim());
-    expect(listed.split("\n").map((line) => line.split("\t")[1])).toEqual([
-      String.raw`"a\"b"`,
-      String.raw`"line\nbreak"`,
-      undefined,
-    ]);
+    expect(listed).toBe(`${room.git(folder, "ls-tree", room.git(folder, "write-tree"))}\n`);
+    expect(listed.split("\n").map((line) => line.split("\t")[1])).toEqual(
+      expect.arrayContaining([String.raw`"a\"b"`, String.raw`"line\nbreak"`, String.raw`"f\374."`]) as string[],
+    );
   });
 
   it("cat prints a blob's bytes as they are, and lists a tree", async () => {

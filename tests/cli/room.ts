@@ -169,6 +169,8 @@ export interface JsonResult {
   readonly cid: string;
   readonly jobs: { readonly executed: number; readonly memoized: number };
   readonly ms: { readonly import: number; readonly run: number };
+  /** Of a fold. */
+  readonly leftOut?: number | null;
 }
 
 export interface JsonError {

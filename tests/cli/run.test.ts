@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
+import { assemble } from "../guests/assemble.ts";
 import { echo } from "../guests/children.ts";
 import { hashObject } from "../../src/store/object.ts";
 import { absent, emptyTree, jsonError, jsonResult, sharedRoom, smallRepository } from "./room.ts";
@@ -132,6 +134,19 @@ describe("the worker of a run", () => {
     room.write("home/line-count", "no wasm");
     const args = ["line-count", "--in=x\n", `--children:hash=${emptyTree}`];
     expect(await room.callIn({ cwd: room.path("home") }, "run", ...args)).toMatchObject({ status: 0, out: "1\n" });
+  });
+
+  it("may be fold-wasm, whose visitors are named by text", async () => {
+    const args = ["--in:@=HEAD", "--post=/cas/std/file-count", "--pre=/cas/std/dirs-only"];
+    expect(await room.call("run", "fold-wasm", ...args)).toMatchObject({ status: 0, out: "0\n" });
+    expect(await room.call("run", "fold-wasm", ...args.slice(0, 2))).toMatchObject({ status: 0, out: "5\n" });
+  });
+
+  it("is what design/abi-json.md shows", async () => {
+    const page = readFileSync(new URL("../../design/abi-json.md", import.meta.url), "utf8");
+    const [, text] = /```wat\n(.*?)```/s.exec(page) as unknown as [string, string];
+    const shown = room.write("shown.wasm", assemble(text));
+    expect(await room.call("fold", "sub", "--post", shown)).toMatchObject({ status: 0, out: "hi\n" });
   });
 
   it("none is a usage error", async () => {

@@ -10,6 +10,7 @@ import { mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node
 import { resolve } from "node:path";
 import type { GitObject } from "../object.ts";
 import type { Oid } from "../oid.ts";
+import { makeFolder } from "../folder.ts";
 import { decodeTree, type TreeEntry } from "../tree.ts";
 import { CorruptGitObject } from "./object-database.ts";
 import { errorCode, filePath } from "./file-path.ts";
@@ -67,7 +68,7 @@ export function checkoutTree(source: ObjectSource, tree: Oid, folder: string): C
 /** Makes the folder and returns the first one that was missing; undefined when an empty folder is there. */
 function makeRoot(root: string, folder: string): string | undefined {
   try {
-    const made = mkdirSync(root, { recursive: true });
+    const made = makeFolder(root);
     if (made === undefined && readdirSync(root).length > 0) throw new FolderInUse(folder);
     return made;
   } catch (error) {

@@ -63,6 +63,16 @@ export class PathNotTracked extends Error {
   }
 }
 
+/** A path where there are no files of a work tree: a bare repository, or a repository's own folder. */
+export class NoWorkTree extends Error {
+  override readonly name = "NoWorkTree";
+  readonly path: string;
+  constructor(path: string) {
+    super(`${path === "" ? "." : path}: the repository has no work tree; HEAD: names what is committed`);
+    this.path = path;
+  }
+}
+
 interface Found {
   readonly gitFolder: string;
   readonly workTree: string | undefined;
@@ -87,10 +97,10 @@ export function repositoryAt(folder: string): Repository | undefined {
 
 /**
  * Where `path` is in the work tree, with slashes, empty for the work tree itself. A symlink at the path's end is not
- * followed unless it points here from outside. Throws PathNotTracked when the path is outside of the work tree.
+ * followed unless it points here from outside. Throws NoWorkTree, or PathNotTracked when the path is outside of the work tree.
  */
 export function insideWorkTree(repository: Repository, path: string): string {
-  if (repository.workTree === undefined) throw new PathNotTracked(path, "the repository has no work tree");
+  if (repository.workTree === undefined) throw new NoWorkTree(path);
   const real = realPath(path);
   const places = isSymlink(real) ? [real, realpathSync(real)] : [real];
   for (const place of places) {

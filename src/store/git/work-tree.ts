@@ -24,7 +24,17 @@ import { indexPath, readIndex, type CachedTree, type Index, type IndexEntry } fr
 import { objectBytesMax } from "./inflate.ts";
 import type { ObjectSink } from "./object-sink.ts";
 import { readRef } from "./refs.ts";
-import { PathNotTracked, repositoryAt, type Repository } from "./repository.ts";
+import { NoWorkTree, PathNotTracked, repositoryAt, type Repository } from "./repository.ts";
+
+/** A path that git tracks and of which nothing is left in the work tree. */
+export class DeletedPath extends Error {
+  override readonly name = "DeletedPath";
+  readonly path: string;
+  constructor(path: string) {
+    super(`${path}: deleted in the work tree; HEAD:${path} names it as it was committed`);
+    this.path = path;
+  }
+}
 
 /** A path with a conflict that is not resolved yet. */
 export class UnmergedPath extends Error {
@@ -66,7 +76,7 @@ interface Present {
 
 /**
  * Puts what git tracks at `path` (inside of the work tree, slashes, empty for its root) into the sink, with its edits.
- * Throws PathNotTracked, UnmergedPath, UnstorableFile, UnimportableObject, MalformedIndex, UnsupportedRepository or GitFailed.
+ * Throws PathNotTracked, NoWorkTree, DeletedPath, UnmergedPath, UnstorableFile, UnimportableObject, MalformedIndex, UnsupportedRepository or GitFailed.
  */
 export function readWorkTree(
   repository: Repository,
@@ -75,14 +85,14 @@ export function readWorkTree(
   host: Host,
   onProgress?: (objects: number) => void,
 ): WorkTreeResult {
-  if (repository.workTree === undefined) throw new PathNotTracked(path, "the repository has no work tree");
+  if (repository.workTree === undefined) throw new NoWorkTree(path);
   const index = readIndex(indexPath(repository));
   const entries = entriesUnder(index, path);
   const scan = new Scan(repository, index, host, sink);
   const present = scan.presentEntries(entries);
   const file = present.find((entry) => entry.path === path);
   if (file === undefined && present.length === 0 && path !== "") {
-    throw new PathNotTracked(path, "git tracks it, but all of it is deleted");
+    throw new DeletedPath(path);
   }
   const roots: Root[] = [];
   const trees: { readonly oid: Oid; readonly body: Buffer }[] = [];

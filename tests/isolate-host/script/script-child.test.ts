@@ -83,13 +83,14 @@ test("a job reads its arguments, trees, blobs, text and JSON", () => {
 });
 
 test("a blob that comes with a job is read without asking, and is noted as read only then", () => {
-  const frame = new MemoryFrame();
   const read: string[] = [];
-  const { blob: readBlob } = frame;
-  frame.blob = (name) => {
-    read.push(name);
-    return readBlob.call(frame, name);
-  };
+  class ReadFrame extends MemoryFrame {
+    override blob(name: Oid) {
+      read.push(name);
+      return super.blob(name);
+    }
+  }
+  const frame = new ReadFrame();
   const job = jobOf(
     frame,
     worker(

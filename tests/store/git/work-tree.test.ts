@@ -15,7 +15,13 @@ import { GitFailed } from "../../../src/store/git/git-process.ts";
 import { MalformedIndex, parseIndex } from "../../../src/store/git/index-file.ts";
 import { insideWorkTree, PathNotTracked, UnsupportedRepository } from "../../../src/store/git/repository.ts";
 import { untrackedPaths } from "../../../src/store/git/untracked.ts";
-import { readWorkTree, UnmergedPath, UnstorableFile, type WorkTreeResult } from "../../../src/store/git/work-tree.ts";
+import {
+  DeletedPath,
+  readWorkTree,
+  UnmergedPath,
+  UnstorableFile,
+  type WorkTreeResult,
+} from "../../../src/store/git/work-tree.ts";
 import { decodeTree } from "../../../src/store/tree.ts";
 import { emptyTree } from "../../../src/store/object.ts";
 import { git, host, MapSink, numbersFrom, opened, put, repositoryWith, temporaryFolder } from "./git.ts";
@@ -197,8 +203,8 @@ describe("a work tree", () => {
     const sink = new MapSink();
     expect(read(folder, "", sink).oid).toBe(emptyTree);
     expect(sink.kindOf(emptyTree)).toBe("tree");
-    expect(() => read(folder, "a")).toThrow(PathNotTracked);
-    expect(() => read(folder, "a/b.txt")).toThrow(PathNotTracked);
+    expect(() => read(folder, "a")).toThrow(DeletedPath);
+    expect(() => read(folder, "a/b.txt")).toThrow(DeletedPath);
   });
 
   test("of a repository without a commit or an index is the empty tree", () => {
