@@ -135,6 +135,11 @@ it("a small run of the benchmark computes the same at each run, the same as a pl
       "108 jobs, one executor, 1000 held, computing a job: 108 jobs, e537bfeb042b06bec13048a692de0f9ebac66f03",
       "108 jobs, one executor, 1000 held, jobs a second: 108 jobs, e537bfeb042b06bec13048a692de0f9ebac66f03",
       "108 jobs, one executor, 1000 held, to empty: - jobs, e537bfeb042b06bec13048a692de0f9ebac66f03",
+      "first script job of an engine: 1 jobs, be6b29a19fe933b8a640663bf3e599b28321d844",
+      "100 scripts of a line in a batch, one executor, a job: 101 jobs, cc3a6f99d5ee6bb132d9a5afaa230bf95549fd15",
+      "100 scripts of a line in a batch, all executors, a job: 101 jobs, cc3a6f99d5ee6bb132d9a5afaa230bf95549fd15",
+      "idle script process: - jobs, -",
+      "100 scripts that wait, each: - jobs, -",
     ]
   `);
   expect(rows.filter(({ value, min, max }) => !(min >= 0 && min <= value && value <= max))).toEqual([]);

@@ -91,7 +91,7 @@ describe("a store that reads from a repository", () => {
       expect(textOf(store, a)).toBe("a\n");
       expect(() => store.get(b)).toThrow(MissingObject);
       expect(() => store.get(b)).toThrow(
-        `no object ${b} in the store or in ${folder}/.git/objects, from which it reads`,
+        `no object ${b} in the store or in ${folder}/.git/objects (the folder is gone), from which it reads`,
       );
       expect(store.kindOf(b)).toBeUndefined();
     }, path);
