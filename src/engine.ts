@@ -408,6 +408,7 @@ export class Engine {
     try {
       const { Executing } = await import("./executing.ts");
       this.#executing ??= new Executing(this.#pooling, { outcome: (each) => this.#committed(each) });
+      if (this.#isScript(request.image)) this.#executing.expectScript();
       settled = await this.#executing.settle(request.oid, { run, rerun, signal, hearer });
       ending = settled.outcome.kind === "failed" ? "failed" : "result";
     } catch (error) {
@@ -429,6 +430,11 @@ export class Engine {
     const { positionOf } = await import("./script-position.ts");
     const found = positionOf(Buffer.from(this.#store.get(map).body).toString("utf8"), place.line, place.column);
     return found === undefined ? detail : `${found.file}:${found.line}:${found.column}`;
+  }
+
+  #isScript(image: Oid): boolean {
+    const found = resolveImage(this.#store, image, undefined);
+    return !("error" in found) && found.node.marker === scriptMarker;
   }
 
   /** An outcome that executors committed; undefined when there is none, or two. */

@@ -17,6 +17,11 @@ export class Executing {
     this.#scheduler = new Scheduler(this.#pool, memos);
   }
 
+  /** Says that the next request is a script's. */
+  expectScript(): void {
+    this.#pool.expectScript();
+  }
+
   /** Settles a request that has no memo, as `Scheduler.settle` does, once its turn has come. */
   settle(request: Oid, options: SettleOptions): Promise<SettledRun> {
     return this.#admit(() => this.#scheduler.settle(request, options));

@@ -32,6 +32,7 @@ export class ExecutorPool implements Runner {
   /** How long idle executors wait before they ask for work again. */
   #patienceMs = 0;
   #hunger: NodeJS.Timeout | undefined;
+  #isScriptWished = false;
 
   constructor({ executors, ...options }: ExecutorPoolOptions) {
     this.slots = executors;
@@ -43,6 +44,11 @@ export class ExecutorPool implements Runner {
       return new ExecutorSeat({
         ...options,
         claims,
+        takeScriptWish: () => {
+          const wish = this.#isScriptWished;
+          this.#isScriptWished = false;
+          return wish;
+        },
         bury: () => this.#bury(owner),
         onNews: (dispatch, news) => {
           switch (news.type) {
@@ -59,6 +65,11 @@ export class ExecutorPool implements Runner {
         },
       });
     });
+  }
+
+  /** Says that a script is to run next: a thread that starts for it has its process started meanwhile. */
+  expectScript(): void {
+    this.#isScriptWished = !this.#seats.some((seat) => seat.hasThread);
   }
 
   get epoch(): number {

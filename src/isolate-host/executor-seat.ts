@@ -10,6 +10,7 @@ import type { NonAnswer } from "../abi/non-answer.ts";
 import type { Dispatch, Report } from "../scheduler/runner.ts";
 import type { ExecutorStart, FromExecutor, ToExecutor } from "./message.ts";
 import { residentBytes } from "./script/resident-bytes.ts";
+import { killProcess, openScriptChild, scriptHeapMbMax } from "./script/script-child.ts";
 import { StatusBoard, type ShownFrame } from "./status-board.ts";
 
 /** How often a running executor is looked at. */
@@ -32,6 +33,8 @@ export interface SeatOptions {
   /** Says where a guest was when it was stopped, in a sentence for a person. */
   readonly describeStack: (stack: readonly ShownFrame[]) => string;
   readonly claims: ExecutorStart["claims"];
+  /** Whether a script is to run soon and nobody has started a process for it. */
+  readonly takeScriptWish: () => boolean;
   /** Told of what an executor says before its report. */
   readonly onNews: (dispatch: Dispatch, news: Exclude<FromExecutor, { type: "report" }>) => void;
   /** Does what is to be done once a thread has ended: nobody may wait for its claims. */
@@ -103,8 +106,13 @@ export class ExecutorSeat {
   }
 
   #send(task: Pick<Running, "dispatch" | "alone" | "settle" | "reject">): void {
-    const worker = (this.#worker ??= this.#spawn());
+    const worker = this.#worker ?? this.#spawn();
     worker.ref();
+    // While the thread starts, which takes about as long.
+    if (this.#worker === undefined && this.#options.takeScriptWish()) {
+      worker.postMessage({ type: "child", child: openScriptChild({ heapMb: scriptHeapMbMax }) } satisfies ToExecutor);
+    }
+    this.#worker = worker;
     this.#running = { ...task, turns: this.#board.turns, sinceMs: performance.now() };
     this.#watch = setInterval(() => this.#look(), watchEveryMs);
     worker.postMessage({ type: "dispatch", dispatch: task.dispatch, alone: task.alone } satisfies ToExecutor);
@@ -191,13 +199,7 @@ export class ExecutorSeat {
   #killChild(): void {
     const { child } = this.#board;
     this.#board.child = 0;
-    if (child === 0) return;
-    try {
-      process.kill(child, "SIGKILL");
-    } catch (error) {
-      // It had ended by itself.
-      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
-    }
+    if (child !== 0) killProcess(child);
   }
 
   /** A bug ended the thread. */

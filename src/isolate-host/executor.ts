@@ -28,6 +28,7 @@ import type { ExecutorStart, FromExecutor, ToExecutor } from "./message.ts";
 import type { FrameHost } from "./frame.ts";
 import { Runtimes, type Runtime } from "./runtimes.ts";
 import { ScriptGuests } from "./script-guests.ts";
+import type { OpenedChild } from "./script/script-child.ts";
 import { StatusBoard } from "./status-board.ts";
 import { WasmGuests } from "./wasm-guests.ts";
 
@@ -172,6 +173,10 @@ class Executor {
     }
   }
 
+  adopt(child: OpenedChild): void {
+    this.#scripts.adopt(child);
+  }
+
   close(): void {
     this.#scripts.close();
     this.#store.close();
@@ -204,6 +209,9 @@ function serve(port: MessagePort): void {
     switch (message.type) {
       case "dispatch":
         send({ type: "report", report: executor.dispatch(message.dispatch, message.alone) });
+        return;
+      case "child":
+        executor.adopt(message.child);
         return;
       case "close":
         executor.close();

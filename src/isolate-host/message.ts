@@ -1,5 +1,6 @@
 /** What crosses between the engine's thread and an executor's, and the memory that both see. Plain values. */
 import type { Dispatch, Report } from "../scheduler/runner.ts";
+import type { OpenedChild } from "./script/script-child.ts";
 import type { Oid } from "../store/oid.ts";
 
 /** Given to an executor when it starts. */
@@ -14,7 +15,10 @@ export interface ExecutorStart {
 
 export type ToExecutor =
   /** With `alone` nothing is nested in anything: an executor died of this dispatch before. */
-  { readonly type: "dispatch"; readonly dispatch: Dispatch; readonly alone: boolean } | { readonly type: "close" };
+  | { readonly type: "dispatch"; readonly dispatch: Dispatch; readonly alone: boolean }
+  /** A process for scripts, which is the executor's from then on. */
+  | { readonly type: "child"; readonly child: OpenedChild }
+  | { readonly type: "close" };
 
 export type FromExecutor =
   | { readonly type: "offer"; readonly parent: Oid; readonly requests: readonly [Oid, ...Oid[]] }

@@ -20,12 +20,11 @@ import {
   ScriptChild,
   ScriptChildBroken,
   ScriptChildDied,
+  scriptHeapMbMax,
+  type OpenedChild,
   type ScriptJob,
   type ScriptTurn,
 } from "./script/script-child.ts";
-
-/** Heap of a child's isolate, which all jobs in it share. */
-const heapMbMax = 512;
 
 /** How many blobs come with a job, and how long each may be. */
 const nearBlobsMax = 8;
@@ -95,9 +94,16 @@ export class ScriptGuests implements Runtime {
 
   #openChild(): ScriptChild {
     if (this.#child?.isOpen === true) return this.#child;
-    this.#child = new ScriptChild({ heapMb: heapMbMax });
+    this.#child = new ScriptChild({ heapMb: scriptHeapMbMax });
     this.#watch.childIs(this.#child.pid ?? 0);
     return this.#child;
+  }
+
+  /** Takes over a process that was started for this executor. */
+  adopt(opened: OpenedChild): void {
+    this.close();
+    this.#child = new ScriptChild(opened);
+    this.#watch.childIs(opened.pid ?? 0);
   }
 
   #lost(): void {

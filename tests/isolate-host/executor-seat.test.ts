@@ -64,6 +64,7 @@ function seatOf(graves?: (() => void)[]) {
     nestedFramesMax: 64,
     describeStack: () => "the executor",
     claims: undefined,
+    takeScriptWish: () => false,
     onNews: (_, { type }) => void news.push(type),
     bury: () => {
       burials++;

@@ -83,14 +83,44 @@ export interface ScriptChildOptions {
   readonly turnMs?: number;
 }
 
+/** Heap of an executor's child, which all of its jobs share. */
+export const scriptHeapMbMax = 512;
 const defaultTurnMsMax = 600_000;
 
 const readBytes = 1 << 16;
 /** Stack of the child's own code; guests have 984 of it. */
 const hostStackKb = 1400;
 
+/** A process that was started, and the ends of its pipes: plain values, which another thread may take over. */
+export interface OpenedChild {
+  /** Undefined when it could not be started, which its pipe's end tells too. */
+  readonly pid: number | undefined;
+  readonly toChild: number;
+  readonly fromChild: number;
+}
+
+/** Starts a process; it is ready a tenth of a second later. */
+export function openScriptChild({ heapMb, turnMs = defaultTurnMsMax }: ScriptChildOptions): OpenedChild {
+  const folder = mkdtempSync(join(tmpdir(), "coppice-script-"));
+  try {
+    const [input, output] = [join(folder, "in"), join(folder, "out")];
+    execFileSync("mkfifo", ["-m", "600", input, output]);
+    // While both directions are open here, opening one end waits for nobody.
+    const held = [openSync(input, "r+"), openSync(output, "r+")];
+    const ends = [openSync(input, "r"), openSync(output, "w")] as const;
+    const ours = { toChild: openSync(input, "w"), fromChild: openSync(output, "r") };
+    const { pid } = start(ends, [heapMb, turnMs]);
+    // The child alone has its ends now, so that its death is the end of the pipe.
+    for (const each of [...held, ...ends]) closeSync(each);
+    return { pid, ...ours };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
 export class ScriptChild {
-  readonly #process: ChildProcess;
+  /** For whoever kills a child that runs too long; undefined when it could not be started. */
+  readonly pid: number | undefined;
   readonly #toChild: number;
   readonly #fromChild: number;
   #buffer = Buffer.allocUnsafe(readBytes);
@@ -99,28 +129,12 @@ export class ScriptChild {
   #nextJob = 1;
   #isOpen = true;
 
-  /** Starts a process; `awaitReady`, or the first turn, waits for it. */
-  constructor({ heapMb, turnMs = defaultTurnMsMax }: ScriptChildOptions) {
-    const folder = mkdtempSync(join(tmpdir(), "coppice-script-"));
-    try {
-      const [input, output] = [join(folder, "in"), join(folder, "out")];
-      execFileSync("mkfifo", ["-m", "600", input, output]);
-      // While both directions are open here, opening one end waits for nobody.
-      const held = [openSync(input, "r+"), openSync(output, "r+")];
-      const ends = [openSync(input, "r"), openSync(output, "w")] as const;
-      this.#toChild = openSync(input, "w");
-      this.#fromChild = openSync(output, "r");
-      this.#process = start(ends, [heapMb, turnMs]);
-      // The child alone has its ends now, so that its death is the end of the pipe.
-      for (const each of [...held, ...ends]) closeSync(each);
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
-  }
-
-  /** For whoever kills a child that runs too long; undefined when it could not be started. */
-  get pid(): number | undefined {
-    return this.#process.pid;
+  /** Takes over a process, or starts one; `awaitReady`, or the first turn, waits for it. */
+  constructor(from: OpenedChild | ScriptChildOptions) {
+    const opened = "toChild" in from ? from : openScriptChild(from);
+    this.pid = opened.pid;
+    this.#toChild = opened.toChild;
+    this.#fromChild = opened.fromChild;
   }
 
   /** False once a turn has thrown ScriptChildDied or ScriptChildBroken, or it was closed. */
@@ -180,7 +194,7 @@ export class ScriptChild {
   /** Ends the process, whatever it does. Jobs that wait in it are lost. */
   kill(): void {
     this.#close();
-    this.#process.kill("SIGKILL");
+    if (this.pid !== undefined) killProcess(this.pid);
   }
 
   /** Lets an idle process end by itself. */
@@ -422,6 +436,15 @@ function serve(type: number, reader: MessageReader, frame: ScriptFrame): Uint8Ar
       return noBytes;
     default:
       throw new MalformedMessage();
+  }
+}
+
+/** Ends a process, if it has not ended by itself. */
+export function killProcess(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
 }
 
