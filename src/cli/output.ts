@@ -88,6 +88,9 @@ export function write(out: NodeJS.WriteStream, bytes: string | Uint8Array): Prom
 export async function printObject(printer: Printer, engine: Engine, name: Oid): Promise<void> {
   const { kind, body } = engine.get(name);
   await write(printer.out, kind === "tree" ? listing(printer, engine.list(name)) : body);
+  // What is said next would stand in the same line for a person, and nobody else is told of a newline that is not there.
+  const isOpenLine = kind === "blob" && body.length > 0 && body.at(-1) !== 0x0a;
+  if (isOpenLine && (printer.out as { isTTY?: boolean }).isTTY === true) await write(printer.out, "\n");
 }
 
 /** What is said of a run that failed. */

@@ -10,7 +10,7 @@ import type { NonAnswer } from "../abi/non-answer.ts";
 import type { Dispatch, Report } from "../scheduler/runner.ts";
 import type { ExecutorStart, FromExecutor, ToExecutor } from "./message.ts";
 import { residentBytes } from "./script/resident-bytes.ts";
-import { killProcess, openScriptChild, scriptHeapMbMax } from "./script/script-child.ts";
+import { closeChildEnds, killProcess, openScriptChild, scriptHeapMbMax } from "./script/script-child.ts";
 import { StatusBoard, type ShownFrame } from "./status-board.ts";
 
 /** How often a running executor is looked at. */
@@ -36,7 +36,7 @@ export interface SeatOptions {
   /** Whether a script is to run soon and nobody has started a process for it. */
   readonly takeScriptWish: () => boolean;
   /** Told of what an executor says before its report. */
-  readonly onNews: (dispatch: Dispatch, news: Exclude<FromExecutor, { type: "report" }>) => void;
+  readonly onNews: (dispatch: Dispatch, news: Exclude<FromExecutor, { type: "report" | "childClosed" }>) => void;
   /** Does what is to be done once a thread has ended: nobody may wait for its claims. */
   readonly bury: () => Promise<void>;
 }
@@ -110,7 +110,7 @@ export class ExecutorSeat {
     worker.ref();
     // While the thread starts, which takes about as long.
     if (this.#worker === undefined && this.#options.takeScriptWish()) {
-      worker.postMessage({ type: "child", child: openScriptChild({ heapMb: scriptHeapMbMax }) } satisfies ToExecutor);
+      giveScriptChild(worker);
     }
     this.#worker = worker;
     this.#running = { ...task, turns: this.#board.turns, sinceMs: performance.now() };
@@ -137,7 +137,8 @@ export class ExecutorSeat {
       // What a stopped thread still says comes too late: its seat is not free before its claims are.
       if (this.#worker !== worker) return;
       if (message.type === "report") this.#finish((running) => running.settle(message.report));
-      else if (this.#running !== undefined) this.#options.onNews(this.#running.dispatch, message);
+      else if (message.type !== "childClosed" && this.#running !== undefined)
+        this.#options.onNews(this.#running.dispatch, message);
     });
     worker.on("error", (error: Error & { code?: string }) => {
       if (this.#worker !== worker) return;
@@ -238,6 +239,21 @@ export class ExecutorSeat {
     if (running !== undefined) tell(running);
     this.#onIdle?.();
   }
+}
+
+/** Starts a process for a thread's scripts. Its pipes are this thread's to close: a thread may be ended before it could, and may not close what another one opened. */
+function giveScriptChild(worker: Worker): void {
+  const child = openScriptChild({ heapMb: scriptHeapMbMax });
+  let isOpen = true;
+  const close = () => {
+    if (isOpen) closeChildEnds(child);
+    isOpen = false;
+  };
+  worker.on("message", ({ type }: FromExecutor) => {
+    if (type === "childClosed") close();
+  });
+  worker.once("exit", close);
+  worker.postMessage({ type: "child", child } satisfies ToExecutor);
 }
 
 function endedBy(answer: NonAnswer): Report {

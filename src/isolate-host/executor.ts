@@ -174,7 +174,7 @@ class Executor {
   }
 
   adopt(child: OpenedChild): void {
-    this.#scripts.adopt(child);
+    this.#scripts.adopt(child, () => this.#send({ type: "childClosed" }));
   }
 
   close(): void {

@@ -25,4 +25,6 @@ export type FromExecutor =
   /** Requests executed so far of the dispatch. */
   | { readonly type: "progress"; readonly executed: number }
   | { readonly type: "released" }
+  /** The process that it was given is of no more use to it. */
+  | { readonly type: "childClosed" }
   | { readonly type: "report"; readonly report: Report };

@@ -99,10 +99,10 @@ export class ScriptGuests implements Runtime {
     return this.#child;
   }
 
-  /** Takes over a process that was started for this executor. */
-  adopt(opened: OpenedChild): void {
+  /** Takes over a process that was started for this executor; its pipes are closed by whoever opened them. */
+  adopt(opened: OpenedChild, closeEnds: () => void): void {
     this.close();
-    this.#child = new ScriptChild(opened);
+    this.#child = new ScriptChild(opened, closeEnds);
     this.#watch.childIs(opened.pid ?? 0);
   }
 

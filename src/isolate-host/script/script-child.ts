@@ -118,6 +118,12 @@ export function openScriptChild({ heapMb, turnMs = defaultTurnMsMax }: ScriptChi
   }
 }
 
+/** Closes a process's pipes: an idle one ends by itself. For the thread that opened them. */
+export function closeChildEnds({ toChild, fromChild: ours }: OpenedChild): void {
+  closeSync(toChild);
+  closeSync(ours);
+}
+
 export class ScriptChild {
   /** For whoever kills a child that runs too long; undefined when it could not be started. */
   readonly pid: number | undefined;
@@ -129,9 +135,12 @@ export class ScriptChild {
   #nextJob = 1;
   #isOpen = true;
 
-  /** Takes over a process, or starts one; `awaitReady`, or the first turn, waits for it. */
-  constructor(from: OpenedChild | ScriptChildOptions) {
+  readonly #closeEnds: () => void;
+
+  /** Takes over a process, whose pipes `closeEnds` closes, or starts one; `awaitReady`, or the first turn, waits for it. */
+  constructor(from: OpenedChild | ScriptChildOptions, closeEnds?: () => void) {
     const opened = "toChild" in from ? from : openScriptChild(from);
+    this.#closeEnds = closeEnds ?? (() => closeChildEnds(opened));
     this.pid = opened.pid;
     this.#toChild = opened.toChild;
     this.#fromChild = opened.fromChild;
@@ -205,8 +214,7 @@ export class ScriptChild {
   #close(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    closeSync(this.#toChild);
-    closeSync(this.#fromChild);
+    this.#closeEnds();
   }
 
   /** Waits until the child can take a job. */

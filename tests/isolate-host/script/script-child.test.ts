@@ -229,6 +229,12 @@ test("a failed nested request rejects with its message; runMany tells the first 
   expect(endText(turn)).toBe('[["WorkerFailed","bad said no",true],"bad said no",2]');
 });
 
+test("an argument that is not there is told as what it is", () => {
+  expect(end("return job.text(job.args.missing)")).toBe(
+    "failed: TypeError: an oid or an entry is wanted, and this is undefined",
+  );
+});
+
 test("a worker that waits for what nothing settles has failed", () => {
   expect(end("await new Promise(() => {})")).toBe("failed: the worker waits for a promise that nothing settles");
 });
@@ -271,11 +277,11 @@ test("a job's clock is not moved by one that runs while it waits", () => {
 test("lines are heard in order, those of console too", () => {
   const frame = new MemoryFrame();
   end(
-    "job.log('a', 1); console.log('b', {c: 1}); console.error(new Error('d')); job.log('x'.repeat(300_000).length)",
+    "job.log('a', 1); console.log('b', {c: 1}); console.error(new Error('d')); job.log('x'.repeat(300_000).length, {e: [2]})",
     {},
     frame,
   );
-  expect(frame.lines).toEqual(["a 1", 'b {"c":1}', "Error: d", "300000"]);
+  expect(frame.lines).toEqual(["a 1", 'b {"c":1}', "Error: d", '300000 {"e":[2]}']);
 });
 
 test("text is encoded and decoded as the standard has it", () => {

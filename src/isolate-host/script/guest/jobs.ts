@@ -24,7 +24,7 @@ import {
 } from "../protocol.ts";
 import { canonicalJson, UnfitJson } from "../../../abi/canonical-json.ts";
 import { halfBytes, type ModuleFactory, type Ports } from "./ports.ts";
-import { sealRealm, typedArrayName, viewOf, type Virtual } from "./realm.ts";
+import { sealRealm, show, typedArrayName, viewOf, type Virtual } from "./realm.ts";
 
 const oidBytes = 20;
 const blockBytes = 32;
@@ -385,7 +385,7 @@ class JobObject {
     const job = this.#job;
     return (...values: unknown[]) => {
       checkRuns(job);
-      log(job, values.map(String).join(" "));
+      log(job, values.map(show).join(" "));
     };
   }
 }
@@ -453,6 +453,8 @@ const hexDigits: readonly number[] = Array.from("0123456789abcdef", (digit) => d
 
 function unhex(given: unknown): Uint8Array<ArrayBuffer> {
   const text = isRef(given) ? given.oid : given;
+  // What an argument or an entry is that isn't there.
+  if (text === undefined) throw new TypeError("an oid or an entry is wanted, and this is undefined");
   if (typeof text !== "string" || !/^[0-9a-f]{40}$/.test(text)) throw new TypeError("malformed oid");
   const bytes = new Uint8Array(oidBytes);
   for (let at = 0; at < oidBytes; at++) bytes[at] = Number.parseInt(text.slice(2 * at, 2 * at + 2), 16);

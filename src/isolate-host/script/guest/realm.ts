@@ -249,7 +249,8 @@ function addConsole(realm: Realm, virtual: Virtual): void {
   define(realm, "console", Object.fromEntries(names.map((name) => [name, print])));
 }
 
-function show(value: unknown): string {
+/** A value as a line of the log has it. */
+export function show(value: unknown): string {
   const spelled: (given: unknown) => string = String;
   if (typeof value === "string") return value;
   if (typeof value !== "object" || value === null || value instanceof Error) return spelled(value);
