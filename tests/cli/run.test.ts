@@ -110,11 +110,11 @@ describe("arguments of a run", () => {
   }
 
   it("a script runs, is remembered, and nothing else is said", async () => {
-    const worker = room.write("shout.ts", "export default (job: any) => job.text(job.args.in).toUpperCase() + '\\n';");
-    const said = await room.call("run", worker, "--in=a");
+    const script = room.write("shout.ts", "export default (job: any) => job.text(job.args.in).toUpperCase() + '\\n';");
+    const said = await room.call("run", script, "--in=a");
     expect(said.out).toBe("A\n");
     expect(said.err).toMatch(/^1 job executed, 0 remembered[^\n]*\n$/);
-    expect((await room.call("run", worker, "--in=a")).err).toMatch(/^0 jobs executed, 1 remembered/);
+    expect((await room.call("run", script, "--in=a")).err).toMatch(/^0 jobs executed, 1 remembered/);
   });
 
   it("an oid that is not in the store is missing, by name", async () => {
