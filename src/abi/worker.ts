@@ -16,14 +16,15 @@ export const curryLevelsMax = 64;
 /** The runtime of plain wasm guests. Any change that could alter an outcome of such a guest bumps it. */
 export const wasmMarker = "coppice-wasm/2";
 
+const scriptPrefix = "coppice-script/1 v8/";
 /**
  * The runtime of scripts. V8's version is part of it, since what Math and Intl say may change with it: a script's request is executed under its marker's V8 alone.
  */
-export const scriptMarker = `coppice-script/1 v8/${process.versions.v8}`;
+export const scriptMarker = `${scriptPrefix}${process.versions.v8}`;
 
 /** The version of V8 that a script's marker names; undefined for any other marker. */
 export function scriptV8(marker: string): string | undefined {
-  return /^coppice-script\/1 v8\/(.+)$/.exec(marker)?.[1];
+  return marker.startsWith(scriptPrefix) ? marker.slice(scriptPrefix.length) : undefined;
 }
 
 const limitsEntry = "limits";

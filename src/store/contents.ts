@@ -92,11 +92,6 @@ export class Contents {
     return this.#hotBodies.get(name);
   }
 
-  /** The kind of the object of that name, if its body is in memory. */
-  hotKindOf(name: Oid): ObjectKind | undefined {
-    return this.#hotBodies.get(name)?.kind;
-  }
-
   /** The kind of the object of that name, by what the file says alone: a body in memory may be one that somebody deleted. A small body is in memory afterwards. */
   kindInFile(name: Oid): ObjectKind | undefined {
     return this.#lookUp(name, (place) => this.#kindAt(name, place));

@@ -131,7 +131,7 @@ export class Store {
    * be sure.
    */
   kindOf(name: Oid): ObjectKind | undefined {
-    const near = this.#buffer.objects.get(name)?.kind ?? this.#hotKinds.get(name) ?? this.#contents.hotKindOf(name);
+    const near = this.#buffer.objects.get(name)?.kind ?? this.#hotKinds.get(name) ?? this.#contents.hotBody(name)?.kind;
     if (near !== undefined) return near;
     const here = this.#kindInFile(name) ?? this.#kindBorrowed(name);
     if (here !== undefined || !this.#contents.look()) return here;
@@ -145,7 +145,7 @@ export class Store {
   #kindInFile(name: Oid): ObjectKind | undefined {
     const kind = this.#contents.kindInFile(name);
     // Only what has no body in memory: a map of all files' kinds makes each lookup that finds nothing a miss of the processor's cache.
-    if (kind !== undefined && this.#contents.hotKindOf(name) === undefined) this.#hotKinds.set(name, kind);
+    if (kind !== undefined && this.#contents.hotBody(name) === undefined) this.#hotKinds.set(name, kind);
     return kind;
   }
 

@@ -4,7 +4,7 @@
  * Pipes are two FIFOs, since what Node makes for a child are sockets that can't be read blocking. They are gone from the folder as soon as they are open. A child that is dead, killed by whatever thread, is the end
  * of its pipe: ScriptChildDied. After that, and after ScriptChildBroken, the child is of no use; everything that waited in it is lost, and is replayed.
  */
-import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { closeSync, mkdtempSync, openSync, readSync, realpathSync, rmSync, writeSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -99,12 +99,15 @@ export interface OpenedChild {
   readonly fromChild: number;
 }
 
+/** Loaded when a process is started: every executor has this file, and most run no script. */
+const processes = () => process.getBuiltinModule("node:child_process");
+
 /** Starts a process; it is ready a tenth of a second later. */
 export function openScriptChild({ heapMb, turnMs = defaultTurnMsMax }: ScriptChildOptions): OpenedChild {
   const folder = mkdtempSync(join(tmpdir(), "coppice-script-"));
   try {
     const [input, output] = [join(folder, "in"), join(folder, "out")];
-    execFileSync("mkfifo", ["-m", "600", input, output]);
+    processes().execFileSync("mkfifo", ["-m", "600", input, output]);
     // While both directions are open here, opening one end waits for nobody.
     const held = [openSync(input, "r+"), openSync(output, "r+")];
     const ends = [openSync(input, "r"), openSync(output, "w")] as const;
@@ -465,7 +468,7 @@ function start([input, output]: readonly [number, number], numbers: readonly num
   const program = join(here, `child${extension === ".ts" ? ".ts" : ".js"}`);
   const addon = addonFile();
   const readable = [here, join(here, "..", "..", "store"), join(here, "..", "..", "abi"), addon];
-  const child = spawn(
+  const child = processes().spawn(
     process.execPath,
     [
       "--no-node-snapshot",
