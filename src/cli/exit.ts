@@ -114,3 +114,8 @@ export function sentence(text: string): string {
   // eslint-disable-next-line no-control-regex
   return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, " ").trim();
 }
+
+/** What `--json` prints in place of a result. */
+export function errorJson(kind: ErrorKind, message: string): string {
+  return `${JSON.stringify({ error: { kind, message: sentence(message) } })}\n`;
+}

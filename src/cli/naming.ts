@@ -37,6 +37,11 @@ export function isPath(text: string): boolean {
   return text !== "" && lstatSync(text, { throwIfNoEntry: false }) !== undefined;
 }
 
+/** Whether a folder is there. */
+export function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
 /**
  * What a text names, copied or read from its repository as jobs need it. A path wins; to borrow, an oid or CID of an object that the store has is that object; all else is REV or REV:PATH in the
  * repository that the current folder is in.
