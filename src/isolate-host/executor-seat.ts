@@ -121,6 +121,7 @@ export class ExecutorSeat {
   #spawn(): Worker {
     // A thread that was stopped has left its frames on the board.
     this.#board.leave(0);
+    this.#board.hearsOut = false;
     // Beside this file as a source, as a built module, and in a bundle.
     const file = `./executor${extname(import.meta.url)}`;
     const { storePath, nestedFramesMax, claims } = this.#options;
@@ -168,7 +169,13 @@ export class ExecutorSeat {
     if (turns !== running.turns || this.#board.depth === 0) {
       running.turns = turns;
       running.sinceMs = nowMs;
-    } else if (nowMs - running.sinceMs > this.#options.wallClockMsMax) {
+    } else if (nowMs - running.sinceMs <= this.#options.wallClockMsMax) {
+      return;
+    } else if (this.#board.hearsOut) {
+      // The guest on the stack has not started: it is started again in a process of its own.
+      this.#killChild();
+      running.sinceMs = nowMs;
+    } else {
       const where = this.#options.describeStack(this.#board.stack());
       const seconds = this.#options.wallClockMsMax / 1000;
       this.#stop({ kind: "host", message: `${where} ran for more than ${seconds} s and was stopped` });

@@ -65,9 +65,13 @@ class Executor {
     const host: FrameHost = {
       objects: store,
       settleNested: (job, requests) => this.#settler.settleNested(job, requests),
+      upcoming: (job, countMax) => this.#settler.upcoming(job, countMax),
       onLog: (job, lines) => this.#addLines(job, lines),
     };
-    this.#scripts = new ScriptGuests(host, { childIs: (pid) => (board.child = pid) });
+    this.#scripts = new ScriptGuests(host, {
+      childIs: (pid) => (board.child = pid),
+      hearsOut: (isHearing) => (board.hearsOut = isHearing),
+    });
     const guests = new Runtimes(
       store,
       new Map<string, Runtime>([

@@ -30,6 +30,8 @@ export const putBytesMax = 256 << 20;
 export interface FrameHost {
   readonly objects: Objects & Refs & { near(name: Oid): GitObject | undefined };
   settleNested(job: Job, requests: readonly Request[]): readonly Outcome[] | undefined;
+  /** Requests of the job's image that will most likely be executed here right after it, at most so many. */
+  upcoming(job: Job, countMax: number): readonly Request[];
   /** The lines of an execution that completed; one that unwound is not heard, so that its replay says nothing twice. */
   onLog(job: Job, lines: readonly string[]): void;
 }

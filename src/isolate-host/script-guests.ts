@@ -2,7 +2,7 @@
  * Runs scripts (`coppice-script/1`): each job in the sealed isolate of a child process that this executor owns (script/script-child.ts). A script's nested requests are settled here, as a wasm guest's are, while it waits in
  * the child; jobs that they nest run in the same child.
  *
- * What the machine does to a script is no outcome: a child that dies, and a script that overflows its stack or its memory, is run again alone, and then is a non-answer. What waits in a child that died is lost and replayed.
+ * What the machine does to a script is no outcome: a script whose child dies, or that overflows its stack or its memory, is run again on an empty stack, in a child that has run nothing else, and then is a non-answer. What waits in a child that died is lost and replayed.
  */
 import { errorText } from "../abi/error-numbers.ts";
 import { NonAnswerError } from "../abi/non-answer.ts";
@@ -21,6 +21,7 @@ import {
   ScriptChildBroken,
   ScriptChildDied,
   scriptHeapMbMax,
+  type ScriptChildUse,
   type OpenedChild,
   type ScriptJob,
   type ScriptTurn,
@@ -30,16 +31,23 @@ import {
 const nearBlobsMax = 8;
 const nearBytesMax = 1024;
 
+/** Jobs that are sent to a child before they are asked for: enough that it seldom waits for the next one. */
+const aheadJobsMax = 16;
+
 /** Whoever has to end a child that runs too long while this thread waits for it. */
 export interface ChildWatch {
   /** Told the process's id as it starts, and 0 once it is gone. */
   childIs(pid: number): void;
+  /** Told true while nothing is waited for but jobs that nobody asks for any more: no guest on the stack is to blame then. */
+  hearsOut(isHearing: boolean): void;
 }
 
 export class ScriptGuests implements Runtime {
   readonly #host: FrameHost;
   readonly #watch: ChildWatch;
   #child: ScriptChild | undefined;
+  /** The module of the last job that ended without waiting for others: its like are worth sending ahead. */
+  #quickModule: Oid | undefined;
 
   constructor(host: FrameHost, watch: ChildWatch) {
     this.#host = host;
@@ -52,31 +60,44 @@ export class ScriptGuests implements Runtime {
   }
 
   execute(job: Job, node: RuntimeNode): FrameEnd {
+    const isNew = this.#openChild().isNew;
+    const end = this.#executeOnce(job, node);
+    if (end.how !== "needs-empty-stack" || job.parent !== undefined || isNew) return end;
+    // Others may have left too little of the process, or someone ended it: alone it has all that there is.
+    this.close();
+    return this.#executeOnce(job, node);
+  }
+
+  #executeOnce(job: Job, node: RuntimeNode): FrameEnd {
     const frame = new Frame(this.#host, job, node.limits);
     const child = this.#openChild();
     let number: number | undefined;
     try {
-      const { request } = job;
-      const { objects } = this.#host;
-      const args = objects.get(request.args).body;
-      const started = child.run(
-        {
-          request,
-          args,
-          near: this.#near(args),
-          module: node.module,
-          moduleBytes: () => objects.get(node.module).body,
-        },
-        frame,
-      );
-      number = started.job;
-      return this.#follow(child, number, started.turn, frame, node.module);
+      number = child.takeUp(job.request.oid) ?? child.start(this.#scriptJob(job.request, node.module));
+      if (this.#quickModule === node.module) this.#sendAhead(child, job, node.module);
+      const turn = child.turn(number, frame);
+      this.#quickModule = turn.how === "waits" ? undefined : node.module;
+      return this.#follow(child, number, turn, frame, node.module);
     } catch (error) {
       return this.#end(child, number, frame, error);
     }
   }
 
-  /** Small arguments that are in memory, as those that were made for this very job are: asking for one costs as much as all else of a small job. */
+  #scriptJob(request: Request, module: Oid): ScriptJob {
+    const { objects } = this.#host;
+    const args = objects.get(request.args).body;
+    return { request, args, near: this.#near(args), module, moduleBytes: () => objects.get(module).body };
+  }
+
+  /** In batches, since each look at what comes next and each write costs. */
+  #sendAhead(child: ScriptChild, job: Job, module: Oid): void {
+    const sent = child.ahead;
+    if (sent.length > aheadJobsMax / 2) return;
+    const upcoming = this.#host.upcoming(job, aheadJobsMax).filter(({ oid }) => !sent.includes(oid));
+    child.sendAhead(upcoming.map((request) => this.#scriptJob(request, module)));
+  }
+
+  /** Small arguments: asking for one costs more than all else of a small job. */
   #near(args: Uint8Array): ScriptJob["near"] {
     const near: { readonly oid: Oid; readonly bytes: Uint8Array }[] = [];
     for (const { mode, oid } of decodeTree(args).slice(0, nearBlobsMax)) {
@@ -94,15 +115,19 @@ export class ScriptGuests implements Runtime {
 
   #openChild(): ScriptChild {
     if (this.#child?.isOpen === true) return this.#child;
-    this.#child = new ScriptChild({ heapMb: scriptHeapMbMax });
+    this.#child = new ScriptChild({ heapMb: scriptHeapMbMax }, this.#use);
     this.#watch.childIs(this.#child.pid ?? 0);
     return this.#child;
+  }
+
+  get #use(): ScriptChildUse {
+    return { onHearing: (isHearing) => this.#watch.hearsOut(isHearing) };
   }
 
   /** Takes over a process that was started for this executor; its pipes are closed by whoever opened them. */
   adopt(opened: OpenedChild, closeEnds: () => void): void {
     this.close();
-    this.#child = new ScriptChild(opened, closeEnds);
+    this.#child = new ScriptChild(opened, { ...this.#use, closeEnds });
     this.#watch.childIs(opened.pid ?? 0);
   }
 

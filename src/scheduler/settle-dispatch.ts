@@ -8,7 +8,7 @@ import type { Oid } from "../store/oid.ts";
 import type { Outcome } from "../store/outcome.ts";
 import { Plan, type Miss } from "./plan.ts";
 import type { Dispatch } from "./runner.ts";
-import type { Neighbours, Settler } from "./settle.ts";
+import type { Batch, Neighbours, Settler } from "./settle.ts";
 
 /** An executor, as a dispatch needs it. */
 export interface Place {
@@ -27,14 +27,18 @@ export type Dispatched =
 /** Settles what was dispatched. With `alone` nothing is nested in anything. Throws NonAnswerError, and the store's errors. */
 export function settleDispatch(place: Place, dispatch: Dispatch, alone: boolean): Dispatched {
   if (!dispatch.isOffer) return settleOne(place, dispatch.requests[0], dispatch, alone);
-  for (const request of dispatch.requests) {
+  const batch: Batch = { requests: dispatch.requests.map((request) => place.read(request)), at: 0, begun: 0 };
+  for (const [at, { oid }] of batch.requests.entries()) {
+    batch.at = at;
+    batch.begun = at + 1;
     // Who offered these works through them from the other end: where the two meet, all is begun.
-    if (settleOne(place, request, dispatch, alone).how === "elsewhere") break;
+    if (settleOne(place, oid, dispatch, alone, batch).how === "elsewhere") break;
   }
   return { how: "served" };
 }
 
-function settleOne(place: Place, top: Oid, dispatch: Dispatch, alone: boolean): Dispatched {
+/** With the batch of which the request is the one at hand, if it is one of several. */
+function settleOne(place: Place, top: Oid, dispatch: Dispatch, alone: boolean, within?: Batch): Dispatched {
   const { run } = dispatch;
   const { settler, neighbours } = place;
   const plan = new Plan();
@@ -49,9 +53,11 @@ function settleOne(place: Place, top: Oid, dispatch: Dispatch, alone: boolean): 
     if (neighbours?.areHungry() === true) offerReady(plan, neighbours);
     const isSuspended = (name: Oid) => plan.isWaiting(name);
     const isTop = request === top;
+    const batch = isTop ? within : undefined;
     const parent = isTop ? dispatch.parent : plan.waiterOf(request);
     const rerun = dispatch.rerun && isTop;
-    const settled = settler.settle(place.read(request), { parent, run, rerun, alone, isSuspended });
+    const known = batch?.requests[batch.at];
+    const settled = settler.settle(known ?? place.read(request), { parent, run, rerun, alone, isSuspended, batch });
     switch (settled.how) {
       case "settled":
         if (isTop) return settled;

@@ -25,6 +25,16 @@ const doneClaimsMax = claimsMax / 2;
 /** Times that a frame looks for what neighbours have and finds nothing new, before it unwinds. */
 const vainLooksMax = 4;
 
+/** Requests that are settled one after another. */
+export interface Batch {
+  readonly requests: readonly Request[];
+  /** The one that is settled at the moment. */
+  at: number;
+  /** How many of them were begun, or offered to others. */
+  begun: number;
+}
+const noBatch: Batch = { requests: [], at: 0, begun: 0 };
+
 /** One live run of a request. */
 export interface Job {
   readonly request: Request;
@@ -35,11 +45,18 @@ export interface Job {
   readonly children: Set<Oid>;
   /** Children that could not be answered; when there is one, the frame unwinds. */
   readonly misses: Miss[];
-  /** The requests that it asks for at the moment, and how many of them were begun or offered to others. */
-  batch: readonly Request[];
-  begun: number;
+  /** What it asks for at the moment. */
+  batch: Batch;
+  /** What it was asked for with; undefined when it was asked for alone. */
+  readonly from: Batch | undefined;
   /** Requests asked for so far, repeated ones included. */
   asked: number;
+}
+
+/** A job that has not started yet. */
+export function newJob(request: Request, parent: Job | undefined, from: Batch | undefined): Job {
+  const depth = parent === undefined ? 0 : parent.depth + 1;
+  return { request, parent, depth, from, children: new Set(), misses: [], batch: noBatch, asked: 0 };
 }
 
 /** How an execution ended: with what is to be remembered; unwound by its own misses; or unwound because it can't run nested at all. */
@@ -116,6 +133,8 @@ export interface SettleHow {
   readonly alone: boolean;
   /** Whether a request that is in flight here, suspended, is joined and not executed. */
   readonly isSuspended: (request: Oid) => boolean;
+  /** What the request is settled with, if it is one of several. */
+  readonly batch?: Batch | undefined;
 }
 
 export class Settler {
@@ -171,10 +190,11 @@ export class Settler {
     const { neighbours } = this.#options;
     const outcomes: (Outcome | undefined)[] = [];
     job.asked += requests.length;
-    job.batch = requests;
-    job.begun = 0;
+    const batch: Batch = { requests, at: 0, begun: 0 };
+    job.batch = batch;
     for (const [at, request] of requests.entries()) {
-      job.begun = Math.max(job.begun, at + 1);
+      batch.at = at;
+      batch.begun = Math.max(batch.begun, at + 1);
       if (neighbours?.areHungry() === true) this.#offer(neighbours);
       job.children.add(request.oid);
       outcomes.push(this.#settleChild(job, request));
@@ -210,6 +230,19 @@ export class Settler {
     }
   }
 
+  /** Requests of the job's image that stand next in its batch, at most so many: up to the first that is of another image, remembered, running or suspended. Others may take some of them first. */
+  upcoming({ from, request: { image } }: Job, countMax: number): readonly Request[] {
+    const upcoming: Request[] = [];
+    if (from === undefined) return upcoming;
+    const next = from.at + 1;
+    for (const request of from.requests.slice(next, next + countMax)) {
+      if (request.image !== image || this.#running.has(request.oid) || this.#isSuspended(request)) break;
+      if (this.#options.memos.outcome(request.oid) !== undefined) break;
+      upcoming.push(request);
+    }
+    return upcoming;
+  }
+
   #settleChild(job: Job, request: Request): Outcome | undefined {
     if (this.#options.isCancelled()) throw new NonAnswerError({ kind: "cancelled" });
     const epoch = this.#epoch;
@@ -219,12 +252,16 @@ export class Settler {
       throw new NonAnswerError({ kind: "cycle", requests: this.#circle(request.oid) });
     const isNesting =
       !this.#how.alone && job.depth + 1 < this.#framesMax && this.#options.guests.memoryBytes() < nestedMemoryBytesMax;
-    const join = this.#unwound.has(request.oid) || this.#how.isSuspended(request.oid);
+    const join = this.#isSuspended(request);
     const outcome = isNesting && !join ? this.#run(request, job, epoch) : "unwound";
     if (outcome === "elsewhere") job.misses.push({ request: request.oid, join: true, elsewhere: epoch });
     else if (outcome === "unwound") job.misses.push({ request: request.oid, join });
     else return outcome;
     return undefined;
+  }
+
+  #isSuspended({ oid }: Request): boolean {
+    return this.#unwound.has(oid) || this.#how.isSuspended(oid);
   }
 
   #lookup(request: Request, parent: Job | undefined): Outcome | undefined {
@@ -268,11 +305,11 @@ export class Settler {
 
   /** Offers what the outermost frame that has anything left has left: the largest pieces. */
   #offer(neighbours: Neighbours): void {
-    for (const job of this.#running.values()) {
-      const rest = job.batch.slice(job.begun);
+    for (const { request, batch } of this.#running.values()) {
+      const rest = batch.requests.slice(batch.begun);
       if (rest.length === 0) continue;
       const names = rest.map(({ oid }) => oid);
-      if (neighbours.offer(job.request.oid, names)) job.begun = job.batch.length;
+      if (neighbours.offer(request.oid, names)) batch.begun = batch.requests.length;
       return;
     }
   }
@@ -280,8 +317,7 @@ export class Settler {
   /** Runs a frame. Undefined when it unwound; it is suspended then, and in the report. */
   #execute(request: Request, parent: Job | undefined): Outcome | undefined {
     const { guests, memos, trace, watch } = this.#options;
-    const depth = parent === undefined ? 0 : parent.depth + 1;
-    const job: Job = { request, parent, depth, children: new Set(), misses: [], batch: [], begun: 0, asked: 0 };
+    const job = newJob(request, parent, parent === undefined ? this.#how.batch : parent.batch);
     const startedMs = performance.now();
     this.#frames++;
     this.#running.set(request.oid, job);

@@ -158,9 +158,9 @@ export class Store {
     return fetched;
   }
 
-  /** The object of that name if it is in memory, as what was put or read a moment ago is. */
+  /** The object of that name if having it costs microseconds: it is in memory, or small and in the file. */
   near(name: Oid): GitObject | undefined {
-    return this.#buffer.objects.get(name) ?? this.#contents.hotBody(name);
+    return this.#buffer.objects.get(name) ?? this.#contents.small(name);
   }
 
   #here(name: Oid): GitObject | undefined {

@@ -9,6 +9,7 @@ import { putRuntimeNode, wasmMarker } from "../../src/abi/worker.ts";
 import { Runtimes } from "../../src/isolate-host/runtimes.ts";
 import { WasmGuests } from "../../src/isolate-host/wasm-guests.ts";
 import { emptyTree, hashObject } from "../../src/store/object.ts";
+import { newJob } from "../../src/scheduler/settle.ts";
 import type { Oid } from "../../src/store/oid.ts";
 import { openStore } from "../../src/store/store.ts";
 import { encodeTree, type TreeEntry } from "../../src/store/tree.ts";
@@ -75,7 +76,12 @@ function split(path: string, module: Uint8Array): Split {
   asking.close();
   // As an executor does it: with a handle of its own.
   const store = openStore(path);
-  const wasm = new WasmGuests({ objects: store, settleNested: () => undefined, onLog: () => undefined });
+  const wasm = new WasmGuests({
+    objects: store,
+    settleNested: () => undefined,
+    upcoming: () => [],
+    onLog: () => undefined,
+  });
   const guests = new Runtimes(store, new Map([[wasmMarker, wasm]]));
   const compiled = { startedMs: 0, endedMs: 0 };
   const { Module } = WebAssembly;
@@ -87,16 +93,7 @@ function split(path: string, module: Uint8Array): Split {
       return made;
     },
   });
-  const job = {
-    request,
-    parent: undefined,
-    depth: 0,
-    children: new Set<Oid>(),
-    misses: [],
-    batch: [],
-    begun: 0,
-    asked: 0,
-  };
+  const job = newJob(request, undefined, undefined);
   const startedMs = performance.now();
   const end = guests.execute(job);
   const endedMs = performance.now();

@@ -10,7 +10,7 @@ import { putRequest, putSurroundings } from "../../src/abi/request.ts";
 import { putRuntimeNode, wasmMarker } from "../../src/abi/worker.ts";
 import { Runtimes } from "../../src/isolate-host/runtimes.ts";
 import { WasmGuests } from "../../src/isolate-host/wasm-guests.ts";
-import type { FrameEnd } from "../../src/scheduler/settle.ts";
+import { newJob, type FrameEnd } from "../../src/scheduler/settle.ts";
 import { emptyTree } from "../../src/store/object.ts";
 import type { Oid } from "../../src/store/oid.ts";
 import { MissingObject, openStore, type Store } from "../../src/store/store.ts";
@@ -172,6 +172,7 @@ function runner(store: Store, reusesInstances: boolean): (image: Oid, args: Oid)
     {
       objects: store,
       settleNested: () => undefined,
+      upcoming: () => [],
       onLog: (_job, lines) => {
         log = lines;
       },
@@ -183,16 +184,7 @@ function runner(store: Store, reusesInstances: boolean): (image: Oid, args: Oid)
   return (image, args) => {
     log = [];
     const request = putRequest(store, image, args, surroundings);
-    const job = {
-      request,
-      parent: undefined,
-      depth: 0,
-      children: new Set<Oid>(),
-      misses: [],
-      batch: [],
-      begun: 0,
-      asked: 0,
-    };
+    const job = newJob(request, undefined, undefined);
     let end: FrameEnd;
     try {
       end = guests.execute(job);

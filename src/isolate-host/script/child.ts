@@ -65,9 +65,27 @@ function transfer(message: number | ArrayBuffer): number | ivm.Copy<ArrayBuffer>
   return new ExternalCopy(message, { transferOut: true }).copyInto({ release: true, transferIn: true });
 }
 
+/** Messages that came before an answer that was waited for: what is to be run ahead, and dropped. */
+const early: (Buffer | ArrayBuffer)[] = [];
+
+/** Says something, and reads the answer to it. */
 function exchange(length: number): number | ArrayBuffer {
   send(length);
-  return receive();
+  for (;;) {
+    const message = receive();
+    const bytes = typeof message === "number" ? inHalf : new Uint8Array(message);
+    if (bytes[headerBytes - 1] === fromHost.answer) return message;
+    early.push(typeof message === "number" ? Buffer.from(inHalf.subarray(0, message)) : message);
+  }
+}
+
+/** The next message that begins a turn. */
+function nextMessage(): number | ArrayBuffer {
+  const message = early.shift();
+  if (message === undefined) return receive();
+  if (message instanceof ArrayBuffer) return message;
+  inHalf.set(message);
+  return message.length;
 }
 
 function nameBlob(at: number, length: number): void {
@@ -224,5 +242,5 @@ randomBlocks(0, 1);
 writeNumber(outHalf, 0, 1);
 outHalf[4] = fromChild.ready;
 // All that a guest can call has been called once when the first one runs.
-turn(exchange(headerBytes));
-for (;;) turn(receive());
+send(headerBytes);
+for (;;) turn(nextMessage());

@@ -1,6 +1,6 @@
 /**
  * What an executor and its script child say to each other, over two pipes; both ends read and write it with this file, which runs in Node and inside the sealed isolate alike (so it uses
- * nothing but the language). All is synchronous: the host asks, and then reads until the child's turn ends.
+ * nothing but the language). All is synchronous: the host asks, and then reads until the turn that it asked for ends; jobs ahead have their turns meanwhile, and are read when their time comes.
  *
  *     message  = length u32 (of what follows), type u8, fields
  *     numbers  = u32, little-endian                 oid = 20 bytes
@@ -11,6 +11,8 @@
  *     2 settled    job u32, count u32, then per call in the order of `wait`: kind u8 (0 blob, 1 tree, 2 failed), then an oid, or a code and a message, texts
  *     3 answer     status u8 (0 ok, 1 an error, 2 the job is abandoned), bytes (of the answer, of the error's UTF-8, none)
  *     4 drop       job u32. Only for a job that waits; nothing comes back
+ *     5 run ahead  as `run`, of a module that this child has had: the job's turn begins once the job before it in the pipe has completed, failed or was abandoned. Where that one waits or is exhausted, all jobs ahead
+ *                  that stand behind it are forgotten, until the next `run` or `settled`
  *
  *     child to host, in a turn of a job
  *     16 get       job u32, oid. Answered: a blob's bytes
@@ -31,7 +33,7 @@
  * Malformed bytes from the child mean that its isolate was broken out of: the child is killed. Malformed bytes from the host are a bug.
  */
 
-export const fromHost = { run: 1, settled: 2, answer: 3, drop: 4 } as const;
+export const fromHost = { run: 1, settled: 2, answer: 3, drop: 4, ahead: 5 } as const;
 export const fromChild = {
   get: 16,
   tree: 17,

@@ -3,6 +3,9 @@
  *
  * Pipes are two FIFOs, since what Node makes for a child are sockets that can't be read blocking. They are gone from the folder as soon as they are open. A child that is dead, killed by whatever thread, is the end
  * of its pipe: ScriptChildDied. After that, and after ScriptChildBroken, the child is of no use; everything that waited in it is lost, and is replayed.
+ *
+ * Waking a sleeping core takes longer than a small job, so jobs that will probably be asked for next are sent ahead: the child runs them one after another, and what it says of each is read once it is asked for. One that is
+ * not asked for after all is told to stop where it asks for something, and nothing it said is heard: it has left no trace.
  */
 import type { ChildProcess } from "node:child_process";
 import { closeSync, mkdtempSync, openSync, readSync, realpathSync, rmSync, writeSync } from "node:fs";
@@ -88,6 +91,8 @@ export const scriptHeapMbMax = 512;
 const defaultTurnMsMax = 600_000;
 
 const readBytes = 1 << 16;
+/** Jobs ahead that wait in the pipe: what a pipe takes, four times over, so that writing them never waits for a child that is writing itself. */
+const aheadBytesMax = 1 << 14;
 /** Stack of the child's own code; guests have 984 of it. */
 const hostStackKb = 1400;
 
@@ -127,6 +132,12 @@ export function closeChildEnds({ toChild, fromChild: ours }: OpenedChild): void 
   closeSync(ours);
 }
 
+/** How a child is used by the thread that has it. */
+export interface ScriptChildUse {
+  readonly onHearing?: (isHearing: boolean) => void;
+  readonly closeEnds?: () => void;
+}
+
 export class ScriptChild {
   /** For whoever kills a child that runs too long; undefined when it could not be started. */
   readonly pid: number | undefined;
@@ -137,11 +148,20 @@ export class ScriptChild {
   readonly #modules = new Set<Oid>();
   #nextJob = 1;
   #isOpen = true;
+  /** Sent ahead and neither asked for nor given up, in their order. */
+  #ahead: { readonly job: number; readonly request: Oid; readonly bytes: number }[] = [];
+  /** Sent ahead and given up; their turns have not ended yet. */
+  readonly #unwanted = new Set<number>();
 
+  readonly #onHearing: (isHearing: boolean) => void;
   readonly #closeEnds: () => void;
 
-  /** Takes over a process, whose pipes `closeEnds` closes, or starts one; `awaitReady`, or the first turn, waits for it. */
-  constructor(from: OpenedChild | ScriptChildOptions, closeEnds?: () => void) {
+  /**
+   * Takes over a process, whose pipes `closeEnds` closes, or starts one; `awaitReady`, or the first turn, waits for it. `onHearing` is told true while
+   * nothing is waited for but the ends of jobs that nobody asks for any more, and false after that.
+   */
+  constructor(from: OpenedChild | ScriptChildOptions, { onHearing = () => undefined, closeEnds }: ScriptChildUse = {}) {
+    this.#onHearing = onHearing;
     const opened = "toChild" in from ? from : openScriptChild(from);
     this.#closeEnds = closeEnds ?? (() => closeChildEnds(opened));
     this.pid = opened.pid;
@@ -154,29 +174,94 @@ export class ScriptChild {
     return this.#isOpen;
   }
 
-  /** Runs a job's first turn. The number names the job until it has ended. Throws what the frame throws, ScriptChildDied, or ScriptChildBroken. */
+  /** Runs a job's first turn: `start`, and then `turn`. */
   run(job: ScriptJob, frame: ScriptFrame): { readonly job: number; readonly turn: ScriptTurn } {
-    const number = this.#nextJob++;
-    const { request } = job;
-    const module = this.#modules.has(job.module) ? noBytes : job.moduleBytes();
-    const salt = Buffer.from(request.salt, "utf8");
-    this.#modules.add(job.module);
-    this.#send(fromHost.run, [
-      numberBytes(number),
-      oidToBytes(request.oid),
-      oidToBytes(request.args),
-      request.std === undefined ? noOid : oidToBytes(request.std),
-      ...counted(salt),
-      ...counted(job.args),
-      numberBytes(job.near.length),
-      ...job.near.flatMap(({ oid, bytes }) => [oidToBytes(oid), ...counted(bytes)]),
-      oidToBytes(job.module),
-      ...counted(module),
-    ]);
-    return { job: number, turn: this.#turn(number, frame) };
+    const number = this.start(job);
+    return { job: number, turn: this.turn(number, frame) };
   }
 
-  /** Goes on with a job that waits: the outcomes of its calls, in their order. */
+  /** Starts a job, whose first turn is to be waited for next. The number names the job until it has ended. Throws ScriptChildDied or ScriptChildBroken. */
+  start(job: ScriptJob): number {
+    this.#giveUp(this.#ahead.length);
+    this.#hearOut();
+    const number = this.#nextJob++;
+    const module = this.#modules.has(job.module) ? noBytes : job.moduleBytes();
+    this.#modules.add(job.module);
+    this.#send([message(fromHost.run, runFields(number, job, module))]);
+    return number;
+  }
+
+  /**
+   * Sends jobs that are to follow the one that was started last, in this order. Their module is one that the child has had. Those that would be too much for the pipe, and all after them, are left out. Throws
+   * ScriptChildDied.
+   */
+  sendAhead(jobs: readonly ScriptJob[]): void {
+    let sum = this.#ahead.reduce((bytes, each) => bytes + each.bytes, 0);
+    const messages: Buffer[] = [];
+    for (const job of jobs) {
+      const number = this.#nextJob++;
+      const bytes = message(fromHost.ahead, runFields(number, job, noBytes));
+      sum += bytes.length;
+      if (sum > aheadBytesMax) break;
+      messages.push(bytes);
+      this.#ahead.push({ job: number, request: job.request.oid, bytes: bytes.length });
+    }
+    if (messages.length > 0) this.#send(messages);
+  }
+
+  /** Requests of jobs that were sent ahead and are neither asked for nor given up, in their order. */
+  get ahead(): readonly Oid[] {
+    return this.#ahead.map(({ request }) => request);
+  }
+
+  /** The job that was sent ahead for a request, whose first turn is to be waited for next; undefined when there is none. Those that were to come before it are given up. Throws as `start`. */
+  takeUp(request: Oid): number | undefined {
+    const at = this.#ahead.findIndex((each) => each.request === request);
+    if (at < 0) return undefined;
+    this.#giveUp(at);
+    this.#hearOut();
+    // A job that was given up may have ended so that the child forgot all that was to follow.
+    return this.#ahead.shift()?.job;
+  }
+
+  #giveUp(count: number): void {
+    for (const { job } of this.#ahead.splice(0, count)) this.#unwanted.add(job);
+  }
+
+  /** Reads until the turns of all jobs that were given up have ended. */
+  #hearOut(): void {
+    if (this.#unwanted.size === 0) return;
+    this.#onHearing(true);
+    try {
+      this.awaitReady();
+      while (this.#unwanted.size > 0) this.#hearUnwanted();
+    } catch (error) {
+      if (error instanceof MalformedMessage) this.#break(error);
+      throw error;
+    } finally {
+      this.#onHearing(false);
+    }
+  }
+
+  #hearUnwanted(): void {
+    const { type, reader } = this.#receive();
+    const job = reader.number();
+    if (!this.#unwanted.has(job) || !(isEnd(type) || isAsking(type) || isTelling(type))) throw new MalformedMessage();
+    if (isAsking(type)) this.#answer(undefined);
+    if (!isEnd(type)) return;
+    this.#unwanted.delete(job);
+    if (type === fromChild.wait) this.drop(job);
+    this.#followUp(type);
+  }
+
+  /** The child forgets jobs ahead behind one that is not done. */
+  #followUp(type: number): void {
+    if (type !== fromChild.wait && type !== fromChild.exhausted) return;
+    this.#ahead = [];
+    this.#unwanted.clear();
+  }
+
+  /** Goes on with a job that waits: the outcomes of its calls, in their order. Throws as `turn`. */
   settle(job: number, outcomes: readonly Outcome[], frame: ScriptFrame): ScriptTurn {
     const fields: Uint8Array[] = [numberBytes(job), numberBytes(outcomes.length)];
     for (const outcome of outcomes) {
@@ -188,15 +273,17 @@ export class ScriptChild {
         );
       } else fields.push(outcome.kind === "tree" ? treeKind : blobKind, oidToBytes(outcome.oid));
     }
-    this.#send(fromHost.settled, fields);
-    return this.#turn(job, frame);
+    this.#giveUp(this.#ahead.length);
+    this.#hearOut();
+    this.#send([message(fromHost.settled, fields)]);
+    return this.turn(job, frame);
   }
 
   /** Forgets a job that waits. */
   drop(job: number): void {
     if (!this.#isOpen) return;
     try {
-      this.#send(fromHost.drop, [numberBytes(job)]);
+      this.#send([message(fromHost.drop, [numberBytes(job)])]);
     } catch (error) {
       // With its process gone the job is forgotten, too; whoever runs the next one is told.
       if (!(error instanceof ScriptChildDied)) throw error;
@@ -220,6 +307,11 @@ export class ScriptChild {
     this.#closeEnds();
   }
 
+  /** Whether it has been given no job yet. */
+  get isNew(): boolean {
+    return this.#nextJob === 1;
+  }
+
   /** Waits until the child can take a job. */
   awaitReady(): void {
     if (this.#isReady) return;
@@ -230,7 +322,8 @@ export class ScriptChild {
   }
   #isReady = false;
 
-  #turn(job: number, frame: ScriptFrame): ScriptTurn {
+  /** Reads a job's turn to its end, and does what the job asks for. Throws what the frame throws, ScriptChildDied, or ScriptChildBroken. */
+  turn(job: number, frame: ScriptFrame): ScriptTurn {
     this.awaitReady();
     /** Why the job is over; the child is told when it asks next. */
     let over: { readonly error: unknown } | undefined;
@@ -239,6 +332,7 @@ export class ScriptChild {
       try {
         if (reader.number() !== job) throw new MalformedMessage();
         if (isEnd(type)) {
+          this.#followUp(type);
           const turn = readEnd(type, reader);
           reader.end();
           if (over !== undefined && turn?.how === "waits") this.drop(job);
@@ -246,7 +340,6 @@ export class ScriptChild {
           if (turn === undefined) throw new MalformedMessage();
           return turn;
         }
-        const isAsking = type !== fromChild.log && type !== fromChild.putSmall && type !== fromChild.read;
         let answer: Uint8Array | ErrorNumber = noBytes;
         if (over === undefined) {
           try {
@@ -256,7 +349,7 @@ export class ScriptChild {
             over = { error };
           }
         }
-        if (isAsking) this.#answer(over === undefined ? answer : undefined);
+        if (isAsking(type)) this.#answer(over === undefined ? answer : undefined);
       } catch (error) {
         if (error instanceof FrameThrew) throw error.error;
         if (error instanceof MalformedMessage) this.#break(error);
@@ -267,10 +360,9 @@ export class ScriptChild {
 
   /** Undefined: the job is abandoned. */
   #answer(answer: Uint8Array | ErrorNumber | undefined): void {
-    if (answer === undefined) this.#send(fromHost.answer, [abandonStatus, ...counted(noBytes)]);
-    else if (typeof answer === "number") {
-      this.#send(fromHost.answer, [errorStatus, ...counted(Buffer.from(errorText(answer), "latin1"))]);
-    } else this.#send(fromHost.answer, [okStatus, ...counted(answer)]);
+    const status = answer === undefined ? abandonStatus : typeof answer === "number" ? errorStatus : okStatus;
+    const bytes = typeof answer === "number" ? Buffer.from(errorText(answer), "latin1") : (answer ?? noBytes);
+    this.#send([message(fromHost.answer, [status, ...counted(bytes)])]);
   }
 
   #break(cause?: unknown): never {
@@ -278,20 +370,12 @@ export class ScriptChild {
     throw new ScriptChildBroken(cause);
   }
 
-  #send(type: number, fields: readonly Uint8Array[]): void {
+  #send(messages: readonly Buffer[]): void {
     if (!this.#isOpen) throw new ScriptChildDied();
-    let length = 1;
-    for (const field of fields) length += field.length;
-    const message = Buffer.allocUnsafe(4 + length);
-    message.writeUInt32LE(length, 0);
-    message[4] = type;
-    let at = headerBytes;
-    for (const field of fields) {
-      message.set(field, at);
-      at += field.length;
-    }
+    const [first] = messages;
+    const bytes = first !== undefined && messages.length === 1 ? first : Buffer.concat(messages);
     try {
-      for (let sent = 0; sent < message.length;) sent += writeSync(this.#toChild, message, sent);
+      for (let sent = 0; sent < bytes.length;) sent += writeSync(this.#toChild, bytes, sent);
     } catch (error) {
       this.#close();
       throw new ScriptChildDied(error);
@@ -362,6 +446,36 @@ const okStatus = Buffer.of(answerStatus.ok);
 const errorStatus = Buffer.of(answerStatus.error);
 const abandonStatus = Buffer.of(answerStatus.abandon);
 
+function message(type: number, fields: readonly Uint8Array[]): Buffer {
+  let length = 1;
+  for (const field of fields) length += field.length;
+  const bytes = Buffer.allocUnsafe(4 + length);
+  bytes.writeUInt32LE(length, 0);
+  bytes[4] = type;
+  let at = headerBytes;
+  for (const field of fields) {
+    bytes.set(field, at);
+    at += field.length;
+  }
+  return bytes;
+}
+
+/** The fields of `run` and `run ahead`. */
+function runFields(number: number, { request, args, near, module }: ScriptJob, moduleBytes: Uint8Array): Uint8Array[] {
+  return [
+    numberBytes(number),
+    oidToBytes(request.oid),
+    oidToBytes(request.args),
+    request.std === undefined ? noOid : oidToBytes(request.std),
+    ...counted(Buffer.from(request.salt, "utf8")),
+    ...counted(args),
+    numberBytes(near.length),
+    ...near.flatMap(({ oid, bytes }) => [oidToBytes(oid), ...counted(bytes)]),
+    oidToBytes(module),
+    ...counted(moduleBytes),
+  ];
+}
+
 function numberBytes(value: number): Buffer {
   const bytes = Buffer.allocUnsafe(4);
   bytes.writeUInt32LE(value, 0);
@@ -374,6 +488,16 @@ function counted(bytes: Uint8Array): [Buffer, Uint8Array] {
 
 function textOf(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8");
+}
+
+/** Whether a message that is no end is answered. */
+function isAsking(type: number): boolean {
+  return type >= fromChild.get && type <= fromChild.putTree;
+}
+
+/** Whether a message is neither an end nor answered. */
+function isTelling(type: number): boolean {
+  return type >= fromChild.log && type <= fromChild.read;
 }
 
 function isEnd(type: number): boolean {

@@ -87,6 +87,8 @@ class Abandoned extends Error {
 }
 
 const waiting = new Map<number, Job>();
+/** Whether jobs ahead are forgotten: they were to follow one that is not done. */
+let forgetsAhead = false;
 /** By oid, a character a byte; a text says why there is none. */
 const modules = new Map<string, ModuleFactory | string>();
 let current: Job | undefined;
@@ -165,7 +167,14 @@ export function begin(message: number | ArrayBuffer, module: ModuleFactory | str
   if (type === fromHost.drop) {
     waiting.delete(number);
     current = undefined;
-  } else if (type === fromHost.settled) {
+    return;
+  }
+  if (type === fromHost.ahead && forgetsAhead) {
+    current = undefined;
+    return;
+  }
+  forgetsAhead = false;
+  if (type === fromHost.settled) {
     const job = waiting.get(number);
     // A host that settles what does not wait would wait for ever.
     if (job === undefined) isTorn = true;
@@ -212,6 +221,7 @@ function moveOn(): number {
   }
   waiting.set(job.number, job);
   current = undefined;
+  forgetsAhead = true;
   return writeWait(job);
 }
 
@@ -703,6 +713,7 @@ function failedBy(job: Job, error: unknown): void {
 }
 
 function writeExhausted(job: Job, text: string): number {
+  forgetsAhead = true;
   const bytes = utf8(text);
   const message = beginMessage(fromChild.exhausted, 8 + bytes.length);
   message.number(job.number);
