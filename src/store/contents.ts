@@ -128,6 +128,11 @@ export class Contents {
     });
   }
 
+  /** Whether these bytes are what surrounds a stored request's args. */
+  isSurroundedBy({ surroundings: number }: StoredRequest, surroundings: Uint8Array): boolean {
+    return guarded(this.#path, () => Buffer.compare(this.#jobs.surroundings(number), surroundings) === 0);
+  }
+
   /** False when surely nothing stands under that name: most of what is committed is new. */
   mayKnow(name: Oid): boolean {
     return this.#lookUp(name, () => true) === true;

@@ -29,6 +29,7 @@ import {
   objectBytesMax,
 } from "./errors.ts";
 import { HotMap } from "./hot-map.ts";
+import type { JobRecord } from "./job-record.ts";
 import { hashObject, type GitObject, type ObjectKind } from "./object.ts";
 import { oidToBytes, type Oid } from "./oid.ts";
 import { sameOutcome, type Memo, type Outcome } from "./outcome.ts";
@@ -38,7 +39,7 @@ import { Wholes } from "./wholes.ts";
 import { hashRequest } from "./request-tree.ts";
 import { Runs, type RunRecord, type RunTotals } from "./runs.ts";
 import { servedMemo, servedOutcome } from "./stored-memo.ts";
-import { WriteBuffer } from "./write-buffer.ts";
+import { WriteBuffer, type BufferedObject } from "./write-buffer.ts";
 
 export {
   CollidingObject,
@@ -232,11 +233,26 @@ export class Store {
       if (tree !== undefined) tree.absentAt = this.#contents.changes;
       return undefined;
     }
-    const stored = this.#contents.job(request)?.record.memo;
-    if (stored === undefined) return undefined;
-    const outcome = servedOutcome(request, stored);
+    const record = this.#contents.job(request)?.record;
+    if (record?.memo === undefined) return undefined;
+    const outcome = servedOutcome(request, record.memo);
     this.#hotOutcomes.set(request, outcome);
+    if (tree !== undefined) this.#dropRemembered(request, tree, record);
     return outcome;
+  }
+
+  /** A buffered request that is remembered stands in the record that says so, as do its args: compared here, they need not be looked for again when the buffer is flushed (half of what an edit of one file in many costs). */
+  #dropRemembered(request: Oid, { parts }: BufferedObject, { tree: stored }: JobRecord): void {
+    if (parts === undefined || stored === undefined) return;
+    if (!this.#contents.isSurroundedBy(stored, parts.surroundings)) return;
+    if (typeof stored.args === "string") {
+      if (stored.args === parts.args) this.#buffer.remove(request);
+      return;
+    }
+    const args = this.#buffer.objects.get(parts.args);
+    if (args?.kind !== "tree" || Buffer.compare(args.body, stored.args) !== 0) return;
+    this.#buffer.remove(request);
+    this.#buffer.remove(parts.args);
   }
 
   /** All that is remembered of a request, or undefined. Throws QuarantinedMemo. */

@@ -106,6 +106,14 @@ export class WriteBuffer {
     this.#bytes += (memo.reads.length + memo.children.length) * oidBytes;
   }
 
+  /** Takes out an object without a memo. */
+  remove(name: Oid): void {
+    const object = this.#objects.get(name);
+    if (object === undefined || object.memo !== undefined) return;
+    this.#objects.delete(name);
+    this.#bytes -= object.parts === undefined ? object.body.length : requestBytes;
+  }
+
   /** Takes the marks of a commit off: nothing of it is in the file. */
   unplace(): void {
     for (const object of this.#objects.values()) object.isPlaced = false;
