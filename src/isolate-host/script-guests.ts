@@ -88,7 +88,8 @@ export class ScriptGuests implements Runtime {
 
   /** Ends the child; the next job starts another one. */
   close(): void {
-    this.#child?.close();
+    // It holds nothing that could be lost, and ends sooner than by itself.
+    this.#child?.kill();
     this.#lost();
   }
 

@@ -99,6 +99,14 @@ export interface OpenedChild {
   readonly fromChild: number;
 }
 
+/** Processes that this thread started, and of whose end it was not told yet. */
+const started = new Set<ChildProcess>();
+
+/** Keeps the thread until all processes that it started have ended: once it is gone nobody can wait for them, and they stay in the system's table as long as this process lives. */
+export function outliveProcesses(): void {
+  for (const child of started) child.ref();
+}
+
 /** Loaded when a process is started: every executor has this file, and most run no script. */
 const processes = () => process.getBuiltinModule("node:child_process");
 
@@ -486,6 +494,8 @@ function start([input, output]: readonly [number, number], numbers: readonly num
   // A process that can't be started is the end of its pipe, too.
   child.on("error", () => {});
   child.unref();
+  started.add(child);
+  child.once("exit", () => started.delete(child));
   return child;
 }
 
