@@ -23,6 +23,7 @@ function add(engine: Engine, source: string, name = "worker.ts"): Promise<Oid> {
   const file = join(folder, String(files++), name);
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, source);
+  writeFileSync(join(dirname(file), "other.ts"), "console.log('other');\n");
   return engine.addScript(file);
 }
 
@@ -156,6 +157,18 @@ describe("a failure", () => {
       const { outcome, detail } = await run(engine, `return job.run("${bad}")`);
       expect(outcome).toMatchObject({ kind: "failed", message: "WorkerFailed: TypeError: bad" });
       expect(detail).toBe("bad.ts:2:30");
+    });
+  });
+
+  test.each([
+    ["that returned nothing", "", "in mine.ts"],
+    ["whose result is no JSON", "return { a: 1n }", "in mine.ts"],
+    ["that waits for ever", "await new Promise(() => {})", "in mine.ts"],
+    ["that asked for what is no worker", "return job.run('lnie-count')", 'it asked for "lnie-count", in mine.ts'],
+  ])("of a worker %s is told with its file", async (_, text, detail) => {
+    await withEngine({ executors: 1 }, async (engine) => {
+      const found = await engine.run({ worker: await add(engine, `import './other.ts';\n${body(text)}`, "mine.ts") });
+      expect(found).toMatchObject({ outcome: { kind: "failed" }, detail });
     });
   });
 
