@@ -6,11 +6,17 @@
  */
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
-import type { NonAnswer } from "../abi/non-answer.ts";
+import { NonAnswerError, type NonAnswer } from "../abi/non-answer.ts";
 import type { Dispatch, Report } from "../scheduler/runner.ts";
 import type { ExecutorStart, FromExecutor, ToExecutor } from "./message.ts";
 import { residentBytes } from "./script/resident-bytes.ts";
-import { closeChildEnds, killProcess, openScriptChild, scriptHeapMbMax } from "./script/script-child.ts";
+import {
+  closeChildEnds,
+  killProcess,
+  openScriptChild,
+  scriptHeapMbMax,
+  type OpenedChild,
+} from "./script/script-child.ts";
 import { StatusBoard, type ShownFrame } from "./status-board.ts";
 
 /** How often a running executor is looked at. */
@@ -259,7 +265,14 @@ export class ExecutorSeat {
 
 /** Starts a process for a thread's scripts. Its pipes are this thread's to close: a thread may be ended before it could, and may not close what another one opened. */
 function giveScriptChild(worker: Worker): void {
-  const child = openScriptChild({ heapMb: scriptHeapMbMax });
+  let child: OpenedChild;
+  try {
+    child = openScriptChild({ heapMb: scriptHeapMbMax });
+  } catch (error) {
+    // The thread will try as well, and tells.
+    if (error instanceof NonAnswerError) return;
+    throw error;
+  }
   let isOpen = true;
   const close = () => {
     if (isOpen) closeChildEnds(child);

@@ -3,13 +3,22 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { UnfitScript, UnfitWorker, type Arg, type Engine, type Oid, type RunResult } from "../../src/engine.ts";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import {
+  UnfitScript,
+  UnfitWorker,
+  openEngine,
+  type Arg,
+  type Engine,
+  type Oid,
+  type RunResult,
+} from "../../src/engine.ts";
 import { putRuntimeNode, scriptMarker } from "../../src/abi/worker.ts";
 import { hashObject } from "../../src/store/object.ts";
 import { openStore } from "../../src/store/store.ts";
 import { silent } from "../guests/children.ts";
 import { nonAnswer, withEngine } from "../guests/room.ts";
+import { watchExecutors } from "./executor-threads.ts";
 
 let folder = "";
 let files = 0;
@@ -302,6 +311,42 @@ describe("whatever a script does, the engine goes on", () => {
     });
   });
 });
+
+test("a process that was started for a thread's scripts is gone with the thread, though it dies before it can take it over", async () => {
+  await watchExecutors(async (threads) => {
+    await withEngine({ executors: 1 }, async (engine) => {
+      const running = run(engine, "return 'x'");
+      while (threads.live[0] === undefined) await nextTurn();
+      threads.kill(threads.live[0]);
+      expect(await textOf(engine, running)).toBe("x");
+    });
+    while (children().length > 0) await nextTurn();
+    expect([threads.kills, threads.spawned]).toEqual([1, 2]);
+  });
+});
+
+test("a first script runs though its process can't be started ahead of its thread", async () => {
+  // Threads know no environment.
+  vi.stubEnv("TMPDIR", join(folder, "missing"));
+  const engine = openEngine({ store: join(folder, "no-folder.sqlite"), executors: 1 });
+  try {
+    expect(await textOf(engine, run(engine, "return 'x'"))).toBe("x");
+  } finally {
+    vi.unstubAllEnvs();
+    await engine.close();
+  }
+});
+
+const nextTurn = () => new Promise((resolve) => void setImmediate(resolve));
+
+/** The script children of this process that live. */
+function children(): string[] {
+  try {
+    return execFileSync("pgrep", ["-P", String(process.pid), "-f", "script/child"], { encoding: "utf8" }).split("\n");
+  } catch {
+    return []; // pgrep found none
+  }
+}
 
 /** Kills the script children of this process; false when there is none. */
 function killChildren(): boolean {

@@ -12,6 +12,7 @@ import { dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { NestedCall } from "../../abi/call.ts";
 import { errorText, type ErrorNumber } from "../../abi/error-numbers.ts";
+import { NonAnswerError } from "../../abi/non-answer.ts";
 import type { Request } from "../../abi/request.ts";
 import { oidBytes, oidFromBytes, oidToBytes, type Oid } from "../../store/oid.ts";
 import type { FailureCode, Outcome } from "../../store/outcome.ts";
@@ -110,8 +111,17 @@ export function outliveProcesses(): void {
 /** Loaded when a process is started: every executor has this file, and most run no script. */
 const processes = () => process.getBuiltinModule("node:child_process");
 
-/** Starts a process; it is ready a tenth of a second later. */
-export function openScriptChild({ heapMb, turnMs = defaultTurnMsMax }: ScriptChildOptions): OpenedChild {
+/** Starts a process; it is ready a tenth of a second later. Throws NonAnswerError where its pipes can't be made. */
+export function openScriptChild(options: ScriptChildOptions): OpenedChild {
+  try {
+    return openWithPipes(options);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new NonAnswerError({ kind: "host", message: `no process for scripts can be started: ${message}` }, error);
+  }
+}
+
+function openWithPipes({ heapMb, turnMs = defaultTurnMsMax }: ScriptChildOptions): OpenedChild {
   const folder = mkdtempSync(join(tmpdir(), "coppice-script-"));
   try {
     const [input, output] = [join(folder, "in"), join(folder, "out")];
