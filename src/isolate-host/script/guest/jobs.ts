@@ -151,10 +151,11 @@ function warmUp(): void {
   const none = newRef("tree", "0".repeat(2 * oidBytes), "40000");
   const object = new JobObject(job, { args: {}, argsTree: none, std: undefined, salt: "" });
   current = job;
-  const text = "\u00e9".repeat(halfBytes);
   object.log(object.text(none), object.tree(none), object.bytes(none));
   object.putTree(new Map([["a", { a: [1, "a", null] }]]));
-  object.putBlob(text);
+  object.putBlob("\u00e9");
+  // In pieces, as what does not fit.
+  object.putBlob(new Uint8Array(halfBytes));
   void object.run("", { a: new Float64Array(1) });
   void object.runMany([{ worker: none, args: none }]);
   crypto.getRandomValues(new Uint8Array(1));
