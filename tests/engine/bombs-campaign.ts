@@ -94,7 +94,7 @@ export async function runBombs({ rounds, wallClockMsMax, only, print }: BombsOpt
         times.sort((a, b) => a - b);
         const at = (part: number) => Math.round(times[Math.floor(part * (times.length - 1))] as number);
         print(
-          `a guest that ${what}: ${rounds} times, ${at(0.5)} ms (${at(0)} to ${at(1)}), engine ${mebibytes(seen.engineBytes)}, largest child ${mebibytes(seen.childBytes)} so far`,
+          `a guest that ${what}: ${rounds} times, ${at(0.5)} ms (${at(0)} to ${at(1)}), engine ${mebibytes(seen.engineBytes)}, largest child ${mebibytes(seen.childBytes)}, ${beside} runs beside, ${cutShort} of them cut short, ${faults.length} faults so far`,
         );
       }
     } finally {
