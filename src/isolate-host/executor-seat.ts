@@ -21,8 +21,10 @@ import { StatusBoard, type ShownFrame } from "./status-board.ts";
 
 /** How often a running executor is looked at. */
 const watchEveryMs = 100;
-/** How long an executor that is to stop may take to do so by itself, before its process is killed, and after that before its thread is ended. */
+/** How long an executor that is to stop may take to do so by itself, before its process is killed or its thread is ended. */
 const stopGraceMs = 500;
+/** How long a thread whose process was killed may take to come back: one that waits for it does at once, where the machine lets it. */
+const comeBackGraceMs = 2000;
 /** Stack of an executor's thread: 64 nested frames of guests that use little; one that needs more is run alone. */
 const stackMb = 32;
 /** Young objects of an executor's heap. V8's own bound of 96 MB and more is soon reached and never given back: a fold of 200,000 files peaks 165 MB lower so, and runs as fast. */
@@ -91,12 +93,12 @@ export class ExecutorSeat {
   }
 
   #cancelRunning(): void {
-    if (this.#ending === undefined) this.#askToStop({ kind: "cancelled" });
+    if (this.#ending === undefined) this.#askToStop({ kind: "cancelled" }, stopGraceMs);
   }
 
-  #askToStop(answer: NonAnswer): void {
+  #askToStop(answer: NonAnswer, graceMs: number): void {
     this.#board.cancelled = true;
-    this.#ending = { answer, untilMs: performance.now() + stopGraceMs };
+    this.#ending = { answer, untilMs: performance.now() + graceMs };
   }
 
   async close(): Promise<void> {
@@ -189,7 +191,7 @@ export class ExecutorSeat {
   /** Ends what the thread does: the process that it waits for, or the thread itself. */
   #stop(answer: NonAnswer): void {
     if (this.#killChild()) {
-      this.#askToStop(answer);
+      this.#askToStop(answer, comeBackGraceMs);
       return;
     }
     const worker = this.#worker;

@@ -159,7 +159,7 @@ test("a thread that does not come back when its process has ended is ended", asy
   thread.board.child = child.pid as number;
   seat.cancel(dispatchOf(2));
   thread.board.enter(0, { oid: request, image: request } as Request, Buffer.alloc(0));
-  await vi.advanceTimersByTimeAsync(62_000);
+  await vi.advanceTimersByTimeAsync(63_000);
   await ended;
   thread.end?.(1);
   const message = "the executor ran for more than 60 s and was stopped";
