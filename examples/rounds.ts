@@ -4,12 +4,18 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { importFault } from "../src/importing.ts";
 import { openEngine, type Engine, type Oid, type RunResult } from "../src/engine.ts";
 
 /** Workers by the name that people know them by. */
 export type Workers = Readonly<Record<string, Oid>>;
 
-/** Works with an engine on a fresh store, and removes the store. What is thrown becomes the process's failure, in one line. */
+/** What an example can't be shown on. */
+export class Unusable extends Error {
+  override readonly name = "Unusable";
+}
+
+/** Works with an engine on a fresh store, and removes the store. What is thrown becomes the process's failure, in one line; its exit status is 2 when another PATH would do. */
 export async function onFreshStore(work: (engine: Engine) => Promise<void>): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "coppice-example-"));
   const engine = openEngine({ store: join(folder, "store.sqlite"), environment: process.env });
@@ -17,11 +23,19 @@ export async function onFreshStore(work: (engine: Engine) => Promise<void>): Pro
     await work(engine);
   } catch (error) {
     console.error((error as Error).message);
-    process.exitCode = 1;
+    process.exitCode = error instanceof Unusable || importFault(error) === "usage" ? 2 : 1;
   } finally {
     await engine.close();
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** The tree of what git tracks at a path, with files in it. Rejects with Unusable, or as `borrowTree`. */
+export async function folderAt(engine: Engine, path: string): Promise<Oid> {
+  const { kind, oid } = await engine.borrowTree(path);
+  if (kind !== "tree") throw new Unusable(`${path} is a file, and a folder is wanted`);
+  if (filesOf(engine, oid).next().done === true) throw new Unusable(`${path} has no files that git tracks`);
+  return oid;
 }
 
 /** The tree with the blob at `path` changed. Throws when there is none. */

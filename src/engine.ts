@@ -421,14 +421,19 @@ export class Engine {
     return { ...(await result(settled.outcome, settled.counts)), run };
   }
 
-  /** What the engine knows of a failure's cause: where a script threw, in its author's file if the script was bundled here. */
+  /** What the engine knows of a failure's cause: where a script failed, in its author's file if the script was bundled here. */
   async #failureDetail(request: Oid): Promise<string | undefined> {
     const detail = failureDetail(this.#store, request);
     const place = detail === undefined ? undefined : readModulePlace(detail);
     const map = place === undefined ? undefined : this.#store.ref(mapRef(place.module));
     if (place === undefined || map === undefined) return detail;
-    const { positionOf } = await import("./script-position.ts");
-    const found = positionOf(Buffer.from(this.#store.get(map).body).toString("utf8"), place.line, place.column);
+    const { positionOf, workerFile } = await import("./script-position.ts");
+    const text = Buffer.from(this.#store.get(map).body).toString("utf8");
+    if (place.at === undefined) {
+      const file = workerFile(text);
+      return file === undefined ? detail : `${place.said}in ${file}`;
+    }
+    const found = positionOf(text, place.at.line, place.at.column);
     return found === undefined ? detail : `${found.file}:${found.line}:${found.column}`;
   }
 

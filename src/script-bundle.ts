@@ -26,7 +26,7 @@ import type { SourcePosition } from "./script-position.ts";
 export interface ScriptBundle {
   /** The script, UTF-8. What a worker's name is made of. */
   readonly code: Uint8Array;
-  /** JSON of its source map (version 3, without the sources' texts), for `positionOf` of script-position.ts. `sources` are relative to the worker's folder, or start with a package's name. Not a part of the worker's name. */
+  /** JSON of its source map (version 3, without the sources' texts), for `positionOf` of script-position.ts. `sources` are relative to the worker's folder, or start with a package's name; its `file` is the worker's. Not a part of the worker's name. */
   readonly map: string;
   /** Absolute paths of the files that were read for it, sorted: what to watch. */
   readonly files: readonly string[];
@@ -55,14 +55,17 @@ export async function bundleScript(file: string): Promise<ScriptBundle> {
   await refuseDefaultExport(metafile, source, entry, sources);
   const bundle = withoutPaths(code, map, metafile, sources);
   await refuseSloppySyntax(bundle.code, bundle.map);
-  const { code: text, map: lines } = asModule(bundle.code, bundle.map);
+  const { code: text, map: lines } = asModule(bundle.code, bundle.map, basename(entry));
   return { code: Buffer.from(text, "utf8"), map: lines, files: filesOf(metafile, sources) };
 }
 
-/** The script as a CommonJS module, which is what the runtime of scripts evaluates; its map one line further down. */
-function asModule(code: string, map: string): { readonly code: string; readonly map: string } {
+/** The script as a CommonJS module, which is what the runtime of scripts evaluates; its map one line further down, with the worker's file. */
+function asModule(code: string, map: string, file: string): { readonly code: string; readonly map: string } {
   const { mappings, ...rest } = JSON.parse(map) as { mappings: string };
-  return { code: `module.exports=\n${code.trimEnd()}()\n`, map: JSON.stringify({ ...rest, mappings: `;${mappings}` }) };
+  return {
+    code: `module.exports=\n${code.trimEnd()}()\n`,
+    map: JSON.stringify({ ...rest, file, mappings: `;${mappings}` }),
+  };
 }
 
 function filesOf(metafile: Metafile, sources: Sources): readonly string[] {

@@ -14,3 +14,9 @@ export function positionOf(map: string, line: number, column: number): SourcePos
   if (found.source === null || found.source === "") return undefined;
   return { file: found.source, line: found.line, column: found.column + 1 };
 }
+
+/** The name of the worker's own file, whose bundle's map this is; undefined when the map does not say. */
+export function workerFile(map: string): string | undefined {
+  const { file } = JSON.parse(map) as { readonly file?: string };
+  return file;
+}

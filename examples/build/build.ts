@@ -1,9 +1,19 @@
 /**
- * `npm run example:build [-- PATH]`: builds a folder of TypeScript packages (three small ones, unless told otherwise): cold, again, after an edit of a comment and after one of code, and once with a mistake.
+ * `npm run example:build [-- PATH]`: builds a folder of TypeScript packages, `packages/NAME` with a package.json and sources in src (three small ones, unless told otherwise): cold, again, after an edit of a comment and after one of code, and once with a mistake.
  * Prints what each run executed.
  */
 import { join } from "node:path";
-import { edited, executedJobs, filesOf, onFreshStore, printRound, resultOf, text } from "../rounds.ts";
+import {
+  Unusable,
+  edited,
+  executedJobs,
+  filesOf,
+  folderAt,
+  onFreshStore,
+  printRound,
+  resultOf,
+  text,
+} from "../rounds.ts";
 import type { Oid } from "../../src/engine.ts";
 import type { Summary } from "./steps/test.ts";
 import { addSteps, build } from "./pipeline.ts";
@@ -11,10 +21,16 @@ import { addSteps, build } from "./pipeline.ts";
 type Summaries = Readonly<Record<string, Summary>>;
 
 await onFreshStore(async (engine) => {
+  const place = process.argv[2] ?? join(import.meta.dirname, "fixture");
+  const tree = await folderAt(engine, place);
+  const [path] = [...filesOf(engine, tree)].find(([each]) => /^packages\/[^/]+\/src\/.*\.ts$/.test(each)) ?? [];
+  if (path === undefined)
+    throw new Unusable(
+      `${place} has no packages: wanted are folders packages/NAME with a package.json and TypeScript in src`,
+    );
   const startedMs = performance.now();
   const steps = await addSteps(engine);
   const bundlingMs = performance.now() - startedMs;
-  const { oid: tree } = await engine.borrowTree(process.argv[2] ?? join(import.meta.dirname, "fixture"));
   const cold = await build(engine, steps, tree);
   const files = new Map(filesOf(engine, resultOf(cold)));
   console.log(text(engine, files.get("sizes") as Oid));
@@ -26,8 +42,6 @@ await onFreshStore(async (engine) => {
   printRound("cold", cold);
   printRound("again", await build(engine, steps, tree));
 
-  const [path] = [...filesOf(engine, tree)].find(([each]) => /^packages\/[^/]+\/src\/.*\.ts$/.test(each)) ?? [];
-  if (path === undefined) throw new Error("no package has a src folder with TypeScript in it");
   const edits = [
     ["a comment", "// Nothing that runs.\n"],
     ["code", "export const added = 1;\n"],

@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import type { Engine, Oid, RunResult } from "../../src/engine.ts";
-import { resultOf, type Workers } from "../rounds.ts";
+import { Unusable, resultOf, type Workers } from "../rounds.ts";
 
 export interface History {
   readonly folds: readonly RunResult[];
@@ -10,10 +10,17 @@ export interface History {
   readonly chart: RunResult;
 }
 
-/** The newest commits along the first parents, the oldest first. Throws what git says. */
+/** The newest commits along the first parents, the oldest first. Throws Unusable with what git says. */
 export function newestCommits(path: string, commitsMax: number): readonly string[] {
   const log = ["-C", path, "log", "--first-parent", "--format=%H", `--max-count=${commitsMax}`];
-  return execFileSync("git", log, { encoding: "utf8" }).trim().split("\n").toReversed();
+  try {
+    const commits = execFileSync("git", log, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+    return commits.trim().split("\n").toReversed();
+  } catch (error) {
+    const said = (error as { stderr?: string }).stderr ?? (error as Error).message;
+    const [line = ""] = said.split("\n");
+    throw new Unusable(`${path} has no history that git can read: ${line.replace(/^fatal: /, "")}`, { cause: error });
+  }
 }
 
 export async function addHistoryWorkers(engine: Engine): Promise<Workers> {

@@ -83,7 +83,7 @@ export async function watchable(engine: Engine, named: NamedTask): Promise<Watch
 }
 
 /** The files that a worker's file is made of: a script's imports, too. Of a script that can't be a worker they are those of which it was one last. */
-export async function workerFiles(engine: Engine, { scripts }: NamedTask, path: string): Promise<readonly string[]> {
+async function workerFiles(engine: Engine, { scripts }: NamedTask, path: string): Promise<readonly string[]> {
   if (!isScriptPath(path) || statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return [path];
   try {
     const files = await engine.scriptFiles(path);

@@ -2,7 +2,8 @@
  * `coppice watch fold` and `coppice watch run`: what is looked at, what is run, and what is told of each run. Results go to stdout, all else to stderr; with
  * `--json` each run that came to an end is one line on stdout. When it looks again stands in watch-loop.ts.
  */
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync, realpathSync, statSync } from "node:fs";
+import { isAbsolute, relative } from "node:path";
 import {
   MalformedArgs,
   MissingObject,
@@ -35,15 +36,7 @@ import {
   write,
   type Printer,
 } from "./output.ts";
-import {
-  nameSources,
-  placeIn,
-  watchable,
-  workerFiles,
-  type NamedTask,
-  type Source,
-  type WatchTask,
-} from "./watch-sources.ts";
+import { nameSources, placeIn, watchable, type NamedTask, type Source, type WatchTask } from "./watch-sources.ts";
 import { watchLoop, type Clock, type Look, type Watched } from "./watch-loop.ts";
 
 /** Paths and jobs that are told of a run. */
@@ -107,7 +100,11 @@ interface Input {
   readonly oid: string;
   /** Where something in it is, as a person would write it. Undefined where nothing can be in it. */
   readonly placeOf: ((path: string) => string) | undefined;
+  /** The files that it is made of, when it is a worker's file: what each one's bytes are named. */
+  readonly files: FileNames | undefined;
 }
+
+type FileNames = ReadonlyMap<string, Oid | undefined>;
 
 /** What a look found, and how to run it. */
 interface Finding extends Look {
@@ -128,11 +125,8 @@ class WatchedTask implements Watched<Finding> {
   readonly #options: WatchOptions;
   readonly #surroundings: Surroundings;
   readonly #stop: AbortSignal;
-  /** By the text that names it: the files of a worker, what their bytes are named together, and the worker that they are. */
-  readonly #workers = new Map<
-    string,
-    { readonly files: readonly string[]; readonly bytes: Oid; readonly worker: string }
-  >();
+  /** By the text that names it: the files of a worker, and the worker that they are. */
+  readonly #workers = new Map<string, { readonly files: FileNames; readonly worker: string }>();
   #isFirst = true;
   /** What the last look that failed said, unless a run was told since. */
   #lastFault: string | undefined;
@@ -160,8 +154,14 @@ class WatchedTask implements Watched<Finding> {
         label: source.label,
         oid: oids[at] as Oid,
         placeOf: (path: string) => placeIn(source, path),
+        files: undefined,
       })),
-      ...Array.from(workers, ([label, oid]) => ({ label, oid, placeOf: undefined })),
+      ...Array.from(workers, ([label, oid]) => ({
+        label,
+        oid,
+        placeOf: undefined,
+        files: this.#workers.get(label)?.files,
+      })),
     ];
     return {
       key: JSON.stringify(inputs.map(({ oid }) => oid)),
@@ -203,12 +203,11 @@ class WatchedTask implements Watched<Finding> {
     if (!isWorkerFile(engine, text) || statSync(text, { throwIfNoEntry: false })?.isFile() !== true)
       return workerNamed(engine, text);
     const known = this.#workers.get(text);
-    if (known !== undefined && known.bytes === bytesOf(known.files)) return known.worker;
+    if (known !== undefined && isSame(known.files, namesOf([...known.files.keys()]))) return known.worker;
     // Named before the worker is made: what changes in between is seen at the next look.
-    const files = await workerFiles(engine, this.#named, text);
-    const bytes = bytesOf(files);
+    const files = namesOf(this.#named.scripts.get(text) ?? [text]);
     const worker = await workerNamed(engine, text);
-    this.#workers.set(text, { files, bytes, worker });
+    this.#workers.set(text, { files, worker });
     return worker;
   }
 
@@ -291,14 +290,22 @@ class WatchedTask implements Watched<Finding> {
     const add = (change: TreeChange) => {
       if (count++ < toldMax) first.push(change);
     };
-    for (const [at, { label, oid, placeOf }] of finding.inputs.entries()) {
-      const before = told.inputs[at]?.oid;
-      if (before === undefined || before === oid) continue;
-      const changes = placeOf === undefined ? undefined : this.#treeChanges(before, oid);
-      if (changes === undefined || placeOf === undefined) add({ status: "modified", path: label });
-      else for (const { status, path } of changes) add({ status, path: placeOf(path) });
+    for (const [at, input] of finding.inputs.entries()) {
+      const before = told.inputs[at];
+      if (before === undefined || before.oid === input.oid) continue;
+      const changes = this.#changesOf(before, input) ?? [];
+      // Something that is in none of its files may decide what a script is, as its package.json does.
+      if (changes.length === 0) add({ status: "modified", path: input.label });
+      else for (const change of changes) add(change);
     }
     return { first, count };
+  }
+
+  /** What in an input has changed; undefined where that is not to be told. */
+  #changesOf(before: Input, { label, oid, placeOf, files }: Input): readonly TreeChange[] | undefined {
+    if (before.files !== undefined && files !== undefined) return fileChanges(label, before.files, files);
+    const changes = placeOf === undefined ? undefined : this.#treeChanges(before.oid, oid);
+    return changes?.map(({ status, path }) => ({ status, path: placeOf?.(path) ?? path }));
   }
 
   /** Undefined unless both are trees that are still to be had. */
@@ -333,12 +340,27 @@ function compareJobs(a: ExecutedJob, b: ExecutedJob): number {
   return Number(isFrame(a)) - Number(isFrame(b)) || depthOf(b) - depthOf(a) || compareTexts(a.path ?? "", b.path ?? "");
 }
 
-/** One name for the bytes of all of these files; one that is gone has none. */
-function bytesOf(files: readonly string[]): Oid {
-  const names = files.map((file) =>
-    statSync(file, { throwIfNoEntry: false })?.isFile() === true ? hashObject("blob", readFileSync(file)) : "",
+/** What the bytes of each file are named; those of one that is gone have no name. */
+function namesOf(files: readonly string[]): FileNames {
+  return new Map(
+    files.map((file) => [
+      file,
+      statSync(file, { throwIfNoEntry: false })?.isFile() === true ? hashObject("blob", readFileSync(file)) : undefined,
+    ]),
   );
-  return hashObject("blob", Buffer.from(names.join("\n")));
+}
+
+function isSame(a: FileNames, b: FileNames): boolean {
+  return a.size === b.size && [...a].every(([file, name]) => b.get(file) === name);
+}
+
+/** Which of a worker's files differ: its own as the command line names it, others as seen from the current folder, or absolute as it is. What it imports no more, or did not before, goes without saying: who imports it differs. */
+function fileChanges(label: string, before: FileNames, after: FileNames): TreeChange[] {
+  const shown = (file: string) => (isAbsolute(label) ? file : relative(process.cwd(), file));
+  const own = statSync(label, { throwIfNoEntry: false }) === undefined ? label : realpathSync(label);
+  return [...after]
+    .filter(([file, name]) => before.has(file) && before.get(file) !== name)
+    .map(([file]) => ({ status: "modified", path: file === own || file === label ? label : shown(file) }));
 }
 
 function isFrame({ worker }: ExecutedJob): boolean {

@@ -1,22 +1,30 @@
 /**
  * A seat for an executor: a thread that is started when first needed, told what to run, watched, and replaced when it dies.
  *
- * A guest that runs longer than the wall clock allows, without any frame starting or ending, takes its thread with it: a non-answer. A thread that dies by itself has its dispatch
- * run once more by a new one, with nothing nested, so that a second death names the guest. What an executor had not committed is lost with it, and computed again when it is asked for.
+ * A guest that runs longer than the wall clock allows, without any frame starting or ending, is a non-answer. A script is ended with its process, and its thread comes back; any other guest takes the thread with it. (A thread that
+ * started a process and is ended before that is leaves one that nobody can wait for, as long as this process lives.) A thread that dies by itself has its dispatch run once more by a new one, with nothing nested, so that a second death names the guest. What an executor had not committed is lost with it, and computed again when it is asked for.
  */
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
-import type { NonAnswer } from "../abi/non-answer.ts";
+import { NonAnswerError, type NonAnswer } from "../abi/non-answer.ts";
 import type { Dispatch, Report } from "../scheduler/runner.ts";
 import type { ExecutorStart, FromExecutor, ToExecutor } from "./message.ts";
 import { residentBytes } from "./script/resident-bytes.ts";
-import { closeChildEnds, killProcess, openScriptChild, scriptHeapMbMax } from "./script/script-child.ts";
+import {
+  closeChildEnds,
+  killProcess,
+  openScriptChild,
+  scriptHeapMbMax,
+  type OpenedChild,
+} from "./script/script-child.ts";
 import { StatusBoard, type ShownFrame } from "./status-board.ts";
 
 /** How often a running executor is looked at. */
 const watchEveryMs = 100;
-/** How long a cancelled executor may take to stop by itself, before its thread is ended. */
-const cancelGraceMs = 500;
+/** How long an executor that is to stop may take to do so by itself, before its process is killed or its thread is ended. */
+const stopGraceMs = 500;
+/** How long a thread whose process was killed may take to come back: one that waits for it does at once, where the machine lets it. */
+const comeBackGraceMs = 2000;
 /** Stack of an executor's thread: 64 nested frames of guests that use little; one that needs more is run alone. */
 const stackMb = 32;
 /** Young objects of an executor's heap. V8's own bound of 96 MB and more is soon reached and never given back: a fold of 200,000 files peaks 165 MB lower so, and runs as fast. */
@@ -56,7 +64,8 @@ export class ExecutorSeat {
   #worker: Worker | undefined;
   #running: Running | undefined;
   #watch: NodeJS.Timeout | undefined;
-  #cancelledMs: number | undefined;
+  /** Why the running dispatch is to end, whatever its executor says of that, and when it has had the time to. */
+  #ending: { readonly answer: NonAnswer; readonly untilMs: number } | undefined;
   /** Told when the running dispatch has ended, by `close`. */
   #onIdle: (() => void) | undefined;
 
@@ -75,7 +84,7 @@ export class ExecutorSeat {
   start(dispatch: Dispatch): Promise<Report> {
     if (this.#running !== undefined) throw new Error("an executor runs one dispatch at a time");
     this.#board.cancelled = false;
-    this.#cancelledMs = undefined;
+    this.#ending = undefined;
     return new Promise((settle, reject) => this.#send({ dispatch, alone: false, settle, reject }));
   }
 
@@ -84,8 +93,12 @@ export class ExecutorSeat {
   }
 
   #cancelRunning(): void {
+    if (this.#ending === undefined) this.#askToStop({ kind: "cancelled" }, stopGraceMs);
+  }
+
+  #askToStop(answer: NonAnswer, graceMs: number): void {
     this.#board.cancelled = true;
-    this.#cancelledMs ??= performance.now();
+    this.#ending = { answer, untilMs: performance.now() + graceMs };
   }
 
   async close(): Promise<void> {
@@ -137,7 +150,7 @@ export class ExecutorSeat {
     worker.on("message", (message: FromExecutor) => {
       // What a stopped thread still says comes too late: its seat is not free before its claims are.
       if (this.#worker !== worker) return;
-      if (message.type === "report") this.#finish((running) => running.settle(message.report));
+      if (message.type === "report") this.#finish((running) => running.settle(this.#asAsked(message.report)));
       else if (message.type !== "childClosed" && this.#running !== undefined)
         this.#options.onNews(this.#running.dispatch, message);
     });
@@ -160,8 +173,8 @@ export class ExecutorSeat {
     if (running === undefined) return;
     this.#weighChild();
     const nowMs = performance.now();
-    if (this.#cancelledMs !== undefined && nowMs - this.#cancelledMs > cancelGraceMs) {
-      this.#stop({ kind: "cancelled" });
+    if (this.#ending !== undefined) {
+      if (nowMs > this.#ending.untilMs) this.#stop(this.#ending.answer);
       return;
     }
     const turns = this.#board.turns;
@@ -182,8 +195,12 @@ export class ExecutorSeat {
     }
   }
 
-  /** Ends the thread, whatever it does. */
+  /** Ends what the thread does: the process that it waits for, or the thread itself. */
   #stop(answer: NonAnswer): void {
+    if (this.#killChild()) {
+      this.#askToStop(answer, comeBackGraceMs);
+      return;
+    }
     const worker = this.#worker;
     this.#worker = undefined;
     clearInterval(this.#watch);
@@ -203,11 +220,17 @@ export class ExecutorSeat {
     if (child !== 0 && (residentBytes(child) ?? 0) > childBytesMax) this.#killChild();
   }
 
-  /** Ends the process that a thread may be waiting for, which is how a thread that waits is ended. */
-  #killChild(): void {
+  /** Ends the process that a thread may be waiting for, which is how a thread that waits comes back. False when there is none. */
+  #killChild(): boolean {
     const { child } = this.#board;
     this.#board.child = 0;
     if (child !== 0) killProcess(child);
+    return child !== 0;
+  }
+
+  /** What an executor that was to stop says of its end may be of its process that was killed. */
+  #asAsked(report: Report): Report {
+    return report.how === "ended" && this.#ending !== undefined ? { ...report, answer: this.#ending.answer } : report;
   }
 
   /** A bug ended the thread. */
@@ -227,14 +250,15 @@ export class ExecutorSeat {
     // With nothing to do it had no claims, and those of the next thread are not to be dropped.
     if (running === undefined) return;
     await this.#options.bury();
-    if (!running.alone && this.#cancelledMs === undefined) {
+    const ending = this.#ending;
+    if (!running.alone && ending === undefined) {
       this.#send({ ...running, alone: true });
       return;
     }
-    const answer: NonAnswer =
-      this.#cancelledMs === undefined
-        ? { kind: "host", message: `${how}, twice, while ${this.#options.describeStack(stack)} ran` }
-        : { kind: "cancelled" };
+    const answer: NonAnswer = ending?.answer ?? {
+      kind: "host",
+      message: `${how}, twice, while ${this.#options.describeStack(stack)} ran`,
+    };
     this.#finish(({ settle }) => settle(endedBy(answer)));
   }
 
@@ -250,7 +274,14 @@ export class ExecutorSeat {
 
 /** Starts a process for a thread's scripts. Its pipes are this thread's to close: a thread may be ended before it could, and may not close what another one opened. */
 function giveScriptChild(worker: Worker): void {
-  const child = openScriptChild({ heapMb: scriptHeapMbMax });
+  let child: OpenedChild;
+  try {
+    child = openScriptChild({ heapMb: scriptHeapMbMax });
+  } catch (error) {
+    // The thread will try as well, and tells.
+    if (error instanceof NonAnswerError) return;
+    throw error;
+  }
   let isOpen = true;
   const close = () => {
     if (isOpen) closeChildEnds(child);

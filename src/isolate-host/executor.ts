@@ -28,7 +28,7 @@ import type { ExecutorStart, FromExecutor, ToExecutor } from "./message.ts";
 import type { FrameHost } from "./frame.ts";
 import { Runtimes, type Runtime } from "./runtimes.ts";
 import { ScriptGuests } from "./script-guests.ts";
-import type { OpenedChild } from "./script/script-child.ts";
+import { outliveProcesses, type OpenedChild } from "./script/script-child.ts";
 import { StatusBoard } from "./status-board.ts";
 import { WasmGuests } from "./wasm-guests.ts";
 
@@ -183,6 +183,7 @@ class Executor {
 
   close(): void {
     this.#scripts.close();
+    outliveProcesses();
     this.#store.close();
   }
 }

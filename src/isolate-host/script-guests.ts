@@ -109,7 +109,8 @@ export class ScriptGuests implements Runtime {
 
   /** Ends the child; the next job starts another one. */
   close(): void {
-    this.#child?.close();
+    // It holds nothing that could be lost, and ends sooner than by itself.
+    this.#child?.kill();
     this.#lost();
   }
 
@@ -138,10 +139,12 @@ export class ScriptGuests implements Runtime {
 
   /** From turn to turn. */
   #follow(child: ScriptChild, number: number, first: ScriptTurn, frame: Frame, module: Oid): FrameEnd {
+    /** For people, what the script asked for that is no worker, by the fixed text that it was told. */
+    const refused = new Map<string, string>();
     for (let turn = first; ;) {
       switch (turn.how) {
         case "waits":
-          turn = child.settle(number, settled(frame, turn.calls), frame);
+          turn = child.settle(number, settled(frame, turn.calls, refused), frame);
           break;
         case "returned": {
           const oid = frame.putBlob(turn.bytes);
@@ -153,8 +156,12 @@ export class ScriptGuests implements Runtime {
           const fault = frame.out(kind, oid);
           return this.#finished(frame, fault === undefined ? frame.finish() : failure("abi", errorText(fault)));
         }
-        case "failed":
-          return this.#finished(frame, failure(turn.code, turn.message), this.#place(frame, module, turn.detail));
+        case "failed": {
+          const { code, message } = turn;
+          const image = [...refused].find(([text]) => message.includes(text))?.[1];
+          const detail = image === undefined ? turn.detail : `it asked for ${JSON.stringify(image)}`;
+          return this.#finished(frame, failure(code, message), this.#place(frame, module, detail));
+        }
         case "exhausted":
           return { how: "needs-empty-stack", why: `${this.#nameOf(frame)}: ${turn.message}` };
       }
@@ -185,9 +192,7 @@ export class ScriptGuests implements Runtime {
   }
 
   #place(frame: Frame, module: Oid, detail: string): string {
-    return /^\d+:\d+$/.test(detail)
-      ? placeInModule(detail, module)
-      : `${detail === "" ? "" : `${detail}, `}in ${this.#nameOf(frame)}`;
+    return placeInModule(detail, this.#nameOf(frame), module);
   }
 
   #nameOf({ job }: Frame): string {
@@ -195,10 +200,17 @@ export class ScriptGuests implements Runtime {
   }
 }
 
-/** The outcomes of a script's calls; a malformed one fails by itself, since a script awaits each by itself. Throws Unwind. */
-function settled(frame: Frame, calls: readonly NestedCall[]): Outcome[] {
+/** A worker as a script's author named it. */
+function shownImage({ image }: NestedCall): string {
+  return image.replace(/^\/cas\/std\//, "");
+}
+
+/** The outcomes of a script's calls; a malformed one fails by itself, since a script awaits each by itself, and is noted in `refused`. Throws Unwind. */
+function settled(frame: Frame, calls: readonly NestedCall[], refused: Map<string, string>): Outcome[] {
   frame.countRuns(calls.length);
   const formed = calls.map((call) => frame.request(call));
+  for (const [at, each] of formed.entries())
+    if (typeof each === "number") refused.set(errorText(each), shownImage(calls[at] as NestedCall));
   const requests = formed.filter((each): each is Request => typeof each !== "number");
   const outcomes = frame.settle(requests).values();
   return formed.map((each) =>

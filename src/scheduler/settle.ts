@@ -167,6 +167,7 @@ export class Settler {
 
   /** Settles a request on an empty stack. Throws NonAnswerError. */
   settle(request: Request, how: SettleHow): Settled {
+    if (this.#options.isCancelled()) throw new NonAnswerError({ kind: "cancelled" });
     this.#how = how;
     this.#unwound.clear();
     try {

@@ -282,11 +282,17 @@ describe("watch run", () => {
     const message = async () => ((await watching.json()) as unknown as { error?: { message: string } }).error?.message;
     expect(await message()).toMatch(/failed: Error: x! \(watched\.ts:2:/);
     writeFileSync(part, "export const mark = '?';");
-    expect(await message()).toMatch(/failed: Error: x\? /);
+    const edited = await watching.json();
+    expect([edited, paths(edited)]).toMatchObject([
+      { error: { message: expect.stringMatching(/failed: Error: x\? /) as string } },
+      [`modified ${part}`],
+    ]);
     writeFileSync(part, "export const mark = ;");
     expect(await message()).toMatch(/^part\.ts:1:21: /);
     writeFileSync(part, "export const mark = '.';");
     expect(await message()).toMatch(/failed: Error: x\. /);
+    writeFileSync(worker, "export default () => { throw new Error('alone'); };");
+    expect(paths(await watching.json())).toEqual([`modified ${worker}`]);
   });
 
   it("watches arguments that git does not track, and the worker's file", async () => {

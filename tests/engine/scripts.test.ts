@@ -3,13 +3,22 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { UnfitScript, UnfitWorker, type Arg, type Engine, type Oid, type RunResult } from "../../src/engine.ts";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import {
+  UnfitScript,
+  UnfitWorker,
+  openEngine,
+  type Arg,
+  type Engine,
+  type Oid,
+  type RunResult,
+} from "../../src/engine.ts";
 import { putRuntimeNode, scriptMarker } from "../../src/abi/worker.ts";
 import { hashObject } from "../../src/store/object.ts";
 import { openStore } from "../../src/store/store.ts";
 import { silent } from "../guests/children.ts";
 import { nonAnswer, withEngine } from "../guests/room.ts";
+import { watchExecutors } from "./executor-threads.ts";
 
 let folder = "";
 let files = 0;
@@ -23,6 +32,7 @@ function add(engine: Engine, source: string, name = "worker.ts"): Promise<Oid> {
   const file = join(folder, String(files++), name);
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, source);
+  writeFileSync(join(dirname(file), "other.ts"), "console.log('other');\n");
   return engine.addScript(file);
 }
 
@@ -160,6 +170,18 @@ describe("a failure", () => {
   });
 
   test.each([
+    ["that returned nothing", "", "in mine.ts"],
+    ["whose result is no JSON", "return { a: 1n }", "in mine.ts"],
+    ["that waits for ever", "await new Promise(() => {})", "in mine.ts"],
+    ["that asked for what is no worker", "return job.run('lnie-count')", 'it asked for "lnie-count", in mine.ts'],
+  ])("of a worker %s is told with its file", async (_, text, detail) => {
+    await withEngine({ executors: 1 }, async (engine) => {
+      const found = await engine.run({ worker: await add(engine, `import './other.ts';\n${body(text)}`, "mine.ts") });
+      expect(found).toMatchObject({ outcome: { kind: "failed" }, detail });
+    });
+  });
+
+  test.each([
     ["without a result", "", "abi", "the guest returned without a result"],
     ["waiting for ever", "await new Promise(() => {})", "abi", "the worker waits for a promise that nothing settles"],
   ])("%s", async (_, text, code, message) => {
@@ -231,11 +253,11 @@ describe("whatever a script does, the engine goes on", () => {
     ["a regular expression that backtracks for ever", "return String(/^(a+)+$/.test('a'.repeat(64) + 'b'))"],
     ["a loop of promises", "const again = () => Promise.resolve().then(again); await again();"],
   ])("%s is stopped by the wall clock", async (_, text) => {
-    await withEngine({ executors: 2, wallClockMsMax: 4000 }, async (engine) => {
+    await withEngine({ executors: 2, wallClockMsMax: 3000 }, async (engine) => {
       await survives(engine, async () => {
         const answer = await nonAnswer(run(engine, text));
         expect(answer).toMatchObject({ kind: "host" });
-        expect(answer.kind === "host" && answer.message).toMatch(/ran for more than 4 s and was stopped/);
+        expect(answer.kind === "host" && answer.message).toMatch(/ran for more than 3 s and was stopped/);
       });
     });
   });
@@ -297,6 +319,42 @@ test("a script whose process somebody ends beforehand gets another one", async (
     expect(await textOf(engine, engine.run({ worker: await add(engine, body("return 'second'")) }))).toBe("second");
   });
 });
+
+test("a process that was started for a thread's scripts is gone with the thread, though it dies before it can take it over", async () => {
+  await watchExecutors(async (threads) => {
+    await withEngine({ executors: 1 }, async (engine) => {
+      const running = run(engine, "return 'x'");
+      while (threads.live[0] === undefined) await nextTurn();
+      threads.kill(threads.live[0]);
+      expect(await textOf(engine, running)).toBe("x");
+    });
+    while (children().length > 0) await nextTurn();
+    expect([threads.kills, threads.spawned]).toEqual([1, 2]);
+  });
+});
+
+test("a first script runs though its process can't be started ahead of its thread", async () => {
+  // Threads know no environment.
+  vi.stubEnv("TMPDIR", join(folder, "missing"));
+  const engine = openEngine({ store: join(folder, "no-folder.sqlite"), executors: 1 });
+  try {
+    expect(await textOf(engine, run(engine, "return 'x'"))).toBe("x");
+  } finally {
+    vi.unstubAllEnvs();
+    await engine.close();
+  }
+});
+
+const nextTurn = () => new Promise((resolve) => void setImmediate(resolve));
+
+/** The script children of this process that live. */
+function children(): string[] {
+  try {
+    return execFileSync("pgrep", ["-P", String(process.pid), "-f", "script/child"], { encoding: "utf8" }).split("\n");
+  } catch {
+    return []; // pgrep found none
+  }
+}
 
 /** Kills the script children of this process; false when there is none. */
 function killChildren(): boolean {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { executedJobs, resultOf, text } from "../../examples/rounds.ts";
 import { put, repositoryWith } from "../store/git/git.ts";
-import { examples, printed, sharedEngine } from "./room.ts";
+import { examples, printed, refused, sharedEngine } from "./room.ts";
 
 const engine = sharedEngine();
 const files = { "a/b/x.ts": "one\n// TODO two\n", "a/y.ts": "one\n", "c/z.ts": "// TODO\n", "w.md": "text\n" };
@@ -62,4 +62,24 @@ test("the command says what ran: cold, again, and after an edit", () => {
     one edit           3 jobs executed,     2 remembered, in N ms
     "
   `);
+});
+
+test("the command says what a folder without folders comes to, and what it can't be shown on", () => {
+  expect(printed("fold/fold.ts", repositoryWith({ "a.txt": "TODO\n" }))).toContain(
+    "1 lines, 1 TODOs, and no folders\n",
+  );
+  const empty = repositoryWith({});
+  expect(refused("fold/fold.ts", empty)).toEqual([2, `${empty} has no files that git tracks\n`]);
+  const file = join(repositoryWith(files), "w.md");
+  expect(refused("fold/fold.ts", file)).toEqual([2, `${file} is a file, and a folder is wanted\n`]);
+  const flat = repositoryWith({ "a.ts": "1;\n" });
+  expect(refused("build/build.ts", flat)).toEqual([
+    2,
+    `${flat} has no packages: wanted are folders packages/NAME with a package.json and TypeScript in src\n`,
+  ]);
+  const missing = join(flat, "missing");
+  expect(refused("history/history.ts", missing)).toEqual([
+    2,
+    `${missing} has no history that git can read: cannot change to '${missing}': No such file or directory\n`,
+  ]);
 });

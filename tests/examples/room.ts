@@ -1,5 +1,5 @@
 /** An engine on a store of its own for the tests of a file, and the examples' commands as a user calls them. */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -24,4 +24,13 @@ export function sharedEngine(): Engine {
 export function printed(file: string, ...args: readonly string[]): string {
   const output = execFileSync(process.execPath, [join(examples, file), ...args], { env: variables, encoding: "utf8" });
   return output.replaceAll(/[\d.]+ ms/g, "N ms");
+}
+
+/** How an example ends that can't be shown, and the line that it says. */
+export function refused(file: string, ...args: readonly string[]): readonly [status: number | null, said: string] {
+  const { status, stderr } = spawnSync(process.execPath, [join(examples, file), ...args], {
+    env: variables,
+    encoding: "utf8",
+  });
+  return [status, stderr];
 }

@@ -1,17 +1,26 @@
 /** The seat of an executor, over threads that do and say what the test wants, and a clock that it sets. */
-import { EventEmitter } from "node:events";
+import { spawn } from "node:child_process";
+import { EventEmitter, once } from "node:events";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { Request } from "../../src/abi/request.ts";
 import type { Dispatch, Report } from "../../src/scheduler/runner.ts";
 import { ExecutorSeat } from "../../src/isolate-host/executor-seat.ts";
-import type { FromExecutor, ToExecutor } from "../../src/isolate-host/message.ts";
+import type { ExecutorStart, FromExecutor, ToExecutor } from "../../src/isolate-host/message.ts";
+import { StatusBoard } from "../../src/isolate-host/status-board.ts";
 import { oid } from "../../src/store/oid.ts";
 
 const { threads } = vi.hoisted(() => ({ threads: [] as FakeThread[] }));
 
 class FakeThread extends EventEmitter {
+  readonly board: StatusBoard;
   readonly told: ToExecutor[] = [];
   /** Lets a terminated thread end. */
   end: ((code: number) => void) | undefined;
+
+  constructor({ workerData }: { readonly workerData: ExecutorStart }) {
+    super();
+    this.board = new StatusBoard(workerData.status);
+  }
 
   ref(): void {}
   unref(): void {}
@@ -33,8 +42,8 @@ class FakeThread extends EventEmitter {
 
 vi.mock("node:worker_threads", () => ({
   Worker: class {
-    constructor() {
-      const thread = new FakeThread();
+    constructor(_file: URL, options: { readonly workerData: ExecutorStart }) {
+      const thread = new FakeThread(options);
       threads.push(thread);
       // The class that is mocked is what a caller gets.
       return thread as unknown as object;
@@ -53,6 +62,13 @@ const dispatchOf = (run: number): Dispatch => ({
   logs: false,
 });
 const settled: Report = { how: "settled", outcome: { kind: "blob", oid: request }, counts: noCounts, logs: [] };
+
+const lost: Report = {
+  how: "ended",
+  answer: { kind: "host", message: "the process is gone" },
+  counts: noCounts,
+  logs: [],
+};
 
 /** A seat, and how often its claims were dropped; with `graves` a burial takes until it is told. */
 function seatOf(graves?: (() => void)[]) {
@@ -108,6 +124,46 @@ test("a thread that is stopped keeps its seat until it has ended and its claims 
   threads[1]?.say({ type: "report", report: settled });
   expect(await state(next)).toBe(settled);
   expect(threads).toHaveLength(2);
+});
+
+test("a thread that waits for a process is stopped by that process's end, and its seat goes on with it", async () => {
+  const { seat, burials } = seatOf();
+  const dispatch = dispatchOf(1);
+  const report = seat.start(dispatch);
+  const [thread] = threads as [FakeThread];
+  const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1e6)"], { stdio: "ignore" });
+  const ended = once(child, "exit");
+  thread.board.child = child.pid as number;
+  seat.cancel(dispatch);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(await ended).toEqual([null, "SIGKILL"]);
+  thread.say({ type: "report", report: { ...lost, counts: { executed: 3, frames: 3, asked: 3 } } });
+  expect(await state(report)).toEqual({
+    how: "ended",
+    answer: { kind: "cancelled" },
+    counts: { executed: 3, frames: 3, asked: 3 },
+    logs: [],
+  });
+  const next = seat.start(dispatchOf(2));
+  thread.say({ type: "report", report: lost });
+  expect(await state(next)).toBe(lost);
+  expect([threads.length, thread.end, burials()]).toEqual([1, undefined, 0]);
+});
+
+test("a thread that does not come back when its process has ended is ended", async () => {
+  const { seat } = seatOf();
+  const report = seat.start(dispatchOf(1));
+  const [thread] = threads as [FakeThread];
+  const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1e6)"], { stdio: "ignore" });
+  const ended = once(child, "exit");
+  thread.board.child = child.pid as number;
+  seat.cancel(dispatchOf(2));
+  thread.board.enter(0, { oid: request, image: request } as Request, Buffer.alloc(0));
+  await vi.advanceTimersByTimeAsync(63_000);
+  await ended;
+  thread.end?.(1);
+  const message = "the executor ran for more than 60 s and was stopped";
+  expect(await state(report)).toMatchObject({ how: "ended", answer: { kind: "host", message } });
 });
 
 test("a thread that ends while it has nothing to do drops no claims: they may be those of the one that follows", async () => {

@@ -15,6 +15,7 @@ import { dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { NestedCall } from "../../abi/call.ts";
 import { errorText, type ErrorNumber } from "../../abi/error-numbers.ts";
+import { NonAnswerError } from "../../abi/non-answer.ts";
 import type { Request } from "../../abi/request.ts";
 import { oidBytes, oidFromBytes, oidToBytes, type Oid } from "../../store/oid.ts";
 import type { FailureCode, Outcome } from "../../store/outcome.ts";
@@ -104,11 +105,28 @@ export interface OpenedChild {
   readonly fromChild: number;
 }
 
+/** Processes that this thread started, and of whose end it was not told yet. */
+const started = new Set<ChildProcess>();
+
+/** Keeps the thread until all processes that it started have ended: once it is gone nobody can wait for them, and they stay in the system's table as long as this process lives. */
+export function outliveProcesses(): void {
+  for (const child of started) child.ref();
+}
+
 /** Loaded when a process is started: every executor has this file, and most run no script. */
 const processes = () => process.getBuiltinModule("node:child_process");
 
-/** Starts a process; it is ready a tenth of a second later. */
-export function openScriptChild({ heapMb, turnMs = defaultTurnMsMax }: ScriptChildOptions): OpenedChild {
+/** Starts a process; it is ready a tenth of a second later. Throws NonAnswerError where its pipes can't be made. */
+export function openScriptChild(options: ScriptChildOptions): OpenedChild {
+  try {
+    return openWithPipes(options);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new NonAnswerError({ kind: "host", message: `no process for scripts can be started: ${message}` }, error);
+  }
+}
+
+function openWithPipes({ heapMb, turnMs = defaultTurnMsMax }: ScriptChildOptions): OpenedChild {
   const folder = mkdtempSync(join(tmpdir(), "coppice-script-"));
   try {
     const [input, output] = [join(folder, "in"), join(folder, "out")];
@@ -596,6 +614,8 @@ function start([input, output]: readonly [number, number], numbers: readonly num
     process.execPath,
     [
       "--no-node-snapshot",
+      // Nobody reads them, and to say that addons are allowed takes a tenth of the start.
+      "--no-warnings",
       "--no-flush-bytecode",
       `--stack-size=${hostStackKb}`,
       "--permission",
@@ -610,6 +630,8 @@ function start([input, output]: readonly [number, number], numbers: readonly num
   // A process that can't be started is the end of its pipe, too.
   child.on("error", () => {});
   child.unref();
+  started.add(child);
+  child.once("exit", () => started.delete(child));
   return child;
 }
 

@@ -42,9 +42,15 @@ interface Ref {
 const refs = new WeakSet<object>();
 const isRef = (value: unknown): value is Ref => typeof value === "object" && value !== null && refs.has(value);
 
-interface Call {
+/** What is asked of the host. */
+interface Asking {
   readonly image: string;
   readonly args: { readonly isOid: boolean; readonly bytes: Uint8Array };
+}
+
+interface Call {
+  /** Until the host was asked. */
+  readonly asking: Asking | undefined;
   /** Which of the calls that were made together. */
   readonly index: number;
   readonly resolve: (ref: Ref) => void;
@@ -59,19 +65,21 @@ interface NearBlob {
   readonly bytes: Uint8Array;
 }
 const noBlobs: readonly NearBlob[] = [];
+/** Shared, since an array of its own takes 400 bytes of a job that waits. */
+const noBytes = new Uint8Array();
 
 interface Job {
   readonly number: number;
-  readonly request: Uint8Array;
+  /** Its oid's text: bytes would keep the message in which they came. */
+  readonly request: string;
   clockReadings: number;
   /** Random bytes drawn and not used yet, and the next block's number. */
   random: Uint8Array;
   nextBlock: number;
   /** Until it waits. */
   near: readonly NearBlob[];
-  /** Not settled, in the order of calling. The first `asked` of them are known to the host. */
+  /** Not settled, in the order of calling. */
   calls: Call[];
-  asked: number;
   /** Outcomes that have come for the first of `calls`. */
   outcomes: Told[];
   state: "runs" | "ended" | "abandoned";
@@ -141,14 +149,15 @@ function warmUp(): void {
     nameBlob: () => {},
     randomBlocks: () => {},
   };
-  const job = newJob(0, new Uint8Array(oidBytes));
+  const job = newJob(0, "0".repeat(2 * oidBytes));
   const none = newRef("tree", "0".repeat(2 * oidBytes), "40000");
   const object = new JobObject(job, { args: {}, argsTree: none, std: undefined, salt: "" });
   current = job;
-  const text = "\u00e9".repeat(halfBytes);
   object.log(object.text(none), object.tree(none), object.bytes(none));
   object.putTree(new Map([["a", { a: [1, "a", null] }]]));
-  object.putBlob(text);
+  object.putBlob("\u00e9");
+  // In pieces, as what does not fit.
+  object.putBlob(new Uint8Array(halfBytes));
   void object.run("", { a: new Float64Array(1) });
   void object.runMany([{ worker: none, args: none }]);
   crypto.getRandomValues(new Uint8Array(1));
@@ -210,7 +219,6 @@ function moveOn(): number {
   const [call] = job.calls;
   if (told !== undefined && call !== undefined) {
     job.calls.shift();
-    job.asked--;
     if ("ref" in told) call.resolve(told.ref);
     else call.reject(new WorkerFailed(told.code, told.message, call.index));
     return 0;
@@ -253,7 +261,7 @@ function start(number: number, reader: MessageReader, module: ModuleFactory | st
   const moduleOid = String.fromCharCode(...reader.oid());
   if (module !== undefined) modules.set(moduleOid, module);
   const factory = modules.get(moduleOid) as ModuleFactory | string;
-  const job = newJob(number, request);
+  const job = newJob(number, hex(request));
   job.near = near;
   current = job;
   if (typeof factory === "string") {
@@ -284,16 +292,15 @@ function start(number: number, reader: MessageReader, module: ModuleFactory | st
   }
 }
 
-function newJob(number: number, request: Uint8Array): Job {
+function newJob(number: number, request: string): Job {
   return {
     number,
     request,
     clockReadings: 0,
-    random: new Uint8Array(),
+    random: noBytes,
     nextBlock: 0,
     near: noBlobs,
     calls: [],
-    asked: 0,
     outcomes: [],
     state: "runs",
     hasOverflowed: false,
@@ -337,7 +344,7 @@ class JobObject {
   }
 
   get request() {
-    return hex(this.#job.request);
+    return this.#job.request;
   }
 
   get tree() {
@@ -598,10 +605,10 @@ function run(job: Job, worker: unknown, args: unknown): Promise<Ref> {
   return addCall(job, imageOf(worker), argsOf(job, args), 0);
 }
 
-function addCall(job: Job, image: string, args: Call["args"], index: number): Promise<Ref> {
+function addCall(job: Job, image: string, args: Asking["args"], index: number): Promise<Ref> {
   checkRuns(job);
   return new Promise((resolve, reject) => {
-    job.calls.push({ image, args, index, resolve, reject });
+    job.calls.push({ asking: { image, args }, index, resolve, reject });
   });
 }
 
@@ -611,7 +618,7 @@ function imageOf(worker: unknown): string {
   return /^[0-9a-f]{40}$/.test(worker) || worker.startsWith("/cas/std/") ? worker : `/cas/std/${worker}`;
 }
 
-function argsOf(job: Job, args: unknown): Call["args"] {
+function argsOf(job: Job, args: unknown): Asking["args"] {
   checkRuns(job);
   if (isRef(args)) return { isOid: true, bytes: unhex(args) };
   return { isOid: false, bytes: entriesFrom(job, args ?? {}, 0, asArgument) };
@@ -638,21 +645,20 @@ function takeOutcomes(job: Job, reader: MessageReader): void {
 }
 
 function writeWait(job: Job): number {
-  const texts = job.calls.map(({ image }) => utf8(image));
-  const length = job.calls.reduce(
-    (sum, { args }, at) => sum + 9 + (texts[at] as Uint8Array).length + args.bytes.length,
-    8,
-  );
+  // The host has settled all that it was asked for, so all of these are new to it.
+  const asked = job.calls.map(({ asking }) => asking as Asking);
+  const texts = asked.map(({ image }) => utf8(image));
+  const length = asked.reduce((sum, { args }, at) => sum + 9 + (texts[at] as Uint8Array).length + args.bytes.length, 8);
   const message = beginMessage(fromChild.wait, length);
   message.number(job.number);
-  message.number(job.calls.length);
-  for (const [at, { args }] of job.calls.entries()) {
+  message.number(asked.length);
+  for (const [at, { args }] of asked.entries()) {
     message.bytes(texts[at] as Uint8Array);
     message.byte(args.isOid ? 0 : 1);
     message.bytes(args.bytes);
   }
-  job.asked = job.calls.length;
   // What it keeps while it waits counts ten thousand times.
+  job.calls = job.calls.map(({ index, resolve, reject }) => ({ asking: undefined, index, resolve, reject }));
   job.near = noBlobs;
   return message.end();
 }
@@ -851,7 +857,7 @@ function fillRandom(target: Uint8Array): void {
   for (let at = 0; at < target.length;) {
     if (job.random.length === 0) {
       const count = Math.min(64, job.nextBlock === 0 ? 1 : job.nextBlock);
-      window.set(job.request);
+      window.set(unhex(job.request));
       ports.randomBlocks(job.nextBlock, count);
       job.random = window.slice(0, count * blockBytes);
       job.nextBlock += count;
