@@ -205,7 +205,7 @@ export class ScriptChild {
     const number = this.#nextJob++;
     const module = this.#modules.has(job.module) ? noBytes : job.moduleBytes();
     this.#modules.add(job.module);
-    this.#send([message(fromHost.run, runFields(number, job, module))]);
+    this.#send([messageOf(fromHost.run, runFields(number, job, module))]);
     return number;
   }
 
@@ -218,7 +218,7 @@ export class ScriptChild {
     const messages: Buffer[] = [];
     for (const job of jobs) {
       const number = this.#nextJob++;
-      const bytes = message(fromHost.ahead, runFields(number, job, noBytes));
+      const bytes = messageOf(fromHost.ahead, runFields(number, job, noBytes));
       sum += bytes.length;
       if (sum > aheadBytesMax) break;
       messages.push(bytes);
@@ -293,7 +293,7 @@ export class ScriptChild {
     }
     this.#giveUp(this.#ahead.length);
     this.#hearOut();
-    this.#send([message(fromHost.settled, fields)]);
+    this.#send([messageOf(fromHost.settled, fields)]);
     return this.turn(job, frame);
   }
 
@@ -301,7 +301,7 @@ export class ScriptChild {
   drop(job: number): void {
     if (!this.#isOpen) return;
     try {
-      this.#send([message(fromHost.drop, [numberBytes(job)])]);
+      this.#send([messageOf(fromHost.drop, [numberBytes(job)])]);
     } catch (error) {
       // With its process gone the job is forgotten, too; whoever runs the next one is told.
       if (!(error instanceof ScriptChildDied)) throw error;
@@ -380,7 +380,7 @@ export class ScriptChild {
   #answer(answer: Uint8Array | ErrorNumber | undefined): void {
     const status = answer === undefined ? abandonStatus : typeof answer === "number" ? errorStatus : okStatus;
     const bytes = typeof answer === "number" ? Buffer.from(errorText(answer), "latin1") : (answer ?? noBytes);
-    this.#send([message(fromHost.answer, [status, ...counted(bytes)])]);
+    this.#send([messageOf(fromHost.answer, [status, ...counted(bytes)])]);
   }
 
   #break(cause?: unknown): never {
@@ -464,7 +464,7 @@ const okStatus = Buffer.of(answerStatus.ok);
 const errorStatus = Buffer.of(answerStatus.error);
 const abandonStatus = Buffer.of(answerStatus.abandon);
 
-function message(type: number, fields: readonly Uint8Array[]): Buffer {
+function messageOf(type: number, fields: readonly Uint8Array[]): Buffer {
   let length = 1;
   for (const field of fields) length += field.length;
   const bytes = Buffer.allocUnsafe(4 + length);
