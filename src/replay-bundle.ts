@@ -67,7 +67,10 @@ export interface BundleSource {
 /** A bundle that can be written. */
 export interface ReplayBundle {
   readonly request: Oid;
+  /** The manifest's name: what has the same root is the same bytes. */
+  readonly root: Oid;
   readonly jobs: number;
+  /** The manifest not counted. */
   readonly objects: number;
   /** The file's bytes, in pieces of any length, read from the store as they are taken. Throws MissingObject or CorruptObject in its midst. */
   readonly bytes: Iterable<Uint8Array>;
@@ -82,11 +85,12 @@ export function bundleOf(source: BundleSource, request: Oid): ReplayBundle {
   const manifest = encodeManifest({ request, objects: names.length, digest: digestOfNames(names), jobs });
   if (manifest.length > manifestBytesMax)
     throw new OversizeBundle(request, jobs.length, manifest.length, manifestBytesMax);
-  return { request, jobs: jobs.length, objects: names.length, bytes: bundleBytes(source, manifest, names) };
+  const root = hashObject("blob", manifest);
+  const bytes = { [Symbol.iterator]: () => bundleBytes(source, root, manifest, names) };
+  return { request, root, jobs: jobs.length, objects: names.length, bytes };
 }
 
-function* bundleBytes(source: BundleSource, manifest: Uint8Array, names: readonly Oid[]): Iterable<Uint8Array> {
-  const root = hashObject("blob", manifest);
+function* bundleBytes(source: BundleSource, root: Oid, manifest: Uint8Array, names: readonly Oid[]) {
   yield carHeader(root);
   yield* carBlock(root, { kind: "blob", body: manifest });
   for (const name of names) yield* carBlock(name, source.get(name));

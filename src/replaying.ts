@@ -27,6 +27,7 @@ import { treeChanges } from "./store/tree-changes.ts";
 import {
   MalformedManifest,
   NamesDigest,
+  bundleOf,
   decodeManifest,
   manifestBytesMax,
   type Manifest,
@@ -77,6 +78,11 @@ export interface Replay {
   readonly differing: number;
   /** One that differs and asked for none that does: where to look first. */
   readonly first: ReplayDifference | undefined;
+  /**
+   * Whether a bundle of this replay would be this very bundle; undefined where jobs differ. If not, somebody added objects that no job needs or took away some that jobs make anew, or the version of the engine that wrote the
+   * bundle notes other objects as read.
+   */
+  readonly isExact: boolean | undefined;
   readonly ms: number;
 }
 
@@ -110,8 +116,9 @@ async function replayInto(path: string, car: CarReader, file: string, options: R
     store.refresh();
     const { differing, first } = compare(store, manifest);
     const { request, jobs } = manifest;
+    const isExact = differing > 0 ? undefined : bundleOf(store, request).root === car.root;
     const { outcome, counts } = settled;
-    return { request, outcome, jobs: jobs.length, counts, differing, first, ms: monotonicMs() - startedMs };
+    return { request, outcome, jobs: jobs.length, counts, differing, first, isExact, ms: monotonicMs() - startedMs };
   } finally {
     store.close();
   }
@@ -126,7 +133,8 @@ function refusing<T>(file: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    const isBundles = [MalformedCar, MalformedManifest, MalformedRequest, CollidingObject, MissingObject].some(
+    if (error instanceof MissingObject) throw new UnfitBundle(file, `it lacks object ${error.oid}`, error);
+    const isBundles = [MalformedCar, MalformedManifest, MalformedRequest, CollidingObject].some(
       (each) => error instanceof each,
     );
     if (isBundles) throw new UnfitBundle(file, (error as Error).message, error);
@@ -179,13 +187,12 @@ function readManifest(car: CarReader): Manifest {
   return decodeManifest(first.object.body);
 }
 
-/** What a manifest names is there. */
-function checkJobs(store: Store, { request, jobs }: Manifest): void {
-  readRequest(store, request);
-  for (const { request: job, outcome } of jobs) {
-    if (store.kindOf(job) !== "tree") throw new MalformedManifest(`it lacks request ${job}`);
+/** What a manifest names is there, and is what it says. */
+function checkJobs(store: Store, { jobs }: Manifest): void {
+  for (const { request, outcome } of jobs) {
+    readRequest(store, request);
     if (outcome.kind !== "failed" && store.kindOf(outcome.oid) !== outcome.kind)
-      throw new MalformedManifest(`it lacks the ${outcome.kind} ${outcome.oid}, the result of request ${job}`);
+      throw new MalformedManifest(`it lacks the ${outcome.kind} ${outcome.oid}, the result of request ${request}`);
   }
 }
 

@@ -19,6 +19,9 @@ const divergedStatus = 4;
 const bundleExamples = ["bundle REQUEST request.car"];
 const replayExamples = ["replay request.car", "replay request.car --store kept.sqlite --json"];
 
+const inexactText =
+  "note: the file is not the bundle that these jobs make: it holds objects that none of them needs, or lacks some that they make anew";
+
 interface ReplayingOptions {
   readonly store?: string;
   readonly jobs?: number;
@@ -145,6 +148,7 @@ async function replay(session: Session, file: string, options: ReplayingOptions)
     const { first, differing } = replayed;
     if (first === undefined) {
       if (json !== true) await write(printer.out, `same: ${summaryOf(replayed)}\n`);
+      if (replayed.isExact !== true) printNote(printer, inexactText);
       return;
     }
     session.status = divergedStatus;
@@ -175,13 +179,14 @@ function outcomeText(outcome: Outcome): string {
   return outcome.kind === "failed" ? `failed (${outcome.code}): ${outcome.message}` : `${outcome.kind} ${outcome.oid}`;
 }
 
-function figures({ request, outcome, jobs, counts, differing, first, ms }: Replay) {
+function figures({ request, outcome, jobs, counts, differing, first, isExact, ms }: Replay) {
   return {
     same: first === undefined,
     request,
     outcome,
     jobs: { recorded: jobs, executed: counts.executed, differing },
     ...(first === undefined ? {} : { first }),
+    exact: isExact,
     ms: Math.round(ms * 1000) / 1000,
   };
 }

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CarReader as IndependentReader } from "@ipld/car";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { afterAll, expect, it } from "vitest";
 import { CarReader, carBlock, carHeader, type CarBlock } from "../../src/store/car.ts";
 import { cidOf } from "../../src/store/cid.ts";
@@ -35,10 +35,9 @@ function read(bytes: Uint8Array, bodyBytesMax?: number): CarBlock[] {
 
 const hello: GitObject = { kind: "blob", body: Buffer.from("hello\n") };
 const helloName = oid("ce013625030ba8dba906f756967f9e9ca394464a");
-const helloHex = helloName;
-const headerHex = `2ea265726f6f747381d82a581900` + `01781114${helloHex}` + `6776657273696f6e01`;
+const headerHex = `2ea265726f6f747381d82a58190001781114${helloName}6776657273696f6e01`;
 const headHex = Buffer.from("blob 6\0", "latin1").toString("hex");
-const blockHex = `25` + `01781114${helloHex}` + headHex + Buffer.from("hello\n").toString("hex");
+const blockHex = `2501781114${helloName}${headHex}${Buffer.from("hello\n").toString("hex")}`;
 
 it("one object is these bytes", () => {
   expect(carOf([hello]).toString("hex")).toBe(headerHex + blockHex);
