@@ -35,7 +35,7 @@ export interface BundleCampaignSummary {
   readonly grownBytes: number;
 }
 
-type Ending = "refused" | "different" | "inexact" | "unaltered";
+type Ending = "refused" | "different" | "inexact";
 
 /** A sound bundle, and where its parts stand. */
 interface Sound {
@@ -133,7 +133,7 @@ const ofBytes: Readonly<Record<string, Alteration>> = {
   zeros: ({ bytes }, random) => {
     const changed = Buffer.from(bytes);
     const at = random.below(bytes.length);
-    return changed.fill(0, at, at + 1 + random.below(400));
+    return changed.fill(0, at, Math.min(at + 1 + random.below(400), changed.length));
   },
   "bytes of another place": ({ bytes }, random) => {
     const changed = Buffer.from(bytes);
@@ -246,8 +246,10 @@ export async function runBundleCampaign({
       const random = dice(seed * 1_000_003 + number);
       const [name, alter] = pick(Object.entries(random.below(2) === 0 ? ofBytes : ofMeaning), random);
       const sound = pick(sounds, random);
-      const bytes = alter(sound, random);
-      const ending = await endingOf(bytes, sound, join(folder, "altered.car"));
+      let bytes = alter(sound, random);
+      // A block swapped with itself is no alteration.
+      while (bytes.equals(sound.bytes)) bytes = alter(sound, random);
+      const ending = await endingOf(bytes, join(folder, "altered.car"));
       mostBytes = Math.max(mostBytes, process.memoryUsage.rss());
       if (ending.startsWith("fault")) {
         const fault = `alteration ${number} of seed ${seed} (${name}): ${ending}`;
@@ -255,7 +257,7 @@ export async function runBundleCampaign({
         print(fault);
         continue;
       }
-      const counts = endings.get(name) ?? { refused: 0, different: 0, inexact: 0, unaltered: 0 };
+      const counts = endings.get(name) ?? { refused: 0, different: 0, inexact: 0 };
       counts[ending as Ending]++;
       endings.set(name, counts);
     }
@@ -267,13 +269,12 @@ export async function runBundleCampaign({
   }
 }
 
-async function endingOf(bytes: Buffer, sound: Sound, file: string): Promise<Ending | `fault: ${string}`> {
+async function endingOf(bytes: Buffer, file: string): Promise<Ending | `fault: ${string}`> {
   writeFileSync(file, bytes);
   try {
     const { differing, isExact } = await replayBundle(file, { executors: 1 });
     if (differing > 0) return "different";
-    if (isExact !== true) return "inexact";
-    return bytes.equals(sound.bytes) ? "unaltered" : "fault: it replayed as if nothing had been altered";
+    return isExact === true ? "fault: it replayed as if nothing had been altered" : "inexact";
   } catch (error) {
     if (error instanceof UnfitBundle && !error.message.includes("\n")) return "refused";
     return `fault: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
@@ -326,8 +327,8 @@ if (import.meta.main) {
   };
   const options = { count: number("count"), seed: number("seed"), first: number("first"), print };
   const { endings, faults, grownBytes } = await runBundleCampaign(options);
-  for (const [name, { refused, different, inexact, unaltered }] of endings)
-    print(`${name}: ${refused} refused, ${different} different, ${inexact} inexact, ${unaltered} unaltered`);
+  for (const [name, { refused, different, inexact }] of endings)
+    print(`${name}: ${refused} refused, ${different} different, ${inexact} inexact`);
   print(`${options.count} altered, ${faults.length} faults; the process grew by ${Math.round(grownBytes / 1e6)} MB`);
   process.exitCode = faults.length > 0 ? 1 : 0;
 }
