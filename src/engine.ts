@@ -25,6 +25,8 @@ import { nestedFramesMax } from "./scheduler/settle.ts";
 import { decodeTrace, type TraceEvent } from "./scheduler/trace.ts";
 import { startRun, type Run, type RunResult, type RunTold } from "./run.ts";
 import { putStandardLibrary } from "./standard-library.ts";
+import type { ReplayBundle } from "./replay-bundle.ts";
+import type { Replay, ReplayOptions } from "./replaying.ts";
 import { cidOf } from "./store/cid.ts";
 import type { Host } from "./store/git/conversion.ts";
 import { monotonicMs } from "./store/monotonic.ts";
@@ -50,7 +52,10 @@ export type { ExecutedJob } from "./executed-jobs.ts";
 export { MalformedRequest } from "./abi/request.ts";
 export type { ImportHow, Imported } from "./importing.ts";
 export type { Run, RunEvent, RunResult } from "./run.ts";
+export { NothingRemembered, OversizeBundle, UnfitBundle } from "./unfit-bundle.ts";
 export { UnfitScript, isScriptPath } from "./unfit-script.ts";
+export type { RecordedJob, ReplayBundle } from "./replay-bundle.ts";
+export type { Replay, ReplayDifference, ReplayOptions } from "./replaying.ts";
 export { NoStandardLibrary } from "./standard-library.ts";
 export { cidOf, oidOfCid } from "./store/cid.ts";
 export type { WatchPlace, WatchPlaces } from "./store/git/watch-places.ts";
@@ -161,6 +166,15 @@ export function openEngine(options: EngineOptions): Engine {
     store.close();
     throw error;
   }
+}
+
+/**
+ * Replays the bundle in a file, in a store of its own: its request runs with nothing remembered, and what each job comes to is compared with the bundle's record. Rejects with UnfitBundle for a file that is no bundle,
+ * is damaged or lacks what a job asks for; with NonAnswerError for what can't run here; StoreFailure; or what the file system says.
+ */
+export async function replayBundle(file: string, options: ReplayOptions = {}): Promise<Replay> {
+  const { replay } = await import("./replaying.ts");
+  return replay(file, options);
 }
 
 export class Engine {
@@ -330,6 +344,16 @@ export class Engine {
   /** Drops what is remembered of a request; false when nothing was. */
   forget(request: Oid): boolean {
     return this.#store.forget(request);
+  }
+
+  /**
+   * All that a remembered request needs to run again elsewhere, and what it came to, as the bytes of one file for `replayBundle`. Rejects with NothingRemembered, QuarantinedMemo, MalformedRequest, OversizeBundle or
+   * MissingObject; so does taking the bytes, for an object that is gone.
+   */
+  async bundle(request: Oid): Promise<ReplayBundle> {
+    const { bundleOf } = await import("./replay-bundle.ts");
+    this.#store.refresh();
+    return bundleOf(this.#store, request);
   }
 
   stats(): StoreStats {

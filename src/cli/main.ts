@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { packageFolder } from "../package-folder.ts";
+import { bundleCommands } from "./bundle-commands.ts";
 import { examplesText, type Commands } from "./command.ts";
 import { OutputFailure, UsageError, bugStatus, errorJson, exitStatus, kindOfError, messageOf } from "./exit.ts";
 import { isFolder } from "./naming.ts";
@@ -11,7 +12,7 @@ import { Session } from "./session.ts";
 import { isColourful, readSettings } from "./settings.ts";
 import { storeCommands } from "./store-commands.ts";
 
-const commands: Commands = { ...runCommands, ...storeCommands };
+const commands: Commands = { ...runCommands, ...storeCommands, ...bundleCommands };
 
 /** Runs the command line and returns the exit status. The process's current folder is changed by `-C`. */
 export async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {

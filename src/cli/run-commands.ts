@@ -141,7 +141,8 @@ function runArguments(command: Command): Command {
     .allowUnknownOption();
 }
 
-function executorCount(text: string): number {
+/** What `--jobs` says. Throws UsageError. */
+export function executorCount(text: string): number {
   const count = Number(text);
   if (/^\d+$/.test(text) && count >= 1 && count <= executorsMax) return count;
   throw new UsageError(`--jobs wants a whole number from 1 to ${executorsMax}, not ${JSON.stringify(text)}`);

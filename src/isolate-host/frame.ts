@@ -283,9 +283,9 @@ export class Frame {
     return new GuestFailed(failure("limit", text), describePassedLimit(name, this.#limits));
   }
 
-  /** Whether an object is of a kind; one that is not here throws, as reading it would. A no follows from its bytes alone: a header may be damaged. */
+  /** Whether an object is of a kind; one that is not here throws, as reading it would. A no follows from its bytes alone: a header may be damaged. It is noted as read, since nothing else may name it. */
   #isA(kind: GitObject["kind"], name: Oid): boolean {
-    return this.#host.objects.kindOf(name) === kind || this.#host.objects.get(name).kind === kind;
+    return this.#host.objects.kindOf(name) === kind || this.#read(name).kind === kind;
   }
 }
 

@@ -19,6 +19,8 @@ describe("help", () => {
     "worker add",
     "forget",
     "stats",
+    "bundle",
+    "replay",
   ];
   for (const command of commands) {
     it(`of ${command} is on stdout, with examples, and is no error`, async () => {

@@ -190,7 +190,7 @@ function alternatesOf(path: string): string[] {
     const next: string[] = [];
     for (const folder of level) {
       // A folder that is gone is no reason to stop, as in git: objects that only it had are missing objects.
-      if (!existsSync(folder)) continue;
+      if (!existsSync(folder) || !statSync(folder).isDirectory()) continue;
       const real = realpathSync(folder);
       if (seen.has(real) || folders.length === alternatesMax) continue;
       seen.add(real);

@@ -1,0 +1,196 @@
+/** Commands that take a request elsewhere: `bundle` writes all that it needs to one file, `replay` runs that file and compares. */
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { setImmediate as breathe } from "node:timers/promises";
+import { replayBundle, type Outcome, type Replay, type ReplayDifference, type ReplayOptions } from "../engine.ts";
+import { addCommand, examplesText, type Commands } from "./command.ts";
+import { OutputFailure, UsageError, exitStatus } from "./exit.ts";
+import { isFolder, isPath, objectNamed } from "./naming.ts";
+import { printError, printNote, write } from "./output.ts";
+import { executorCount } from "./run-commands.ts";
+import type { CommonOptions, Session } from "./session.ts";
+
+/** Bytes that are written at a time. */
+const pieceBytes = 1 << 20;
+
+/** The exit status of a replay that did not go as recorded. */
+const divergedStatus = 4;
+
+const bundleExamples = ["bundle REQUEST request.car"];
+const replayExamples = ["replay request.car", "replay request.car --store kept.sqlite --json"];
+
+const inexactText =
+  "note: the file is not the bundle that these jobs make: it holds objects that none of them needs, or lacks some that they make anew";
+
+interface ReplayingOptions {
+  readonly store?: string;
+  readonly jobs?: number;
+  readonly json?: true;
+  readonly log?: true;
+}
+
+/** By their first word. */
+export const bundleCommands: Commands = {
+  bundle: (session, parent) => {
+    addCommand(
+      parent,
+      "bundle",
+      "write a remembered request, all that its jobs read, and what they came to, to one file that `coppice replay` runs anywhere",
+      bundleExamples,
+    )
+      .argument("<REQUEST>", "the request's oid or CID, as `run` and `fold` print it")
+      .argument("<FILE>", "a file that is not there yet; it becomes a CAR file")
+      .action((text: string, file: string, options: CommonOptions) => bundle(session, text, file, options));
+  },
+  replay: (session, parent) => {
+    parent
+      .command("replay")
+      .description(
+        "run a bundle's request with nothing remembered, and compare what each job comes to with the bundle; no store, repository or network is used",
+      )
+      .addHelpText("after", examplesText(replayExamples))
+      .argument("<FILE>", "what `coppice bundle` wrote")
+      .option("--store <FILE>", "keep the replay's store in a file that is not there yet (else a temporary one)")
+      .option("--jobs <N>", "executors that run jobs at a time (else one for each core)", executorCount)
+      .option("--json", "print one JSON object: what came of it, or the error")
+      .option("--log", "print what guests log, on stderr")
+      .action((file: string, options: ReplayingOptions) => replay(session, file, options));
+  },
+};
+
+async function bundle(session: Session, text: string, file: string, options: CommonOptions): Promise<void> {
+  if (file === "") throw new UsageError("bundle wants a file's path, and it is empty");
+  if (!isFolder(dirname(resolve(file))))
+    throw new UsageError(`${file}: there is no folder ${dirname(file)} to write to`);
+  if (isPath(file)) throw new UsageError(`${file} is there already`);
+  await session.withStore(options, async (engine) => {
+    const { jobs, objects, bytes } = await engine.bundle(objectNamed(engine, text));
+    const length = await writeWhole(file, bytes);
+    printNote(session.printer, `${counted(jobs, "job")}, ${counted(objects, "object")}, ${length} bytes`);
+  });
+}
+
+/** Writes a file under another name, and gives it its own when it is whole. Returns its length. */
+async function writeWhole(file: string, bytes: Iterable<Uint8Array>): Promise<number> {
+  const part = `${file}.part-${process.pid}`;
+  const fd = openSync(part, "wx");
+  const stop = () => {
+    rmSync(part, { force: true });
+    process.exit(exitStatus.cancelled);
+  };
+  process.on("SIGINT", stop);
+  let length = 0;
+  try {
+    try {
+      for (const piece of piecesOf(bytes)) {
+        writePiece(fd, part, piece);
+        length += piece.length;
+        await breathe();
+      }
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    if (isPath(file)) throw new UsageError(`${file} is there already`);
+    renameSync(part, file);
+    return length;
+  } catch (error) {
+    rmSync(part, { force: true });
+    throw error;
+  } finally {
+    process.off("SIGINT", stop);
+  }
+}
+
+function* piecesOf(bytes: Iterable<Uint8Array>): Iterable<Uint8Array> {
+  let waiting: Uint8Array[] = [];
+  let length = 0;
+  for (const each of bytes) {
+    waiting.push(each);
+    length += each.length;
+    if (length < pieceBytes) continue;
+    yield Buffer.concat(waiting);
+    waiting = [];
+    length = 0;
+  }
+  if (length > 0) yield Buffer.concat(waiting);
+}
+
+function writePiece(fd: number, path: string, piece: Uint8Array): void {
+  try {
+    for (let at = 0; at < piece.length;) at += writeSync(fd, piece, at);
+  } catch (error) {
+    throw new OutputFailure(path, error as Error);
+  }
+}
+
+async function replay(session: Session, file: string, options: ReplayingOptions): Promise<void> {
+  const { printer } = session;
+  const { store, jobs, log, json } = options;
+  if (store === "") throw new UsageError("--store wants a file's path, and it is empty");
+  if (store !== undefined && isPath(store))
+    throw new UsageError(`${store} is there already; a replay starts from nothing`);
+  const abort = new AbortController();
+  const stop = () => {
+    if (abort.signal.aborted) process.exit(exitStatus.cancelled);
+    abort.abort();
+  };
+  process.on("SIGINT", stop);
+  const replaying: ReplayOptions = {
+    signal: abort.signal,
+    ...(store === undefined ? {} : { store }),
+    ...(jobs === undefined ? {} : { executors: jobs }),
+    ...(log === undefined ? {} : { onLog: ({ line }) => printNote(printer, line) }),
+  };
+  try {
+    const replayed = await replayBundle(file, replaying);
+    if (json === true) await write(printer.out, `${JSON.stringify(figures(replayed))}\n`);
+    const { first, differing } = replayed;
+    if (first === undefined) {
+      if (json !== true) await write(printer.out, `same: ${summaryOf(replayed)}\n`);
+      if (replayed.isExact !== true) printNote(printer, inexactText);
+      return;
+    }
+    session.status = divergedStatus;
+    if (json !== true) await write(printer.out, `different: ${summaryOf(replayed)}\n`);
+    printError(printer, `${counted(differing, "job")} of the replay went otherwise than recorded; ${told(first)}`);
+  } finally {
+    process.off("SIGINT", stop);
+  }
+}
+
+function summaryOf({ jobs, outcome }: Replay): string {
+  return `${counted(jobs, "job")}, ${outcomeText(outcome)}`;
+}
+
+/** A difference in one clause. */
+function told({ request, worker, recorded, replayed, where }: ReplayDifference): string {
+  const job = `request ${request} (${worker})`;
+  if (recorded === undefined) return `${job} is not in the record, and was asked for here`;
+  if (replayed === undefined) return `${job} is in the record, and nobody asked for it here`;
+  const [before, after] = [outcomeText(recorded.outcome), outcomeText(replayed.outcome)];
+  if (before === after)
+    return `${job} spent ${recorded.fuel} fuel as recorded and ${replayed.fuel} here, for the same ${before}`;
+  const first = where === undefined ? "" : `, which differ first ${where}`;
+  return `the first to look at is ${job}: recorded is ${before}, here it is ${after}${first}`;
+}
+
+function outcomeText(outcome: Outcome): string {
+  return outcome.kind === "failed" ? `failed (${outcome.code}): ${outcome.message}` : `${outcome.kind} ${outcome.oid}`;
+}
+
+function figures({ request, outcome, jobs, counts, differing, first, isExact, ms }: Replay) {
+  return {
+    same: first === undefined,
+    request,
+    outcome,
+    jobs: { recorded: jobs, executed: counts.executed, differing },
+    ...(first === undefined ? {} : { first }),
+    exact: isExact,
+    ms: Math.round(ms * 1000) / 1000,
+  };
+}
+
+function counted(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? "" : "s"}`;
+}
