@@ -1,8 +1,8 @@
 /**
- * What the rewriting of modules costs on real ones: compression and a database, compiled to wasm by others.
+ * What the rewriting of modules costs on real ones: compression, a database and a parser, compiled to wasm by others, and, heavy on floats, a physics engine and two loops of our own.
  *
- *     npm install --prefix FOLDER @bokuweb/zstd-wasm brotli-wasm sql.js
- *     node tests/fold-bench/metering.ts FOLDER [rounds]
+ *     npm install --prefix FOLDER @bokuweb/zstd-wasm brotli-wasm sql.js es-module-lexer @dimforge/rapier3d-compat
+ *     node tests/fold-bench/metering.ts FOLDER [rounds [workload...]]
  *
  * Each workload runs in processes of its own, plain and with each part of the metering, turn by turn; the table has medians, ratios to the plain module, and how the module grew. A workload's output is compared:
  * rewriting must not change it. Memory's part is its maximum, which costs nothing at run time; it is in every rewritten row.
@@ -11,9 +11,9 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { defaultGuestLimits } from "../../src/abi/limits.ts";
 import type { Metering } from "../../src/isolate-host/wasm/meter.ts";
-import { fuelExport, rewriteModule } from "../../src/isolate-host/wasm/module.ts";
+import { assemble } from "../guests/assemble.ts";
+import { rewriteAll } from "./rewriting.ts";
 
 const variants: Readonly<Record<string, Metering | undefined>> = {
   plain: undefined,
@@ -87,7 +87,93 @@ const workloads: Readonly<Record<string, Workload>> = {
       return Buffer.from(JSON.stringify([rows, joined]));
     };
   },
+  lexer: async (load) => {
+    const lexer = load("es-module-lexer") as {
+      readonly init: Promise<void>;
+      parse(source: string): readonly [imports: readonly object[], exports: readonly object[], ...rest: unknown[]];
+    };
+    await lexer.init;
+    const words = sampleText(2000).toString();
+    const statement = `import {a} from "b"; export const c = () => import("d"); /* ${words} */ f(/[x/]+/g, "${words}");\n`;
+    const source = statement.repeat(6000);
+    return () => {
+      const [imports, exported] = lexer.parse(source);
+      return Buffer.from(JSON.stringify([imports.length, exported.length, imports.at(-1)]));
+    };
+  },
+  rapier: async (load) => {
+    interface Body {
+      translation(): { readonly x: number; readonly y: number; readonly z: number };
+    }
+    interface World {
+      createRigidBody(description: unknown): Body;
+      createCollider(description: unknown, body?: Body): unknown;
+      step(): void;
+      free(): void;
+    }
+    const rapier = load("@dimforge/rapier3d-compat") as {
+      init(): Promise<void>;
+      readonly World: new (gravity: object) => World;
+      readonly RigidBodyDesc: { dynamic(): { setTranslation(x: number, y: number, z: number): unknown } };
+      readonly ColliderDesc: { cuboid(x: number, y: number, z: number): unknown; ball(radius: number): unknown };
+    };
+    await rapier.init();
+    return () => {
+      const world = new rapier.World({ x: 0, y: -9.81, z: 0 });
+      world.createCollider(rapier.ColliderDesc.cuboid(50, 0.1, 50));
+      const bodies = Array.from({ length: 216 }, (_, at) => {
+        const [x, y, z] = [at % 6, Math.floor(at / 36), Math.floor(at / 6) % 6];
+        const body = world.createRigidBody(
+          rapier.RigidBodyDesc.dynamic().setTranslation(x * 1.1 + y * 0.1, 2 + y * 1.2, z * 1.1),
+        );
+        world.createCollider(
+          at % 2 === 0 ? rapier.ColliderDesc.cuboid(0.5, 0.5, 0.5) : rapier.ColliderDesc.ball(0.5),
+          body,
+        );
+        return body;
+      });
+      for (let steps = 0; steps < 60; steps++) world.step();
+      const places = bodies.flatMap((body) => Object.values(body.translation()));
+      world.free();
+      return new Uint8Array(Float64Array.from(places).buffer);
+    };
+  },
+  // The worst for scalars: nothing but dependent arithmetic whose results are stored.
+  mandel:
+    ownModule(`(module (memory (export "memory") 1) (func (export "run") (local $at i32) (local $x f64) (local $y f64) (local $cx f64) (local $cy f64) (local $t f64) (local $n i32)
+    (loop $next
+      (local.set $cx (f64.sub (f64.mul (f64.convert_i32_u (i32.and (local.get $at) (i32.const 63))) (f64.const 0.03)) (f64.const 1.5)))
+      (local.set $cy (f64.sub (f64.mul (f64.convert_i32_u (i32.shr_u (local.get $at) (i32.const 6))) (f64.const 0.015)) (f64.const 1)))
+      (local.set $x (f64.const 0)) (local.set $y (f64.const 0)) (local.set $n (i32.const 0))
+      (loop $on
+        (local.set $t (f64.add (f64.sub (f64.mul (local.get $x) (local.get $x)) (f64.mul (local.get $y) (local.get $y))) (local.get $cx)))
+        (local.set $y (f64.add (f64.mul (f64.mul (f64.const 2) (local.get $x)) (local.get $y)) (local.get $cy)))
+        (local.set $x (local.get $t))
+        (br_if $on (i32.and (f64.lt (f64.add (f64.mul (local.get $x) (local.get $x)) (f64.mul (local.get $y) (local.get $y))) (f64.const 4))
+          (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 1000)))))
+      (f64.store (i32.mul (i32.const 8) (local.get $at)) (local.get $x))
+      (br_if $next (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 1))) (i32.const 8192))))))`),
+  // The worst for vectors: two operations for each load and store.
+  saxpy: ownModule(`(module (memory (export "memory") 1) (func (export "run") (local $at i32) (local $n i32)
+    (loop $again
+      (local.set $at (i32.const 0))
+      (loop $next
+        (v128.store (local.get $at) (f32x4.add (f32x4.mul (v128.load (local.get $at)) (v128.const f32x4 0.99 0.98 0.97 0.96)) (v128.const f32x4 1 2 3 4)))
+        (br_if $next (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 16))) (i32.const 65536))))
+      (br_if $again (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 2000))))))`),
 };
+
+/** A workload of a module that is written here: `run` works on its memory, of which the first 64 KiB are what it made. */
+function ownModule(text: string): Workload {
+  return async () => {
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(assemble(text)), {});
+    const memory = instance.exports["memory"] as WebAssembly.Memory;
+    return await Promise.resolve(() => {
+      (instance.exports["run"] as () => void)();
+      return Buffer.from(memory.buffer.slice(0, 65_536));
+    });
+  };
+}
 
 function sampleText(bytes: number): Buffer {
   let seed = 12_345;
@@ -112,47 +198,19 @@ function digest(bytes: Uint8Array): Buffer {
 
 /** Runs one workload here, with every module that is compiled rewritten. */
 async function measure(folder: string, name: string, metering: Metering | undefined): Promise<Measured> {
-  const real = { Module: WebAssembly.Module, Instance: WebAssembly.Instance };
-  let fuel: WebAssembly.Global | undefined;
-  let rewriteMs = 0;
-  let bytes: readonly [number, number] = [0, 0];
-  const compile = (module: Uint8Array | ArrayBuffer): WebAssembly.Module => {
-    const given = module instanceof Uint8Array ? module : new Uint8Array(module);
-    if (metering === undefined) return new real.Module(given);
-    const startedMs = performance.now();
-    const limits = { depth: defaultGuestLimits.depth, fuel: fuelMax, memoryPages: defaultGuestLimits.memoryPages };
-    const fit = rewriteModule(given, undefined, limits, metering, false);
-    rewriteMs += performance.now() - startedMs;
-    bytes = [given.length, fit.bytes.length];
-    return new real.Module(fit.bytes);
-  };
-  const start = (module: WebAssembly.Module, imports: Record<string, Record<string, unknown>>) => {
-    const instance = new real.Instance(module, imports);
-    fuel = instance.exports[fuelExport] as WebAssembly.Global | undefined;
-    return instance;
-  };
-  Object.assign(WebAssembly, {
-    Module: new Proxy(real.Module, { construct: (_, [module]) => compile(module as Uint8Array) }),
-    Instance: new Proxy(real.Instance, {
-      construct: (_, [module, imports]) =>
-        start(module as WebAssembly.Module, imports as Record<string, Record<string, unknown>>),
-    }),
-    instantiate: async (source: Uint8Array, imports: Record<string, Record<string, unknown>>) => {
-      const module = compile(source);
-      return await Promise.resolve({ module, instance: start(module, imports) });
-    },
-    instantiateStreaming: undefined,
-  });
+  const rewriting = rewriteAll(metering, fuelMax);
   const work = await (workloads[name] as Workload)(createRequire(join(folder, "package.json")));
   // Until the optimizing compiler has seen what is hot.
   for (let warm = 0; warm < 5; warm++) work();
-  const before = fuel?.value;
+  const before = rewriting.fuel();
   const times = Array.from({ length: turns }, () => {
     const startedMs = threadMs();
     work();
     return threadMs() - startedMs;
   });
-  const spent = fuel === undefined || before === undefined ? undefined : Number(BigInt(before) - BigInt(fuel.value));
+  const after = rewriting.fuel();
+  const spent = after === undefined || before === undefined ? undefined : Number(before - after);
+  const { rewriteMs, bytes } = rewriting.seen();
   return { ms: Math.min(...times), output: digest(work()).toString("hex"), fuel: spent, rewriteMs, bytes };
 }
 
@@ -165,8 +223,8 @@ function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }
 
-function table(folder: string, rounds: number): void {
-  for (const name of Object.keys(workloads)) {
+function table(folder: string, rounds: number, names: readonly string[]): void {
+  for (const name of names) {
     const rows = new Map<string, Measured[]>(Object.keys(variants).map((variant) => [variant, []]));
     for (let round = 0; round < rounds; round++) {
       for (const [variant, measured] of rows) {
@@ -200,8 +258,9 @@ function table(folder: string, rounds: number): void {
   }
 }
 
-const [folder, second, name, variant] = process.argv.slice(2);
+const [folder, second, ...named] = process.argv.slice(2);
+const [name, variant] = named;
 if (folder === undefined) throw new Error("name the folder in which the modules are installed");
 if (second === "--one" && name !== undefined && variant !== undefined) {
   process.stdout.write(JSON.stringify(await measure(folder, name, variants[variant])));
-} else table(folder, Number(second ?? 5));
+} else table(folder, Number(second ?? 5), named.length > 0 ? named : Object.keys(workloads));

@@ -360,9 +360,7 @@ const canonicalConstant = {
   [floatKind.f32x4]: Uint8Array.of(0xfd, 0x0c, ...canonical32, ...canonical32, ...canonical32, ...canonical32),
   [floatKind.f64x2]: Uint8Array.of(0xfd, 0x0c, ...canonical64, ...canonical64),
 } as const;
-/**
- * Chooses between the value and the canonical one: for a scalar `le` and `select` (a number is at most itself; one jump in V8's code, where `eq` takes two), for a vector `eq` and `bitselect`.
- */
+/** Chooses between the value and the canonical one: for a scalar `le` and `select` (a number is at most itself; `eq` measured the same), for a vector `eq` and `bitselect`. */
 const choice = {
   [floatKind.f32]: Uint8Array.of(0x5f, 0x1b),
   [floatKind.f64]: Uint8Array.of(0x65, 0x1b),
