@@ -1,0 +1,40 @@
+/**
+ * What was asked for last and remembered, for `--last`. A run that a memo answers writes nothing to the store, since a commit costs a sync of the disk; so the request stands in a file beside it, `STORE-last`, whose time says
+ * when. It is told to people and nothing else: losing it loses nothing.
+ */
+import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { parseOid, type Engine, type Oid } from "../engine.ts";
+
+const fileOf = (store: string) => `${store}-last`;
+
+export interface LastAsked {
+  readonly request: Oid;
+  /** Milliseconds since 1970; undefined when the run has a record, which says so itself. */
+  readonly askedMs: number | undefined;
+}
+
+/** Notes a request that a memo answered. Where it can't be written, `--last` tells of what was asked for before. */
+export function noteAsked(store: string, request: Oid): void {
+  try {
+    writeFileSync(fileOf(store), `${request}\n`);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
+  }
+}
+
+/** The request of whichever was later: the newest run, or what a memo answered. */
+export function lastAsked(store: string, engine: Engine): LastAsked | undefined {
+  const run = engine.lastRunRecord();
+  const noted = readNote(store, engine);
+  if (noted !== undefined && noted.askedMs > (run?.startedMs ?? 0)) return noted;
+  return run === undefined ? undefined : { request: run.request, askedMs: undefined };
+}
+
+function readNote(store: string, engine: Engine): (LastAsked & { readonly askedMs: number }) | undefined {
+  const file = fileOf(store);
+  const entry = statSync(file, { throwIfNoEntry: false });
+  const request = entry?.isFile() === true ? parseOid(readFileSync(file, "latin1").trim()) : undefined;
+  // The store may be another one by now.
+  if (entry === undefined || request === undefined || engine.kindOf(request) !== "tree") return undefined;
+  return { request, askedMs: entry.mtimeMs };
+}
