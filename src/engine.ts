@@ -370,7 +370,7 @@ export class Engine {
 
   /** The jobs that the newest run of `top` had about a path in what it folds, those that ask before those that are asked: none when nothing is recorded, or stands at that path. */
   async jobsAt(top: Oid, path: string): Promise<readonly Oid[]> {
-    const { jobsAt } = await import("./explaining.ts");
+    const { jobsAt } = await import("./jobs-at.ts");
     return jobsAt(this.#store, this.#library, top, path);
   }
 

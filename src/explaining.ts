@@ -4,7 +4,6 @@
  * Units: times in milliseconds since 1970, durations in microseconds. Errors: StoreFailure and CorruptObject from the store.
  */
 import { counterpart } from "./counterpart.ts";
-import { entryNamed } from "./folded-path.ts";
 import type { Subject } from "./job-names.ts";
 import { requestDifferences, type Differences } from "./request-changes.ts";
 import { RunRecords, type JobName } from "./run-records.ts";
@@ -302,42 +301,4 @@ function comparedWith({ names, store }: RunRecords, old: Oid, run: number, reque
   const [before, after] = [names.subjectOf(old), names.subjectOf(request)];
   if (before === undefined || after === undefined) return undefined;
   return { request: old, run, differences: requestDifferences({ objects: store, names }, before, after) };
-}
-
-/**
- * The jobs that a run of `top` had about a path in what it folds (`.` for that itself), those that ask before those that are asked. None where nothing is recorded of the run, or nothing stands at that
- * path.
- */
-export function jobsAt(store: Store, library: Oid, top: Oid, path: string): readonly Oid[] {
-  const records = new RunRecords(store, library);
-  const run = records.newestWith(top);
-  const { names } = records;
-  const childrenOf = (request: Oid) =>
-    run === undefined ? (records.evidence(request)?.memo.children ?? []) : records.children(run, request);
-  let node = names.subjectOf(top)?.in;
-  let jobs: readonly Oid[] = node === undefined ? [] : withOwn(names, [top], node, childrenOf);
-  for (const name of path.split("/").filter((step) => step !== "" && step !== ".")) {
-    const entry = node === undefined ? undefined : entryNamed(store, node, name);
-    if (entry === undefined) return [];
-    const below = jobs
-      .flatMap((request) => childrenOf(request))
-      .filter((child) => names.subjectOf(child)?.in === entry);
-    jobs = withOwn(names, [...new Set(below)], entry, childrenOf);
-    node = entry;
-  }
-  return jobs;
-}
-
-/** Jobs about an object, with those that they asked for about the same. */
-function withOwn(
-  names: RunRecords["names"],
-  jobs: readonly Oid[],
-  about: Oid,
-  childrenOf: (request: Oid) => readonly Oid[],
-): readonly Oid[] {
-  const all = new Set(jobs);
-  for (const job of all) {
-    for (const child of childrenOf(job)) if (names.subjectOf(child)?.in === about) all.add(child);
-  }
-  return [...all];
 }

@@ -2,7 +2,7 @@
  * What was asked for last and remembered, for `--last`. A run that a memo answers writes nothing to the store, since a commit costs a sync of the disk; so the request stands in a file beside it, `STORE-last`, whose time says
  * when. It is told to people and nothing else: losing it loses nothing.
  */
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { closeSync, constants, openSync, readFileSync, statSync, writeSync } from "node:fs";
 import { parseOid, type Engine, type Oid } from "../engine.ts";
 
 const fileOf = (store: string) => `${store}-last`;
@@ -16,7 +16,13 @@ export interface LastAsked {
 /** Notes a request that a memo answered. Where it can't be written, `--last` tells of what was asked for before. */
 export function noteAsked(store: string, request: Oid): void {
   try {
-    writeFileSync(fileOf(store), `${request}\n`);
+    // Written over: to cut a file short makes some file systems write it to the disk at once.
+    const file = openSync(fileOf(store), constants.O_WRONLY | constants.O_CREAT, 0o666);
+    try {
+      writeSync(file, `${request}\n`, 0);
+    } finally {
+      closeSync(file);
+    }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
   }
@@ -33,7 +39,7 @@ export function lastAsked(store: string, engine: Engine): LastAsked | undefined 
 function readNote(store: string, engine: Engine): (LastAsked & { readonly askedMs: number }) | undefined {
   const file = fileOf(store);
   const entry = statSync(file, { throwIfNoEntry: false });
-  const request = entry?.isFile() === true ? parseOid(readFileSync(file, "latin1").trim()) : undefined;
+  const request = entry?.isFile() === true ? parseOid(readFileSync(file, "latin1").slice(0, 40)) : undefined;
   // The store may be another one by now.
   if (entry === undefined || request === undefined || engine.kindOf(request) !== "tree") return undefined;
   return { request, askedMs: entry.mtimeMs };

@@ -4,16 +4,15 @@ import { Command, CommanderError } from "commander";
 import { packageFolder } from "../package-folder.ts";
 import { examplesText, type Commands } from "./command.ts";
 import { OutputFailure, UsageError, bugStatus, errorJson, exitStatus, kindOfError, messageOf } from "./exit.ts";
-import { explainCommands } from "./explain-command.ts";
+import { explainCommands } from "./explain-commands.ts";
 import { isFolder } from "./naming.ts";
 import { printError, write, type Printer } from "./output.ts";
 import { runCommands } from "./run-commands.ts";
 import { Session } from "./session.ts";
 import { isColourful, readSettings } from "./settings.ts";
 import { storeCommands } from "./store-commands.ts";
-import { traceCommands } from "./trace-command.ts";
 
-const commands: Commands = { ...runCommands, ...storeCommands, ...explainCommands, ...traceCommands };
+const commands: Commands = { ...runCommands, ...storeCommands, ...explainCommands };
 
 /** Runs the command line and returns the exit status. The process's current folder is changed by `-C`. */
 export async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
@@ -105,4 +104,5 @@ const examples = [
   "run line-count --in:@=README.md --children:hash=4b825dc642cb6eb9a060e54bf8d69288fbee4904",
   "import HEAD",
   "cat OID",
+  "explain --last                           why that ran, or did not",
 ];

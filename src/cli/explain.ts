@@ -1,6 +1,5 @@
-/** `coppice explain`: why a request ran, or did not, in words. What is found out stands in src/explaining.ts. */
+/** What `coppice explain` prints: why a request ran, or did not, in words. What is found out stands in src/explaining.ts. */
 import type { Cause, Difference, Differences, Engine, Explanation, JobName, Oid, Outcome } from "../engine.ts";
-import { addCommand, cidOption, type Commands } from "./command.ts";
 import { UsageError } from "./exit.ts";
 import { lastAsked, type LastAsked } from "./last-asked.ts";
 import { objectNamed } from "./naming.ts";
@@ -10,40 +9,14 @@ import type { CommonOptions, Session } from "./session.ts";
 /** Lines of differences that are printed. */
 const shownDifferencesMax = 20;
 
-const examples = [
-  "explain --last                           why the last run ran, or did not",
-  "explain --last src/main.ts               why the jobs about that file did",
-  "explain REQUEST --json",
-];
-
 /** Options that name a request. */
 export interface NamingOptions extends CommonOptions {
   readonly last?: true;
 }
 
-interface ExplainCommandOptions extends NamingOptions {
+export interface ExplainOptions extends NamingOptions {
   readonly json?: true;
 }
-
-/** By their first word. */
-export const explainCommands: Commands = {
-  explain: (session, parent) => {
-    cidOption(
-      addCommand(parent, "explain", "tell why a request ran, or did not", examples),
-      "print CIDs in place of oids; not with --json",
-    )
-      .argument("[REQUEST]", "the request's oid or CID, as `run` and `fold` print it")
-      .argument(
-        "[PATH]",
-        "the jobs about that path in what the request folds, from there; with --last the only argument",
-      )
-      .option("--last", "the request that was run or folded last, be it remembered or not")
-      .option("--json", "print one JSON object: {jobs: [...]}, as `engine.explain` gives them")
-      .action((first: string | undefined, second: string | undefined, options: ExplainCommandOptions) =>
-        session.withStore(options, (engine) => explain(session, engine, [first, second], options)),
-      );
-  },
-};
 
 /** The request that is asked about, and what else was given. */
 export function requestNamed(
@@ -62,11 +35,12 @@ export function requestNamed(
   return { ...asked, path: first };
 }
 
-async function explain(
+/** Prints why a request ran, or the jobs about a path. */
+export async function explain(
   session: Session,
   engine: Engine,
   texts: readonly (string | undefined)[],
-  options: ExplainCommandOptions,
+  options: ExplainOptions,
 ): Promise<void> {
   const { printer } = session;
   const { request, askedMs, path } = requestNamed(session, engine, texts, options);
@@ -124,9 +98,9 @@ function explanationText(printer: Printer, explanation: Explanation, nowMs: numb
     lines.push(["outcome", `${outcomeText(printer, made.outcome)}${detail}`]);
     const { count, first } = made.children;
     const more = count > first.length ? ` and ${(count - first.length).toLocaleString("en")} more` : "";
-    const named = count === 0 ? "" : `: ${first.map(jobText).join(", ")}${more}`;
+    const named = `${plural(count, "request")}: ${first.map(jobText).join(", ")}${more}`;
     lines.push(["spent", `fuel ${made.fuel.toLocaleString("en")}, ${plural(made.reads, "object")} read`]);
-    lines.push(["asked for", `${plural(count, "request")}${named}`]);
+    lines.push(["asked for", count === 0 ? "nothing" : named]);
   }
   for (const other of explanation.others)
     lines.push(["but", `run ${other.run} came to ${outcomeText(printer, other.outcome)}`]);

@@ -1,61 +1,21 @@
-/** `coppice trace`: what a run's jobs were, as a tree in the terminal or a file for a trace viewer. What is read off the trace stands in src/run-tree.ts and src/chrome-trace.ts. */
+/** What `coppice trace` prints: what a run's jobs were, as a tree in the terminal or a file for a trace viewer. What is read off the trace stands in src/run-tree.ts and src/chrome-trace.ts. */
 import { writeFileSync } from "node:fs";
 import type { Engine, Oid, RunTree, TreeNode } from "../engine.ts";
-import { addCommand, cidOption, type Commands } from "./command.ts";
 import { UsageError } from "./exit.ts";
-import { jobText, requestNamed, timeText, type NamingOptions } from "./explain-command.ts";
+import { jobText, requestNamed, timeText, type NamingOptions } from "./explain.ts";
 import { nameOf, oneLine, printNote, write, type Printer } from "./output.ts";
 import type { Session } from "./session.ts";
 
-const examples = [
-  "trace --last                             where the last run's time went",
-  "trace --last --order call --depth 3",
-  "trace REQUEST --chrome run.json          for chrome://tracing and ui.perfetto.dev",
-];
-
-/** Levels, and jobs below one, that are printed unless more or fewer are asked for. */
-const levels = 4;
-const jobsBelow = 10;
-
-interface TraceOptions extends NamingOptions {
-  readonly order?: "slow" | "call";
-  readonly depth?: number;
-  readonly width?: number;
+export interface TraceOptions extends NamingOptions {
+  readonly order: "slow" | "call";
+  readonly depth: number;
+  readonly width: number;
   readonly json?: true;
   readonly chrome?: string;
 }
 
-/** By their first word. */
-export const traceCommands: Commands = {
-  trace: (session, parent) => {
-    cidOption(
-      addCommand(parent, "trace", "draw what a request asked for when it ran: jobs, hits, time, fuel", examples),
-      "print CIDs in place of oids; not with --json",
-    )
-      .argument("[REQUEST]", "the request's oid or CID, as `run` and `fold` print it; one of a nested job, too")
-      .option("--last", "the request that was run or folded last")
-      .option("--order <slow|call>", "first what took longest, or what was asked for first (default: slow)", orderNamed)
-      .option("--depth <N>", `levels below the request (default: ${levels})`, countNamed)
-      .option("--width <N>", `jobs below each (default: ${jobsBelow})`, countNamed)
-      .option("--json", "print one JSON object, as `engine.trace` gives it")
-      .option("--chrome <FILE>", "write all of it to FILE as Chrome's trace format")
-      .action((first: string | undefined, options: TraceOptions) =>
-        session.withStore(options, (engine) => trace(session, engine, first, options)),
-      );
-  },
-};
-
-function orderNamed(text: string): "slow" | "call" {
-  if (text === "slow" || text === "call") return text;
-  throw new UsageError(`--order wants slow or call, not ${JSON.stringify(text)}`);
-}
-
-function countNamed(text: string): number {
-  if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new UsageError(`a whole number is wanted, not ${JSON.stringify(text)}`);
-}
-
-async function trace(
+/** Prints a run's tree, or writes its trace to a file. */
+export async function trace(
   session: Session,
   engine: Engine,
   first: string | undefined,
@@ -65,7 +25,7 @@ async function trace(
   const { request, path } = requestNamed(session, engine, [first], options);
   if (path !== undefined)
     throw new UsageError("trace takes no path; `coppice explain --last PATH` prints the requests of one");
-  const { chrome, order = "slow", depth = levels, width = jobsBelow } = options;
+  const { chrome, order, depth, width } = options;
   if (chrome !== undefined) {
     const whole = (await engine.chromeTrace(request)) ?? notKept(printer, request);
     writeFileSync(chrome, `${JSON.stringify(whole)}\n`);
