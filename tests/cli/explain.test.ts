@@ -9,17 +9,20 @@ beforeAll(() => {
   room.makeRepository("repository", smallRepository);
 });
 
-/** What was printed, without what differs from machine to machine and build to build: names, times, fuel. */
+/** Without what differs from machine to machine and build to build: names, times, fuel. */
+function maskedText(text: string): string {
+  return text
+    .replaceAll(/[0-9a-f]{40}/g, "<oid>")
+    .replaceAll(/\d+-\d+-\d+ \d+:\d+:\d+ UTC \([^)]* ago\)/g, "<time>")
+    .replaceAll(/fuel [\d,]+/g, "fuel <n>")
+    .replaceAll(/^ +\d+\.\d +[\d,]+ /gm, "<ms> <fuel> ")
+    .replaceAll(/^ +\d+\.\d {2}/gm, "<ms>  ")
+    .replaceAll(/\d+\.\d ms/g, "_ ms");
+}
+
+/** What was printed, masked. */
 function masked({ status, out, err }: Said): Said {
-  const mask = (text: string) =>
-    text
-      .replaceAll(/[0-9a-f]{40}/g, "<oid>")
-      .replaceAll(/\d+-\d+-\d+ \d+:\d+:\d+ UTC \([^)]* ago\)/g, "<time>")
-      .replaceAll(/fuel [\d,]+/g, "fuel <n>")
-      .replaceAll(/^ +\d+\.\d +[\d,]+ /gm, "<ms> <fuel> ")
-      .replaceAll(/^ +\d+\.\d  /gm, "<ms>  ")
-      .replaceAll(/\d+\.\d ms/g, "_ ms");
-  return { status, out: mask(out), err: mask(err) };
+  return { status, out: maskedText(out), err: maskedText(err) };
 }
 
 const jobsOf = ({ out }: Said) => (JSON.parse(out) as { readonly jobs: readonly Explanation[] }).jobs;
@@ -140,9 +143,8 @@ test("after an edit, it names the file that changed: of the run, and of the jobs
       "status": 0,
     }
   `);
-  expect(
-    masked(await room.call("trace", "--last", "--order", "call", "--depth", "1", "--width", "2", ...store)),
-  ).toMatchInlineSnapshot(`
+  expect(masked(await room.call("trace", "--last", "--order", "call", "--depth", "1", "--width", "2", ...store)))
+    .toMatchInlineSnapshot(`
     {
       "err": "",
       "out": "run 2, request <oid>, <time>: result; 7 executed, 4 remembered, _ ms

@@ -54,11 +54,11 @@ const why = async (engine: Engine, request: Oid) => told((await engine.explain(r
 
 /** Why each of the jobs ran that a run had about a path. */
 async function whyAt(engine: Engine, { request }: RunResult, path: string): Promise<Record<string, readonly string[]>> {
-  const told = new Map<string, readonly string[]>();
+  const reasons = new Map<string, readonly string[]>();
   for (const job of await engine.jobsAt(request, path)) {
-    told.set((await engine.explain(job)).worker, await why(engine, job));
+    reasons.set((await engine.explain(job)).worker, await why(engine, job));
   }
-  return Object.fromEntries(told);
+  return Object.fromEntries(reasons);
 }
 
 test("a run after an edit names the changed file, and so does each job above it", async () => {

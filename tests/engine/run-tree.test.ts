@@ -91,7 +91,7 @@ for (const executors of [1, 3]) {
         const own = frames.filter((frame) => frame.tid === tid).toSorted((a, b) => a.ts - b.ts || b.dur - a.dur);
         const open: number[] = [];
         for (const { ts, dur } of own) {
-          while (open.length > 0 && ts >= (open.at(-1) as number)) open.pop();
+          while (ts >= (open.at(-1) ?? Infinity)) open.pop();
           expect(ts + dur).toBeLessThanOrEqual(open.at(-1) ?? Infinity);
           open.push(ts + dur);
         }
