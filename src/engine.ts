@@ -13,7 +13,11 @@ import { bindArgs, putRuntimeNode, resolveImage, scriptMarker, wasmMarker, worke
 import { failureDetail } from "./failure-origin.ts";
 import { executedJobs, type ExecutedJob } from "./executed-jobs.ts";
 import { foldedPath, type FoldedPath } from "./folded-path.ts";
+import { mapRef } from "./job-names.ts";
 import type { Executing } from "./executing.ts";
+import type { ExplainOptions, Explanation } from "./explaining.ts";
+import type { ChromeTrace } from "./chrome-trace.ts";
+import type { RunTree, TreeOptions } from "./run-tree.ts";
 import type { Imported } from "./importing.ts";
 import type { ExecutorPoolOptions } from "./isolate-host/executor-pool.ts";
 import type { ShownFrame } from "./isolate-host/status-board.ts";
@@ -49,6 +53,19 @@ export { NonAnswerError, type NonAnswer } from "./abi/non-answer.ts";
 export { guestLimitNames, type GuestLimitName, type GuestLimits } from "./abi/limits.ts";
 export { executorsMax } from "./scheduler/claims.ts";
 export type { ExecutedJob } from "./executed-jobs.ts";
+export type {
+  Cause,
+  Compared,
+  Difference,
+  Differences,
+  ExplainOptions,
+  Explanation,
+  JobName,
+  Made,
+  WorkerPart,
+} from "./explaining.ts";
+export type { ChromeEvent, ChromeTrace } from "./chrome-trace.ts";
+export type { RunTree, TreeNode, TreeOptions } from "./run-tree.ts";
 export { MalformedRequest } from "./abi/request.ts";
 export type { ImportHow, Imported } from "./importing.ts";
 export type { Run, RunEvent, RunResult } from "./run.ts";
@@ -71,6 +88,7 @@ export {
   StaleStore,
   StoreFailure,
   type RunRecord,
+  type RunTotals,
   type StoreStats,
 } from "./store/store.ts";
 export type { Mode, TreeEntry } from "./store/tree.ts";
@@ -146,9 +164,6 @@ export class MalformedArgs extends Error {
 export class UnfitWorker extends Error {
   override readonly name = "UnfitWorker";
 }
-
-/** Names a module's source map, which is for people and no part of the worker. */
-const mapRef = (module: Oid) => `script-map/${module}`;
 
 /** Opens the engine on a store. Throws StoreFailure or NoStandardLibrary. */
 export function openEngine(options: EngineOptions): Engine {
@@ -364,6 +379,35 @@ export class Engine {
   lastRun(): { readonly run: RunRecord; readonly events: readonly TraceEvent[] } | undefined {
     const run = this.#store.lastRun();
     return run === undefined ? undefined : { run, events: decodeTrace(this.#store.trace(run.id)) };
+  }
+
+  /** The newest run alone. */
+  lastRunRecord(): RunRecord | undefined {
+    return this.#store.lastRun();
+  }
+
+  /** Why a request ran, or did not, in the newest run that asked for it: what it is compared with, and how they differ. Executes nothing. */
+  async explain(request: Oid, options: ExplainOptions = {}): Promise<Explanation> {
+    const { explain } = await import("./explaining.ts");
+    return explain(this.#store, this.#library, request, options);
+  }
+
+  /** The jobs that the newest run of `top` had about a path in what it folds, those that ask before those that are asked: none when nothing is recorded, or stands at that path. */
+  async jobsAt(top: Oid, path: string): Promise<readonly Oid[]> {
+    const { jobsAt } = await import("./jobs-at.ts");
+    return jobsAt(this.#store, this.#library, top, path);
+  }
+
+  /** What a request asked for in the newest run that executed it, as a tree cut to what a person looks at; undefined when no trace of that is kept. */
+  async trace(request: Oid, options: TreeOptions = {}): Promise<RunTree | undefined> {
+    const { runTree } = await import("./run-tree.ts");
+    return runTree(this.#store, this.#library, request, options);
+  }
+
+  /** The same, whole, as Chrome's and Perfetto's trace viewers read it. */
+  async chromeTrace(request: Oid): Promise<ChromeTrace | undefined> {
+    const { chromeTrace } = await import("./chrome-trace.ts");
+    return chromeTrace(this.#store, this.#library, request);
   }
 
   /** At most so many of the jobs that a run executed, the first that ended: none once the traces of later runs have displaced its own. */

@@ -43,11 +43,19 @@ export function entryNames(store: Store, tree: Oid): ReadonlyMap<Oid, string> | 
   return entries && new Map(entries.toReversed().map((entry) => [passedOn(entry), entry.name]));
 }
 
+/** What a fold passes on for the entry of that name; undefined when there is none. */
+export function entryNamed(store: Store, tree: Oid, name: string): Oid | undefined {
+  if (store.kindOf(tree) !== "tree") return undefined;
+  const entry = entriesOf(store.get(tree).body)?.find((each) => each.name === name);
+  return entry && passedOn(entry);
+}
+
 function passedOn({ mode, oid }: TreeEntry): Oid {
   return mode === "160000" ? hashObject("blob", Buffer.from(oid)) : oid;
 }
 
-function entriesOf(tree: Uint8Array): TreeEntry[] | undefined {
+/** The entries that a tree's bytes hold; undefined when they are no tree's. */
+export function entriesOf(tree: Uint8Array): TreeEntry[] | undefined {
   try {
     return decodeTree(tree);
   } catch (error) {

@@ -5,6 +5,7 @@ import { packageFolder } from "../package-folder.ts";
 import { bundleCommands } from "./bundle-commands.ts";
 import { examplesText, type Commands } from "./command.ts";
 import { OutputFailure, UsageError, bugStatus, errorJson, exitStatus, kindOfError, messageOf } from "./exit.ts";
+import { explainCommands } from "./explain-commands.ts";
 import { isFolder } from "./naming.ts";
 import { printError, write, type Printer } from "./output.ts";
 import { runCommands } from "./run-commands.ts";
@@ -12,7 +13,7 @@ import { Session } from "./session.ts";
 import { isColourful, readSettings } from "./settings.ts";
 import { storeCommands } from "./store-commands.ts";
 
-const commands: Commands = { ...runCommands, ...storeCommands, ...bundleCommands };
+const commands: Commands = { ...runCommands, ...storeCommands, ...explainCommands, ...bundleCommands };
 
 /** Runs the command line and returns the exit status. The process's current folder is changed by `-C`. */
 export async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
@@ -104,4 +105,5 @@ const examples = [
   "run line-count --in:@=README.md --children:hash=4b825dc642cb6eb9a060e54bf8d69288fbee4904",
   "import HEAD",
   "cat OID",
+  "explain --last                           why that ran, or did not",
 ];

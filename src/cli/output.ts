@@ -111,6 +111,11 @@ function roundedMs(ms: number): number {
   return Math.round(ms * 1000) / 1000;
 }
 
+/** A text that can't break out of its line or steer a terminal, its spaces kept. */
+export function oneLine(text: string): string {
+  return text.replaceAll(/\p{Cc}+/gu, " ");
+}
+
 /** The first few of many texts, and how many more there are. */
 export function shortList(texts: readonly string[], count = texts.length): string {
   const shown = texts.slice(0, 3).join(", ");

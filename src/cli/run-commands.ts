@@ -6,6 +6,7 @@ import { executorsMax, type Engine, type Run, type RunOptions, type RunResult } 
 import { monotonicMs } from "../store/monotonic.ts";
 import { addCommand, cidOption, examplesText, type Commands } from "./command.ts";
 import { OutputFailure, UsageError, errorJson, exitStatus } from "./exit.ts";
+import { noteAsked } from "./last-asked.ts";
 import { argumentsNamed, importNamed, isFolder, isPath, workerAndArguments, workerNamed } from "./naming.ts";
 import {
   failureMessage,
@@ -236,6 +237,7 @@ async function finish(
 ): Promise<void> {
   const { printer } = session;
   const { outcome } = result;
+  if (result.run === undefined) noteAsked(session.storePath(options), result.request);
   if (outcome.kind === "failed") {
     const message = failureMessage(printer, result, outcome);
     printError(printer, message);

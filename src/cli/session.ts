@@ -27,12 +27,13 @@ export class Session {
 
   /** `withEngine`, for what only looks at a store: one that is not there is not made. */
   async withStore<T>(options: CommonOptions, work: (engine: Engine) => Promise<T> | T): Promise<T> {
-    const path = this.#storePath(options);
+    const path = this.storePath(options);
     if (!isPath(path)) throw new UsageError(`there is no store ${path}; what runs or imports makes one`);
     return this.withEngine(options, work);
   }
 
-  #storePath({ store }: CommonOptions): string {
+  /** The store's file. */
+  storePath({ store }: CommonOptions): string {
     if (store === "") throw new UsageError("--store wants a file's path, and it is empty");
     return store === undefined ? this.#settings.store : resolve(store);
   }
@@ -43,7 +44,7 @@ export class Session {
     work: (engine: Engine) => Promise<T> | T,
   ): Promise<T> {
     const { jobs } = options;
-    const path = this.#storePath(options);
+    const path = this.storePath(options);
     const executors = jobs === undefined ? {} : { executors: jobs };
     const engine = openEngine({ store: path, environment: this.#environment, ...executors });
     try {

@@ -49,7 +49,7 @@ class Executor {
   readonly #place: Place;
   readonly #claims: Claims | undefined;
   readonly #send: (message: FromExecutor) => void;
-  readonly #trace = new TraceBuffer();
+  readonly #trace: TraceBuffer;
   readonly #scripts: ScriptGuests;
   #logs: LogLine[] | undefined;
   #run = 0;
@@ -60,6 +60,7 @@ class Executor {
   constructor(start: ExecutorStart, send: (message: FromExecutor) => void) {
     this.#store = openStore(start.storePath);
     this.#send = send;
+    this.#trace = new TraceBuffer(start.claims?.owner);
     const store = this.#store;
     const board = new StatusBoard(start.status);
     const host: FrameHost = {

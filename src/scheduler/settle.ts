@@ -268,7 +268,7 @@ export class Settler {
   #lookup(request: Request, parent: Job | undefined): Outcome | undefined {
     const outcome = this.#options.memos.outcome(request.oid);
     if (outcome === undefined) return undefined;
-    this.#options.trace.add(request.oid, parent?.request.oid ?? this.#how.parent, "hit", 0, 0);
+    this.#options.trace.addHit(request.oid, parent?.request.oid ?? this.#how.parent);
     return outcome;
   }
 
@@ -343,7 +343,7 @@ export class Settler {
       return undefined;
     } finally {
       const endedMs = performance.now();
-      trace.add(request.oid, parent?.request.oid ?? this.#how.parent, how, (endedMs - startedMs) * 1000, fuel);
+      trace.add(request.oid, parent?.request.oid ?? this.#how.parent, how, startedMs, endedMs, fuel);
       this.#running.delete(request.oid);
       watch?.leave(job, endedMs);
     }

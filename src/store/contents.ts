@@ -5,7 +5,7 @@
  * What is added or changed is staged in a `transact`, and seen by lookups after it.
  */
 import type Database from "better-sqlite3";
-import { DamagedIndex } from "./damage.ts";
+import { DamagedIndex, bytesOf, storedOid } from "./damage.ts";
 import { CollidingObject, CorruptObject, asStoreError, guarded, guardedEach, otherHash } from "./errors.ts";
 import { HotMap } from "./hot-map.ts";
 import { outcomeCodes, type JobRecord, type StoredMemo, type StoredRequest } from "./job-record.ts";
@@ -18,6 +18,7 @@ import { PackedJobs } from "./packed-jobs.ts";
 import { PackedObjects, packedBodyBytesMax } from "./packed-objects.ts";
 import { kindOfRole, placeOf, roleOf, roles, rowOf, slotOf } from "./place.ts";
 import { requestWith, type RequestParts } from "./request-tree.ts";
+import { storedOutcome } from "./stored-memo.ts";
 
 /** Bodies in memory, each of at most `packedBodyBytesMax`; a hot map holds up to twice as many. */
 const hotBodiesMax = 4000;
@@ -31,6 +32,12 @@ export interface FoundJob {
 /** A request's tree that is to be stored: its parts, and its args' tree when that is to stand in the same record. */
 export interface NewRequest extends RequestParts {
   readonly argsTree: Uint8Array | undefined;
+}
+
+interface DivergenceRow {
+  readonly run: number;
+  readonly kind: 1 | 2 | 3;
+  readonly outcome: unknown;
 }
 
 export interface ContentFigures {
@@ -258,6 +265,17 @@ export class Contents {
     this.#sql.insertDivergence.run(oidToBytes(request), kind, encodeOutcome(outcome), run);
   }
 
+  /** Outcomes that differ from a memo's, and the runs that came to them, oldest first. Throws CorruptObject. */
+  divergences(request: Oid): readonly { readonly run: number; readonly outcome: Outcome }[] {
+    const rows = this.#sql.divergences.all(oidToBytes(request)) as readonly DivergenceRow[];
+    return rows.map(({ run, kind, outcome }) => {
+      const what = "a divergence";
+      const result = kind === outcomeCodes.failed ? bytesOf(outcome, what) : storedOid(outcome, what);
+      const stored = { kind, result };
+      return { run, outcome: storedOutcome(request, stored) };
+    });
+  }
+
   dropDivergences(request: Oid): void {
     this.#sql.deleteDivergences.run(oidToBytes(request));
   }
@@ -387,6 +405,7 @@ function prepareStatements(database: Database.Database) {
     changes: sql("SELECT sum(value) FROM counters WHERE name IN ('commits', 'generation')").pluck(),
     bumpCommits: sql("UPDATE counters SET value = value + 1 WHERE name = 'commits'"),
     insertDivergence: sql("INSERT INTO divergences (request, kind, outcome, run) VALUES (?, ?, ?, ?)"),
+    divergences: sql("SELECT run, kind, outcome FROM divergences WHERE request = ? ORDER BY id"),
     deleteDivergences: sql("DELETE FROM divergences WHERE request = ?"),
   };
 }

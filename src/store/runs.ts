@@ -6,12 +6,16 @@ import { oidToBytes, type Oid } from "./oid.ts";
 /** Runs whose trace is kept, and the bytes of events kept of one run. */
 const tracedRunsMax = 16;
 export const traceBytesMax = 16 << 20;
+/** What people made the store forget, as far back as it is told. */
+const forgottenMax = 4096;
 
 /** A finished or running run of the engine. Times: milliseconds since 1970, microseconds. */
 export interface RunRecord {
   readonly id: number;
   readonly request: Oid;
   readonly startedMs: number;
+  /** Undefined while it goes on, and when its process ended before it did. */
+  readonly totals: RunTotals | undefined;
 }
 
 export interface RunTotals {
@@ -21,6 +25,13 @@ export interface RunTotals {
   readonly memoized: number;
   /** How it ended: "result", "failed", or the kind of non-answer. */
   readonly ending: string;
+}
+
+interface RunRow extends Omit<RunTotals, "ending"> {
+  readonly id: number;
+  readonly request: unknown;
+  readonly started_ms: number;
+  readonly ending: string | null;
 }
 
 const noEvents = Buffer.alloc(0);
@@ -50,11 +61,32 @@ export class Runs {
     this.#sql.end.run(Math.round(micros), executed, frames, memoized, ending, run);
   }
 
-  /** The newest one, or undefined. Throws Damage. */
-  last(): RunRecord | undefined {
-    const row = this.#sql.last.get() as { id: number; request: unknown; started_ms: number } | undefined;
-    if (row === undefined) return undefined;
-    return { id: row.id, request: storedOid(row.request, "a run's request"), startedMs: row.started_ms };
+  /** The newest ones that are older than `before` (all, when it is undefined), newest first, at most so many. Throws Damage. */
+  list(before: number | undefined, countMax: number): RunRecord[] {
+    const rows = this.#sql.list.all(before ?? Number.MAX_SAFE_INTEGER, countMax) as readonly RunRow[];
+    return rows.map(({ id, request, started_ms: startedMs, ...totals }) => ({
+      id,
+      request: storedOid(request, "a run's request"),
+      startedMs,
+      totals: totals.ending === null ? undefined : (totals as RunTotals),
+    }));
+  }
+
+  /** The run of that number, or undefined. Throws Damage. */
+  record(id: number): RunRecord | undefined {
+    const [run] = this.list(id + 1, 1);
+    return run?.id === id ? run : undefined;
+  }
+
+  /** Notes that people dropped a request's memo. Call it in a transaction. */
+  noteForgotten(request: Oid, atMs: number): void {
+    const { lastInsertRowid } = this.#sql.noteForgotten.run(oidToBytes(request), atMs);
+    this.#sql.dropForgotten.run(Number(lastInsertRowid) - forgottenMax);
+  }
+
+  /** When people dropped a request's memo: the last time before that time, in milliseconds since 1970; undefined when they did not, or long ago. */
+  forgottenMs(request: Oid, beforeMs: number): number | undefined {
+    return (this.#sql.forgotten.get(oidToBytes(request), beforeMs) as number | null) ?? undefined;
   }
 
   count(): number {
@@ -95,7 +127,12 @@ function prepareStatements(database: Database.Database) {
   return {
     begin: sql("INSERT INTO runs (request, started_ms) VALUES (?, ?)"),
     end: sql("UPDATE runs SET micros = ?, executed = ?, frames = ?, memoized = ?, ending = ? WHERE id = ?"),
-    last: sql("SELECT id, request, started_ms FROM runs ORDER BY id DESC LIMIT 1"),
+    list: sql(
+      "SELECT id, request, started_ms, micros, executed, frames, memoized, ending FROM runs WHERE id < ? ORDER BY id DESC LIMIT ?",
+    ),
+    noteForgotten: sql("INSERT INTO forgotten (request, at_ms) VALUES (?, ?)"),
+    dropForgotten: sql("DELETE FROM forgotten WHERE id <= ?"),
+    forgotten: sql("SELECT max(at_ms) FROM forgotten WHERE request = ? AND at_ms <= ?").pluck(),
     count: sql("SELECT count(*) FROM runs").pluck(),
     dropTrace: sql("DELETE FROM trace WHERE run <= ?"),
     trace: sql("SELECT events FROM trace WHERE run = ? ORDER BY seq").pluck(),

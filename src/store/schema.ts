@@ -11,14 +11,15 @@
  *   partial_trees  trees that are here without all that they name, which a source had. Those that stand in job_packs are not listed: any of them may be.
  *   refs         names of oids that people or the engine gave.
  *   runs, trace  the last runs of the engine and their events (layout: src/scheduler/trace.ts).
+ *   forgotten    requests whose memos people dropped, the last ones, and when (milliseconds since 1970): why they ran again.
  *   counters     `generation`: bumped by whatever deletes (forget, garbage collection); a connection that remembers what is here
  *                checks it in each commit. `commits`: bumped by each commit of objects or memos, so that a handle knows whether it missed one.
  *                `index_…`: see name-index.ts.
  *
- * Version 1 had a row and an SQLite index entry for each object and each memo, version 2 no sources. They are refused, not converted: what they hold can be computed again.
+ * Version 1 had a row and an SQLite index entry for each object and each memo, version 2 no sources, version 3 shorter events in traces and no table of what was forgotten. They are refused, not converted: what they hold can be computed again.
  */
 export const applicationId = 0x636f7070;
-export const schemaVersion = 3;
+export const schemaVersion = 4;
 
 export const schema = `
 CREATE TABLE objects (
@@ -83,6 +84,11 @@ CREATE TABLE trace (
   seq INTEGER NOT NULL,
   events BLOB NOT NULL,
   PRIMARY KEY (run, seq)
+) STRICT;
+CREATE TABLE forgotten (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  request BLOB NOT NULL,
+  at_ms INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE counters (
   name TEXT PRIMARY KEY,

@@ -38,7 +38,7 @@ import { Sources } from "./sources.ts";
 import { Wholes } from "./wholes.ts";
 import { hashRequest } from "./request-tree.ts";
 import { Runs, type RunRecord, type RunTotals } from "./runs.ts";
-import { servedMemo, servedOutcome } from "./stored-memo.ts";
+import { servedMemo, servedOutcome, wholeMemo } from "./stored-memo.ts";
 import { WriteBuffer, type BufferedObject } from "./write-buffer.ts";
 
 export {
@@ -64,6 +64,16 @@ export interface StoreStats extends ContentFigures {
   readonly bytes: number;
   /** Object folders of git repositories that it reads from, newest first. */
   readonly sources: readonly string[];
+}
+
+/** What is kept of a request's executions. */
+export interface Evidence {
+  /** The number of the run that made the memo. */
+  readonly run: number;
+  readonly memo: Memo;
+  readonly isQuarantined: boolean;
+  /** What other executions came to, where that differs. */
+  readonly others: readonly { readonly run: number; readonly outcome: Outcome }[];
 }
 
 /** Opens the store in the file at `path` (":memory:" for one that nobody else sees); makes it, and its folder, if need be. Throws StoreFailure. */
@@ -267,6 +277,17 @@ export class Store {
     return memo;
   }
 
+  /** What is kept of a request's executions, quarantined or not: never an answer to the request. */
+  evidence(request: Oid): Evidence | undefined {
+    this.flush();
+    this.#contents.look();
+    const stored = this.#contents.job(request)?.record.memo;
+    if (stored === undefined) return undefined;
+    const { run, quarantined: isQuarantined } = stored;
+    const others = guarded(this.path, () => this.#contents.divergences(request));
+    return { run, memo: wholeMemo(request, stored), isQuarantined, others };
+  }
+
   /**
    * Remembers what an execution of `request` came to. Its result must be here. A memo that exists already is compared, here or when flushed:
    * a different one is kept as evidence and QuarantinedMemo thrown (from here, or from the flush).
@@ -290,8 +311,8 @@ export class Store {
     if (this.#borrowing) this.#wholes.complete(name, (each) => this.get(each));
   }
 
-  /** Drops a request's memo, a quarantined one and its evidence included; false when there was none. */
-  forget(request: Oid): boolean {
+  /** Drops a request's memo, a quarantined one and its evidence included, and notes when; false when there was none. */
+  forget(request: Oid, atMs: number = Date.now()): boolean {
     this.flush();
     this.#hotOutcomes.delete(request);
     return this.#contents.transact(() => {
@@ -300,6 +321,7 @@ export class Store {
       if (found?.record.memo === undefined) return false;
       // The request's tree, which stands in the same record, stays.
       this.#contents.setMemo(found, undefined);
+      this.#runs.noteForgotten(request, atMs);
       // Other handles may hold this memo in a hot map.
       this.#contents.bumpGeneration();
       return true;
@@ -358,7 +380,22 @@ export class Store {
 
   /** The newest run, or undefined. */
   lastRun(): RunRecord | undefined {
-    return guarded(this.path, () => this.#runs.last());
+    return this.runs(undefined, 1)[0];
+  }
+
+  /** The newest runs that are older than `before` (all, when it is undefined), newest first, at most so many. */
+  runs(before: number | undefined, countMax: number): readonly RunRecord[] {
+    return guarded(this.path, () => this.#runs.list(before, countMax));
+  }
+
+  /** The run of that number, or undefined. */
+  runOf(id: number): RunRecord | undefined {
+    return guarded(this.path, () => this.#runs.record(id));
+  }
+
+  /** When a request's memo was forgotten, the last time before that time: milliseconds since 1970. Undefined when it was not, or so long ago that it is forgotten, too. */
+  forgottenMs(request: Oid, beforeMs: number): number | undefined {
+    return guarded(this.path, () => this.#runs.forgottenMs(request, beforeMs));
   }
 
   /**

@@ -26,12 +26,18 @@ export function servedOutcome(request: Oid, stored: StoredMemo): Outcome {
 
 /** A memo as it was remembered. Throws QuarantinedMemo or CorruptObject. */
 export function servedMemo(request: Oid, stored: StoredMemo): Memo {
+  servedOutcome(request, stored);
+  return wholeMemo(request, stored);
+}
+
+/** A memo, be it quarantined or not. Throws CorruptObject. */
+export function wholeMemo(request: Oid, stored: StoredMemo): Memo {
   const { detail, fuel, reads, children } = stored;
-  return { outcome: servedOutcome(request, stored), detail, fuel, reads: oidsOf(reads), children: oidsOf(children) };
+  return { outcome: storedOutcome(request, stored), detail, fuel, reads: oidsOf(reads), children: oidsOf(children) };
 }
 
 /** A memo's outcome, be it quarantined or not. Throws CorruptObject. */
-export function storedOutcome(request: Oid, { kind, result }: StoredMemo): Outcome {
+export function storedOutcome(request: Oid, { kind, result }: Pick<StoredMemo, "kind" | "result">): Outcome {
   if (typeof result === "string") return { kind: kind === outcomeCodes.blob ? "blob" : "tree", oid: result };
   const failed = decodeFailure(result);
   if (failed === undefined) throw new CorruptObject(request, "its memo's outcome is malformed");

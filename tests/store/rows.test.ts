@@ -420,7 +420,7 @@ describe("a damaged file", () => {
     database.pragma("user_version = 1");
     database.close();
     expect(() => openStore(path)).toThrow(
-      "the file was written by an older version of Coppice; move it away, and what it held is computed again (its schema is version 1, this one writes 3)",
+      "the file was written by an older version of Coppice; move it away, and what it held is computed again (its schema is version 1, this one writes 4)",
     );
   });
 });

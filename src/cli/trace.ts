@@ -1,0 +1,82 @@
+/** What `coppice trace` prints: what a run's jobs were, as a tree in the terminal or a file for a trace viewer. What is read off the trace stands in src/run-tree.ts and src/chrome-trace.ts. */
+import { writeFileSync } from "node:fs";
+import type { Engine, Oid, RunTree, TreeNode } from "../engine.ts";
+import { UsageError } from "./exit.ts";
+import { jobText, requestNamed, timeText, type NamingOptions } from "./explain.ts";
+import { nameOf, oneLine, printNote, write, type Printer } from "./output.ts";
+import type { Session } from "./session.ts";
+
+export interface TraceOptions extends NamingOptions {
+  readonly order: "slow" | "call";
+  readonly depth: number;
+  readonly width: number;
+  readonly json?: true;
+  readonly chrome?: string;
+}
+
+/** Prints a run's tree, or writes its trace to a file. */
+export async function trace(
+  session: Session,
+  engine: Engine,
+  first: string | undefined,
+  options: TraceOptions,
+): Promise<void> {
+  const { printer } = session;
+  const { request, path } = requestNamed(session, engine, [first], options);
+  if (path !== undefined)
+    throw new UsageError("trace takes no path; `coppice explain --last PATH` prints the requests of one");
+  const { chrome, order, depth, width } = options;
+  if (chrome !== undefined) {
+    const whole = (await engine.chromeTrace(request)) ?? notKept(printer, request);
+    writeFileSync(chrome, `${JSON.stringify(whole)}\n`);
+    printNote(printer, `${whole.traceEvents.length.toLocaleString("en")} events written to ${chrome}`);
+    return;
+  }
+  const tree = (await engine.trace(request, { order, depth, width })) ?? notKept(printer, request);
+  await write(printer.out, options.json ? `${JSON.stringify(tree)}\n` : treeText(printer, tree, Date.now()));
+}
+
+function notKept(printer: Printer, request: Oid): never {
+  throw new UsageError(
+    `no trace of an execution of ${nameOf(printer, request)} is kept: it never ran here, or the runs since have displaced it`,
+  );
+}
+
+function treeText(printer: Printer, { run, isCut, root }: RunTree, nowMs: number): string {
+  const { totals } = run;
+  const counts =
+    totals === undefined
+      ? "not ended"
+      : `${totals.ending}; ${totals.executed.toLocaleString("en")} executed, ${totals.memoized.toLocaleString("en")} remembered, ${(totals.micros / 1000).toFixed(1)} ms`;
+  const lines = [
+    `run ${run.id}, request ${nameOf(printer, run.request)}, ${timeText(run.startedMs, nowMs)}: ${counts}`,
+    ...(isCut ? ["the trace is cut short: what ended last is not in it"] : []),
+    `${"ms".padStart(12)} ${"fuel".padStart(15)}`,
+    ...nodeLines(root, "", ""),
+  ];
+  return lines.map((line) => `${oneLine(line)}\n`).join("");
+}
+
+/** A job's line and those below it. `lead` stands before its own, `indent` before the others. */
+function* nodeLines(node: TreeNode, lead: string, indent: string): Generator<string> {
+  yield `${columns(node)}  ${lead}${jobText(node)}`;
+  const { hidden, children } = node;
+  for (const [at, child] of children.entries()) {
+    const isLast = at === children.length - 1 && hidden.count === 0;
+    yield* nodeLines(child, `${indent}${isLast ? "└─ " : "├─ "}`, `${indent}${isLast ? "   " : "│  "}`);
+  }
+  if (hidden.count === 0) return;
+  const time = hidden.micros > 0 ? (hidden.micros / 1000).toFixed(1) : "";
+  const what =
+    children.length === 0
+      ? `${hidden.count.toLocaleString("en")} below`
+      : `and ${hidden.count.toLocaleString("en")} more`;
+  yield `${time.padStart(12)} ${"".padStart(15)}  ${indent}└─ … ${what}, ${hidden.executed.toLocaleString("en")} executed`;
+}
+
+function columns({ how, micros, frames, fuel }: TreeNode): string {
+  if (how === "hit") return `${"hit".padStart(12)} ${"".padStart(15)}`;
+  const time = (micros / 1000).toFixed(1).padStart(12);
+  if (how === "run") return `${time} ${fuel.toLocaleString("en").padStart(15)}${frames > 1 ? ` ${frames} frames` : ""}`;
+  return `${time} ${(how === "ended" ? "no answer" : "suspended").padStart(15)}`;
+}
