@@ -9,7 +9,7 @@ import type { Request } from "./request.ts";
 
 const encode = (value: unknown) => Buffer.from(JSON.stringify(value), "utf8");
 
-/** The longest answer; no guest's memory could hold a longer one, unless it has other limits than the defaults. Part of what `coppice-wasm/2` means. */
+/** The longest answer; no guest's memory could hold a longer one, unless it has other limits than the defaults. Part of what `coppice-wasm/3` means. */
 export const answerBytesMax = 256 << 20;
 
 export const emptyAnswer = encode({});

@@ -14,7 +14,7 @@ import type { ObjectReader, Objects } from "./objects.ts";
 /** Levels of currying that are unwrapped. */
 export const curryLevelsMax = 64;
 /** The runtime of plain wasm guests. Any change that could alter an outcome of such a guest bumps it. */
-export const wasmMarker = "coppice-wasm/2";
+export const wasmMarker = "coppice-wasm/3";
 
 const scriptPrefix = "coppice-script/1 v8/";
 /**

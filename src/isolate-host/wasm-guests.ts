@@ -1,5 +1,5 @@
 /**
- * Runs wasm guests (`coppice-wasm/2`), each execution in an instance that is fresh or can't be told from a fresh one, on the thread that asks. The sandbox is WebAssembly's.
+ * Runs wasm guests (`coppice-wasm/3`), each execution in an instance that is fresh or can't be told from a fresh one, on the thread that asks. The sandbox is WebAssembly's.
  *
  * Unwinding: a call that can't be answered notes why and raises a real trap in a tiny module of its own. A JavaScript exception would not do: a guest's
  * `catch_all` swallows one, but no trap. From then on the frame is poisoned, every further call traps, and what the guest returned is not looked at.

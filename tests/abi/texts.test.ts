@@ -6,8 +6,8 @@ import { failureCodes } from "../../src/store/outcome.ts";
 
 const note = "a changed text is a changed outcome: bump the runtime's marker, then change this table";
 
-test("the texts of errors belong to coppice-wasm/2: a changed text is a changed outcome and bumps the marker", () => {
-  expect(wasmMarker, note).toBe("coppice-wasm/2");
+test("the texts of errors belong to coppice-wasm/3: a changed text is a changed outcome and bumps the marker", () => {
+  expect(wasmMarker, note).toBe("coppice-wasm/3");
   expect(errorTexts, note).toStrictEqual({
     outOfMemory: "the request does not lie inside the guest's memory",
     tooLong: "the request is too long",
@@ -49,7 +49,7 @@ test("the texts of errors belong to coppice-wasm/2: a changed text is a changed 
   });
 });
 
-test("the messages of failed outcomes belong to coppice-wasm/2 as well", () => {
+test("the messages of failed outcomes belong to coppice-wasm/3 as well", () => {
   expect(failureTexts, note).toStrictEqual({
     trapped: "the guest trapped",
     threw: "the guest threw an exception",

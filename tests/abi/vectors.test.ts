@@ -52,11 +52,11 @@ test("a runtime node whose marker is another tree's text", () => {
   expect(putRuntimeNode(objects, vectors.runtime_node.marker, module)).toBe(vectors.runtime_node.oid);
 });
 
-test("a runtime node of plain wasm is marked coppice-wasm/2", () => {
+test("a runtime node of plain wasm is marked coppice-wasm/3", () => {
   const objects = new MemoryObjects();
   const module = objects.blob("module");
-  const marker = objects.blob("coppice-wasm/2");
-  expect(wasmMarker).toBe("coppice-wasm/2");
+  const marker = objects.blob("coppice-wasm/3");
+  expect(wasmMarker).toBe("coppice-wasm/3");
   expect(putRuntimeNode(objects, wasmMarker, module)).toBe(objects.tree([".caos-runtime", marker], ["module", module]));
 });
 

@@ -19,7 +19,7 @@ function room() {
   objects.tree();
   objects.blob("");
   const module = objects.blob("a module");
-  const node = putRuntimeNode(objects, "coppice-wasm/2", module);
+  const node = putRuntimeNode(objects, "coppice-wasm/3", module);
   const entry = (name: string, text: string): TreeEntry => ({ name, mode: "100644", oid: objects.blob(text) });
   const curried = (levels: number) => {
     let image: string = node;
@@ -45,13 +45,13 @@ describe("an image", () => {
   test("that is a runtime node resolves to itself, its marker trimmed, with nothing bound", () => {
     const { objects, module, node, resolved } = room();
     expect(resolved(node)).toEqual({
-      node: { oid: node, marker: "coppice-wasm/2", module, limits: defaultGuestLimits },
+      node: { oid: node, marker: "coppice-wasm/3", module, limits: defaultGuestLimits },
       bound: new Map(),
     });
-    const spaced = putRuntimeNode(objects, " coppice-wasm/2\n", module);
+    const spaced = putRuntimeNode(objects, " coppice-wasm/3\n", module);
     expect(resolved(spaced).node).toEqual({
       oid: spaced,
-      marker: "coppice-wasm/2",
+      marker: "coppice-wasm/3",
       module,
       limits: defaultGuestLimits,
     });
@@ -72,7 +72,7 @@ describe("an image", () => {
 
   test("may have further entries", () => {
     const { objects, module, resolved } = room();
-    const marker = objects.blob("coppice-wasm/2");
+    const marker = objects.blob("coppice-wasm/3");
     const node = objects.tree([".caos-runtime", marker], ["module", module], ["README", emptyBlob]);
     expect(resolved(node).node.oid).toBe(node);
   });

@@ -17,10 +17,11 @@ import { fuelExport, rewriteModule } from "../../src/isolate-host/wasm/module.ts
 
 const variants: Readonly<Record<string, Metering | undefined>> = {
   plain: undefined,
-  memory: { fuel: false, depth: false },
-  fuel: { fuel: true, depth: false },
-  depth: { fuel: false, depth: true },
-  all: { fuel: true, depth: true },
+  memory: { fuel: false, depth: false, nan: false },
+  fuel: { fuel: true, depth: false, nan: false },
+  depth: { fuel: false, depth: true, nan: false },
+  nan: { fuel: false, depth: false, nan: true },
+  all: { fuel: true, depth: true, nan: true },
 };
 const fuelMax = 2 ** 52;
 /** Times that a process does a workload; the fastest counts, since others on the machine only slow it down. */

@@ -13,7 +13,7 @@ import { assemble } from "../guests/assemble.ts";
 const folder = mkdtempSync(join(tmpdir(), "coppice-fitted-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** A guest with a table, globals, loops, calls, and so much data. */
+/** A guest with a table, globals, loops, calls, floats, and so much data. */
 const guestOf = (dataBytes: number) =>
   assemble(`(module
     (memory (export "memory") 8)
@@ -27,6 +27,8 @@ const guestOf = (dataBytes: number) =>
         (local.set $sum (i64.add (local.get $sum) (i64.const 3)))
         (global.set $turns (call_indirect (param i32) (result i32) (global.get $turns) (i32.const 1)))
         (br_if $again (i32.lt_u (global.get $turns) (i32.const 100))))
+      (f64.store (i32.const 8) (f64.sqrt (f64.convert_i64_s (local.get $sum))))
+      (v128.store (i32.const 16) (f32x4.div (v128.load (i32.const 16)) (f32x4.splat (f32.demote_f64 (f64.load (i32.const 8))))))
       (memory.fill (i32.const 0) (i32.const 1) (i32.wrap_i64 (local.get $sum)))))`);
 const fit = (bytes: Uint8Array) => fitModule(bytes, new Map(), defaultGuestLimits);
 const digest = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
@@ -34,8 +36,8 @@ const digest = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest(
 test("the version goes up when a module is rewritten into other bytes", () => {
   expect([fittingVersion, digest(fit(guestOf(10)).bytes)]).toMatchInlineSnapshot(`
     [
-      1,
-      "f5c66ee881c87b3fcdb39320c0b781eb6c08e7fef8d5c8395d822c94983386b8",
+      2,
+      "c24dc727ff74e58d73aa5ca57849fdfa4a2de3ed5c6a4004868fd2c3b849bea0",
     ]
   `);
 });

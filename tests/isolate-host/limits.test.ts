@@ -259,7 +259,7 @@ describe("rewriting changes nothing that a module computes", () => {
     const results = [false, true].flatMap((fuel) =>
       [false, true].map((depth) => {
         const limits = { fuel: 2 ** 40, depth: 1 << 16, memoryPages: 1 };
-        const { bytes } = rewriteModule(module, undefined, limits, { fuel, depth }, false);
+        const { bytes } = rewriteModule(module, undefined, limits, { fuel, depth, nan: fuel === depth }, false);
         const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), {});
         let ended = "returned";
         try {

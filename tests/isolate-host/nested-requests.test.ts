@@ -125,7 +125,7 @@ describe("an image", () => {
 
   test("that is no worker is an error", async () => {
     const { engine } = room;
-    const marker = room.blob("coppice-wasm/2");
+    const marker = room.blob("coppice-wasm/3");
     const one = room.blob("1");
     const base = room.blob(add(silent));
     const args = engine.putTree([]);
@@ -148,7 +148,7 @@ describe("an image", () => {
 
   test("may have white space around its marker, and further entries", async () => {
     const image = room.engine.putTree([
-      { mode: "100644", name: ".caos-runtime", oid: room.blob(" coppice-wasm/2\r\n") },
+      { mode: "100644", name: ".caos-runtime", oid: room.blob(" coppice-wasm/3\r\n") },
       { mode: "100644", name: "README", oid: room.blob("about") },
       { mode: "100755", name: "module", oid: room.blob(silent) },
     ]);

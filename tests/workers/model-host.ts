@@ -75,7 +75,7 @@ export interface ModelSurroundings {
   readonly spell?: (answer: object) => string;
 }
 
-const wasmMarker = "coppice-wasm/2";
+const wasmMarker = "coppice-wasm/3";
 const curryLevelsMax = 64;
 const stdPrefix = "/cas/std/";
 

@@ -7,12 +7,13 @@
  * by a branch out of the innermost loop, which happens once for all the loop's turns), so what is charged is never less than what runs. A small region is
  * charged with the one before it, as far as that does not distort the sum: a check costs more than a few instructions.
  *
- * **Frame.** A static bound in slots of eight bytes: parameters, locals, the highest operand stack, and what a call and a compiler need besides.
+ * **Frame.** A static bound in slots of eight bytes: parameters, locals, the highest operand stack, what making NaNs canonical takes, and what a call and a compiler need besides.
  *
  * All of it is part of what the runtime's marker means: a change here changes what fuel a job spends and how deep a recursion goes.
  */
 import { bulkCharge, fuelOf, heightChange, loopTurnFuel } from "./instruction-facts.ts";
-import { op, walkInstructions, type Instruction } from "./instructions.ts";
+import { floatKind, nanKindOf, type FloatKind } from "./float-facts.ts";
+import { catchLabels, op, tableLabels, walkInstructions, type Instruction } from "./instructions.ts";
 import { Reader, UnfitModule } from "./reader.ts";
 
 /** Values in and out, as bytes of value types. */
@@ -51,6 +52,8 @@ export interface BodyFacts {
   readonly catches: boolean;
   /** It changes what no reset of an instance can reach: a table, or a segment that is dropped. */
   readonly isUnresettable: boolean;
+  /** Kinds of NaNs that it may make. */
+  readonly nanKinds: ReadonlySet<FloatKind>;
 }
 
 /** A region that costs no more is charged with the one before it... */
@@ -142,6 +145,7 @@ class BodyWalk {
   #catches = false;
   #isUnresettable = false;
   #hasVectors = false;
+  readonly #nanKinds = new Set<FloatKind>();
 
   constructor(bytes: Uint8Array, start: number, type: FunctionType, surroundings: Surroundings) {
     this.#bytes = bytes;
@@ -166,15 +170,20 @@ class BodyWalk {
       .map(({ at, cost, parent }) => ({ at, cost, isChecked: isChecked && parent === undefined }));
     const operandSlots = this.#heightMax * (this.#hasVectors ? 2 : 1);
     const compilerSlots = Math.floor(this.#instructions / instructionsPerSlot);
+    const nanSlots = Array.from(this.#nanKinds, (kind) => (kind === floatKind.f32 || kind === floatKind.f64 ? 1 : 2));
     return {
       charges,
-      frameSlots: frameSlotsMin + variableSlots + operandSlots + compilerSlots,
+      frameSlots: nanSlots.reduce(
+        (sum, slots) => sum + slots,
+        frameSlotsMin + variableSlots + operandSlots + compilerSlots,
+      ),
       calls: this.#calls,
       hasLoop: this.#hasLoop,
       hasBulk: this.#hasBulk,
       hasIndirect: this.#hasIndirect,
       catches: this.#catches,
       isUnresettable: this.#isUnresettable,
+      nanKinds: this.#nanKinds,
     };
   }
 
@@ -240,10 +249,13 @@ class BodyWalk {
       case op.returnCallIndirect:
         this.#hasIndirect = true;
         return this.#call(this.#typeOf(this.#surroundings.types, operand), 1, false, opcode === op.returnCallIndirect);
-      default:
+      default: {
+        const nanKind = nanKindOf(opcode);
+        if (nanKind !== undefined) this.#nanKinds.add(nanKind);
         if (bulkCharge(opcode) !== undefined) this.#hasBulk = true;
         if (unresettable.has(opcode)) this.#isUnresettable = true;
         this.#change(heightChange(opcode));
+      }
     }
   }
 
@@ -362,24 +374,4 @@ class BodyWalk {
     const { params, results } = this.#typeOf(this.#surroundings.types, type);
     return { params: params.length, results: results.length };
   }
-}
-
-/** The labels of a br_table. */
-function tableLabels(bytes: Uint8Array, { start, end }: Instruction): Set<number> {
-  const reader = new Reader(bytes, start + 1, end);
-  const labels = new Set<number>();
-  for (let left = reader.count(); left >= 0; left--) labels.add(reader.u32());
-  return labels;
-}
-
-/** The labels of a try_table's clauses, as seen from around it. */
-function catchLabels(bytes: Uint8Array, { start, end }: Instruction): Set<number> {
-  const reader = new Reader(bytes, start + 1, end);
-  const labels = new Set<number>();
-  reader.s33();
-  for (let left = reader.count(); left > 0; left--) {
-    if (reader.byte() < 2) reader.u32();
-    labels.add(reader.u32());
-  }
-  return labels;
 }

@@ -5,7 +5,7 @@
  *
  * Source: WebAssembly Core Specification 2.0, section 5.4, and the proposals' overviews for tail calls and exceptions.
  */
-import { UnfitModule, type Reader } from "./reader.ts";
+import { Reader, UnfitModule } from "./reader.ts";
 
 /**
  * An instruction: its opcode (0xFC and 0xFD instructions as `prefix << 16 | number`), where it starts and ends, and its first immediate where that is an index, a label or a
@@ -42,6 +42,9 @@ export const op = {
   returnCallIndirect: 0x13,
   delegate: 0x18,
   catchAll: 0x19,
+  drop: 0x1a,
+  select: 0x1b,
+  selectTyped: 0x1c,
   tryTable: 0x1f,
   localGet: 0x20,
   localSet: 0x21,
@@ -56,6 +59,8 @@ export const op = {
   i64LtS: 0x53,
   i32Sub: 0x6b,
   i64Sub: 0x7d,
+  f32Copysign: 0x98,
+  f64Copysign: 0xa6,
   i64Or: 0x84,
   i64Shl: 0x86,
   i64ShrU: 0x88,
@@ -227,4 +232,24 @@ function skipMemoryArgument(reader: Reader): void {
 
 function unknown(what: string): UnfitModule {
   return new UnfitModule("notWasm", `it has an instruction that no guest can have (${what})`);
+}
+
+/** The labels of a br_table. */
+export function tableLabels(bytes: Uint8Array, { start, end }: Instruction): Set<number> {
+  const reader = new Reader(bytes, start + 1, end);
+  const labels = new Set<number>();
+  for (let left = reader.count(); left >= 0; left--) labels.add(reader.u32());
+  return labels;
+}
+
+/** The labels of a try_table's clauses, as seen from around it. */
+export function catchLabels(bytes: Uint8Array, { start, end }: Instruction): Set<number> {
+  const reader = new Reader(bytes, start + 1, end);
+  const labels = new Set<number>();
+  reader.s33();
+  for (let left = reader.count(); left > 0; left--) {
+    if (reader.byte() < 2) reader.u32();
+    labels.add(reader.u32());
+  }
+  return labels;
 }

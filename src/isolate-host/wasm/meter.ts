@@ -1,5 +1,5 @@
 /**
- * Writes function bodies anew so that they count fuel and depth (what is counted: body.ts).
+ * Writes function bodies anew so that they count fuel and depth (what is counted: body.ts) and make no NaN but the canonical one (canonical-nan.ts).
  *
  * **Fuel** is a mutable global of type i64 that starts at the limit and falls; below zero it is spent. Checked charges trap then, by `unreachable`: no guest can catch a trap. The other charges only
  * subtract, so whoever runs the guest looks at the global in the end, too. A function with a loop, and without handlers of exceptions, keeps the fuel in a local, written back wherever
@@ -11,15 +11,19 @@
  * (module.ts). With the added parameter all locals behind the parameters move up by one.
  */
 import { readBody, slotsOf, type BodyFacts, type Charge, type FunctionType, type Surroundings } from "./body.ts";
+import { fixLocalType, nanFixes, writeFix, type NanFix } from "./canonical-nan.ts";
+import type { FloatKind } from "./float-facts.ts";
 import { bulkBytesShift, bulkCharge, bulkElementsShift } from "./instruction-facts.ts";
 import { op, walkInstructions, type Instruction } from "./instructions.ts";
 import { Reader, UnfitModule } from "./reader.ts";
 import { Writer } from "./writer.ts";
 
-/** What is counted. All of it, except where the costs are measured apart. */
+/** What is written into functions. All of it, except where the costs are measured apart, or where it is shown what each is for. */
 export interface Metering {
   readonly fuel: boolean;
   readonly depth: boolean;
+  /** NaNs that arithmetic makes are canonical. */
+  readonly nan: boolean;
 }
 
 /** What bodies are written against. */
@@ -63,12 +67,17 @@ export function meterBody(
   const holdsFuel = metering.fuel && facts.hasLoop && !facts.catches;
   const hasFuelLocal = metering.fuel && (holdsFuel || facts.hasBulk || facts.charges.some((each) => each.isChecked));
   const hasScratch = (metering.depth && facts.hasIndirect) || (metering.fuel && facts.hasBulk);
-  const groups = locals.groups + (hasFuelLocal ? 1 : 0) + (hasScratch ? 1 : 0);
+  const fixes =
+    metering.nan && facts.nanKinds.size > 0 ? nanFixes(bytes, locals.end, end, type, locals.count, context) : [];
+  const fixTypes = [...new Set(fixes.map(({ kind }) => fixLocalType[kind]))];
+  const groups = locals.groups + (hasFuelLocal ? 1 : 0) + (hasScratch ? 1 : 0) + fixTypes.length;
   into.u32(groups);
   into.slice(bytes, locals.start, locals.end);
   const fuelLocal = params + added + locals.count;
   if (hasFuelLocal) writeGroup(into, valueType.i64);
   if (hasScratch) writeGroup(into, valueType.i32);
+  for (const each of fixTypes) writeGroup(into, each);
+  const scratchLocal = fuelLocal + (hasFuelLocal ? 1 : 0);
   const writing: Writing = {
     bytes,
     into,
@@ -78,7 +87,9 @@ export function meterBody(
     shiftFrom: metering.depth ? params : Infinity,
     fuelLocal,
     holdsFuel,
-    scratchLocal: fuelLocal + (hasFuelLocal ? 1 : 0),
+    scratchLocal,
+    fixes,
+    fixLocal: (kind) => scratchLocal + (hasScratch ? 1 : 0) + fixTypes.indexOf(fixLocalType[kind]),
   };
   if (metering.depth) writeDepthCheck(writing);
   if (holdsFuel) {
@@ -183,10 +194,13 @@ interface Writing {
   /** The fuel is in its local, and the global is behind. */
   readonly holdsFuel: boolean;
   readonly scratchLocal: number;
+  readonly fixes: readonly NanFix[];
+  /** The local by way of which a NaN of a kind is made canonical. */
+  readonly fixLocal: (kind: FloatKind) => number;
 }
 
 function writeInstructions(writing: Writing, start: number, end: number): void {
-  const { bytes, into, facts, context } = writing;
+  const { bytes, into, facts, context, fixes } = writing;
   const charges = context.metering.fuel ? facts.charges : [];
   let next = 0;
   let copied = start;
@@ -198,6 +212,15 @@ function writeInstructions(writing: Writing, start: number, end: number): void {
     writeCharge(writing, charge);
     next++;
   };
+  let nextFix = 0;
+  const fixAt = (at: number) => {
+    const fix = fixes[nextFix];
+    if (fix?.at !== at) return;
+    into.slice(bytes, copied, at);
+    copied = at;
+    writeFix(into, fix.kind, writing.fixLocal(fix.kind));
+    nextFix++;
+  };
   chargeAt(start);
   walkInstructions(new Reader(bytes, start, end), (instruction) => {
     if (needsRewriting(instruction, writing)) {
@@ -205,6 +228,7 @@ function writeInstructions(writing: Writing, start: number, end: number): void {
       copied = instruction.end;
       writeInstruction(writing, instruction);
     }
+    fixAt(instruction.end);
     chargeAt(instruction.end);
   });
   into.slice(bytes, copied, end);

@@ -6,7 +6,7 @@
  *   host's own bounds must never be seen;
  * - it imports only functions that the host offers, with their exact types (V8 would convert arguments of any other type silently);
  * - it has no instruction outside of our list (instructions.ts);
- * - its functions count fuel and depth (meter.ts). Exported functions are replaced by entries that start with the whole depth; the start function is exported in place of being
+ * - its functions count fuel and depth, and the NaNs that they make are canonical (meter.ts). Exported functions are replaced by entries that start with the whole depth; the start function is exported in place of being
  *   started, so that whoever starts it has the instance, and with it the fuel, even if it traps.
  *
  * And it says whether an instance can be reset and used again: everything that a guest can change must be within our reach. Memory is; mutable globals of number types are, once
@@ -39,8 +39,8 @@ export interface FitModule {
 export const fuelExport = "coppice fuel";
 export const startExport = "coppice start";
 
-/** All of the metering. */
-export const fullMetering: Metering = { fuel: true, depth: true };
+/** All of it. */
+export const fullMetering: Metering = { fuel: true, depth: true, nan: true };
 
 const section = {
   custom: 0,
