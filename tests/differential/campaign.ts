@@ -1,7 +1,7 @@
 /**
  * The differential campaign: random guests, each run in every way of the matrix (matrix.ts); whatever a run comes to must be the same in all of them.
  *
- *   node tests/differential/campaign.ts [--seed S] [--modules N] [--scripts N] [--at-once N]
+ *   npm run differential -- [--seed S] [--modules N] [--scripts N] [--at-once N]
  *
  * Another Node's file in COPPICE_OTHER_NODE adds its ways; without it they are left out, and a line says so. A difference names its seed, and writes the guest to a file; `--seed S --modules 16` runs its batch again when
  * S is the first seed of that. Ends with 1 when there is one.
@@ -36,7 +36,9 @@ export interface CampaignSummary {
   readonly faults: readonly string[];
 }
 
-export async function runCampaign({ jobs, ways, atOnce, otherNode, print }: CampaignOptions): Promise<CampaignSummary> {
+/** Runs guests in all of the ways, some hundred at a time, and stops behind the first of those that show a difference. */
+export async function runCampaign(options: CampaignOptions): Promise<CampaignSummary> {
+  const { jobs, ways, atOnce, otherNode } = options;
   const startedMs = performance.now();
   const faults: string[] = [];
   let requests = 0;
@@ -58,14 +60,14 @@ export async function runCampaign({ jobs, ways, atOnce, otherNode, print }: Camp
     requests += lines.length;
     results += lines.filter(({ seen }) => /^[0-9a-f]{40},/.test(seen)).length;
     const seconds = Math.round((performance.now() - startedMs) / 1000);
-    print(
+    options.print(
       `seeds ${jobs.firstSeed} to ${firstSeed + chunk.count - 1}: ${requests} requests in ${ways.length + 1} ways, ${faults.length} faults, ${seconds} s`,
     );
     if (faults.length > 0) break;
   }
-  for (const fault of faults.slice(0, 10)) print(fault);
+  for (const fault of faults.slice(0, 10)) options.print(fault);
   const [seed] = /(?<=seed )\d+/.exec(faults[0] ?? "") ?? [];
-  if (seed !== undefined) print(`its guest: ${writeGuest(jobs.guests, Number(seed))}`);
+  if (seed !== undefined) options.print(`its guest: ${writeGuest(jobs.guests, Number(seed))}`);
   return { guests: jobs.count, requests, results, faults };
 }
 
@@ -86,6 +88,10 @@ export function possible(ways: readonly Way[], otherNode: string | undefined): r
   return ways.filter(({ isOtherNode }) => isOtherNode !== true || otherNode !== undefined);
 }
 
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
 if (import.meta.main) {
   const { values } = parseArgs({
     options: {
@@ -100,7 +106,6 @@ if (import.meta.main) {
     if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`--${name} is a whole number`);
     return value;
   };
-  const print = (line: string) => void process.stdout.write(`${line}\n`);
   const otherNode = otherNodeOf(process.env);
   if (otherNode === undefined) print("COPPICE_OTHER_NODE names no Node: its ways are left out");
   const firstSeed = number("seed");

@@ -12,7 +12,8 @@ import { formatGuestLimits } from "../../src/abi/limits.ts";
 import { wasmMarker } from "../../src/abi/worker.ts";
 import type { Engine, Memo, Oid } from "../../src/engine.ts";
 import type { Store } from "../../src/store/store.ts";
-import { argBytes, batchGuests, batchModule, batchRequests, generateModule, guestName } from "./modules.ts";
+import { argBytes, batchGuests, batchModule, batchRequests, guestName } from "./batches.ts";
+import { generateModule } from "./modules.ts";
 import { generateScript } from "./scripts.ts";
 
 export interface ChildStart {

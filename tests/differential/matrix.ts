@@ -3,6 +3,8 @@
  * are compared with.
  */
 import { spawn } from "node:child_process";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ChildStart, Line } from "./child.ts";
 import { withEngineSource, type Edit } from "./edited-engine.ts";
@@ -108,6 +110,8 @@ export function runWay(
     if (node === undefined) throw new Error("there is no other Node");
     const output = await outputOf(node, [...(way.flags ?? []), program, JSON.stringify(start)], {
       TZ: "UTC",
+      // Sources are stripped of their types once, not once a process.
+      NODE_COMPILE_CACHE: join(tmpdir(), "coppice-differential-cache"),
       ...way.environment,
     });
     return output

@@ -47,10 +47,15 @@ export const plainInstructions: readonly PlainInstruction[] = rows.split(",").fl
   };
   return Array.from({ length: Number(count) }, (_, at) => ({
     opcode: Number.parseInt(first, 16) + at,
-    operands: [...operands] as Letter[],
+    operands: lettersOf(operands),
     result: result === "" ? undefined : (result as Letter),
     accesses: numbered("@"),
     lanes: numbered("#"),
     traps: marks.includes("!d") ? ("division" as const) : marks.includes("!t") ? ("truncation" as const) : undefined,
   }));
 });
+
+/** A text of letters. */
+export function lettersOf(text: string): readonly Letter[] {
+  return Array.from(text) as Letter[];
+}

@@ -45,25 +45,25 @@ const completionOrder: Edit = {
 export const protections: readonly Protection[] = [
   {
     name: "canonical NaNs",
-    jobs: modules(1, 16),
+    jobs: modules(1, 4),
     edits: [{ file: module, find: "nan: true", replace: "nan: false" }],
     ways: [wasm("baseline compiler alone"), wasm("optimizing compiler alone")],
   },
   {
     name: "counted depth, so that no call overflows the native stack",
-    jobs: modules(1, 16),
+    jobs: modules(107, 1),
     edits: [{ file: module, find: "depth: true", replace: "depth: false" }],
     ways: [plainWay],
   },
   {
     name: "counted fuel, so that no loop meets the wall clock",
-    jobs: modules(1, 16),
+    jobs: modules(102, 1),
     edits: [{ file: module, find: "fuel: true", replace: "fuel: false" }],
     ways: [{ ...plainWay, wallClockMsMax: 1000 }],
   },
   {
     name: "a memory's bound of our own",
-    jobs: modules(1, 16),
+    jobs: modules(17, 4),
     edits: [
       {
         file: module,
@@ -76,7 +76,7 @@ export const protections: readonly Protection[] = [
   },
   {
     name: "the reset of memory before an instance is used again",
-    jobs: modules(1, 16),
+    jobs: modules(1, 8),
     edits: [
       { file: pool, find: "guest.bytes.fill(0, image.bytes.length);", replace: "" },
       { file: pool, find: "guest.bytes.set(image.bytes);", replace: "" },
@@ -85,7 +85,7 @@ export const protections: readonly Protection[] = [
   },
   {
     name: "the reset of globals before an instance is used again",
-    jobs: modules(1, 16),
+    jobs: modules(1, 8),
     edits: [
       {
         // All but the last, which is the fuel.
@@ -98,7 +98,7 @@ export const protections: readonly Protection[] = [
   },
   {
     name: "fuel that starts afresh with each execution",
-    jobs: modules(1, 16),
+    jobs: modules(1, 8),
     edits: [
       {
         file: pool,
@@ -110,19 +110,19 @@ export const protections: readonly Protection[] = [
   },
   {
     name: "outcomes in the order of the requests",
-    jobs: modules(1, 16),
+    jobs: modules(1, 8),
     edits: [completionOrder],
     ways: [plainWay, wasm("nothing nested, all replayed")],
   },
   {
     name: "the virtual clock",
-    jobs: modules(1, 16),
+    jobs: modules(1, 8),
     edits: [{ file: virtual, find: ": 0n) + this.#elapsedNs;", replace: ": 0n) + process.hrtime.bigint();" }],
     ways: [plainWay, plainWay],
   },
   {
     name: "a clock that starts afresh with each execution",
-    jobs: modules(1, 16),
+    jobs: modules(1, 8),
     edits: [
       {
         file: virtual,
@@ -135,7 +135,7 @@ export const protections: readonly Protection[] = [
   },
   {
     name: "random bytes that the request keys",
-    jobs: modules(1, 16),
+    jobs: modules(1, 8),
     edits: [
       {
         file: virtual,
@@ -148,7 +148,7 @@ export const protections: readonly Protection[] = [
   },
   {
     name: "a stream of random bytes that starts afresh with each execution",
-    jobs: modules(1, 16),
+    jobs: modules(1, 8),
     edits: [
       {
         file: virtual,
@@ -161,7 +161,7 @@ export const protections: readonly Protection[] = [
   },
   {
     name: "a script's virtual clock",
-    jobs: scripts(1, 16),
+    jobs: scripts(1, 6),
     edits: [
       {
         file: realm,
@@ -173,13 +173,13 @@ export const protections: readonly Protection[] = [
   },
   {
     name: "a script's random numbers",
-    jobs: scripts(1, 16),
+    jobs: scripts(1, 6),
     edits: [{ file: realm, find: 'define(Math, "random"', replace: 'define({}, "random"' }],
     ways: [plainWay, plainWay],
   },
   {
     name: "a script's time zone and language",
-    jobs: scripts(1, 16),
+    jobs: scripts(1, 6),
     edits: [
       { file: "isolate-host/executor-seat.ts", find: "env: {},", replace: "env: process.env," },
       {
@@ -192,13 +192,13 @@ export const protections: readonly Protection[] = [
   },
   {
     name: "NaNs that a script writes",
-    jobs: scripts(1, 16),
+    jobs: scripts(17, 16),
     edits: [{ file: realm, find: "number === number ? number : NaN", replace: "number" }],
     ways: [script("interpreted"), script("optimized at once")],
   },
   {
     name: "a script's promises, which settle in the order of its calls",
-    jobs: scripts(1, 16),
+    jobs: scripts(1, 6),
     edits: [
       {
         file: jobsFile,
@@ -217,7 +217,7 @@ export const protections: readonly Protection[] = [
   },
   {
     name: "outcomes in the order of a script's requests",
-    jobs: scripts(1, 16),
+    jobs: scripts(1, 6),
     edits: [completionOrder],
     ways: [plainWay, script("nothing nested, all replayed")],
   },

@@ -1,11 +1,11 @@
 /**
  * Random scripts: a seed stands for a worker that does some of what depends on compilers, clock, chance, place or order in other hosts, and gives all that it has seen as its result. How it is called, and
- * whom it runs, is as for the modules (modules.ts).
+ * whom it runs, is as for the modules (batches.ts).
  *
  * What a script sees of a NaN's bits through two arrays over one buffer is not covered by the guarantee (design/scripts.md), so none looks there.
  */
 import { dice, type Dice } from "../scheduler/seeded.ts";
-import { batchGuests, guestName, variants } from "./modules.ts";
+import { batchGuests, guestName, variants } from "./batches.ts";
 
 const functions =
   "sin cos tan asin acos atan sinh cosh tanh exp expm1 log log1p log2 log10 sqrt cbrt fround trunc round ceil floor sign abs".split(
