@@ -323,7 +323,7 @@ describe("a fold that fails", () => {
     const said = await fold("sub", "--post", worker);
     expect(room.masked(said)).toMatchInlineSnapshot(`
       {
-        "err": "error: request <request> failed: ./b.txt: no luck (unreachable in function main of worker 2af0f4ea702a647ceb5d31607b5d655a53767e15)
+        "err": "error: request <request> failed: ./b.txt: no luck (unreachable in function main of worker e74afca024ce2667a6618eb8ab4596e96090cb6d)
       ",
         "out": "",
         "status": 1,

@@ -1,10 +1,12 @@
 /**
  * Walks the instructions of a function body or an initializer, without validating types: V8 does that. It knows the immediates of every instruction of WebAssembly 2.0 (SIMD,
- * bulk memory, reference types, sign extension, saturating conversions), of tail calls and of both encodings of exceptions. Any other is UnfitModule by its number:
- * shared memory and threads, relaxed SIMD, garbage collection, memory switching. The list is ours, whatever V8 accepts.
+ * bulk memory, reference types, sign extension, saturating conversions), of tail calls and of both encodings of exceptions. Any other is UnfitModule by its name: threads, relaxed SIMD, garbage collection, typed
+ * references, several memories, memories of 64 bits. The list is ours, whatever V8 accepts, and so are the bounds: each lies below V8's own. Immediates are read exactly as V8 reads them, since a byte that it takes
+ * for something else would be code that nobody has looked at.
  *
  * Source: WebAssembly Core Specification 2.0, section 5.4, and the proposals' overviews for tail calls and exceptions.
  */
+import { plainNames, prefixedNames, refusedName, simdNames } from "./instruction-names.ts";
 import { Reader, UnfitModule } from "./reader.ts";
 
 /**
@@ -77,8 +79,49 @@ export const op = {
   tableFill: 0xfc0011,
 } as const;
 
-/** Instructions in a function: a bound, so that a hostile module costs what it is long and no more. */
-const brTargetsMax = 1 << 20;
+/** Every instruction that a guest may have: its name, by its opcode (as in `Instruction`). */
+export const acceptedInstructions: ReadonlyMap<number, string> = new Map([
+  ...plainNames,
+  ...Array.from(prefixedNames, ([number, name]) => [(0xfc << 16) | number, name] as const),
+  ...Array.from(simdNames, ([number, name]) => [(0xfd << 16) | number, name] as const),
+]);
+
+/** Targets of a `br_table`; V8's bound is 65,520. */
+const brTargetsMax = 65_000;
+/** Types of values that a guest may have, and what else a byte in a type's place would name. */
+const valueNames: ReadonlyMap<number, string> = new Map([
+  [0x7f, "i32"],
+  [0x7e, "i64"],
+  [0x7d, "f32"],
+  [0x7c, "f64"],
+  [0x7b, "v128"],
+  [0x70, "funcref"],
+  [0x6f, "externref"],
+  [0x69, "exnref"],
+]);
+const refusedValueNames: ReadonlyMap<number, string> = new Map([
+  [0x78, "i8"],
+  [0x77, "i16"],
+  [0x74, "nullexnref"],
+  [0x73, "nullfuncref"],
+  [0x72, "nullexternref"],
+  [0x71, "nullref"],
+  [0x6e, "anyref"],
+  [0x6d, "eqref"],
+  [0x6c, "i31ref"],
+  [0x6b, "structref"],
+  [0x6a, "arrayref"],
+  [0x68, "contref"],
+  [0x64, "a typed reference"],
+  [0x63, "a typed reference"],
+]);
+
+/** Throws UnfitModule unless the byte is a type of values that a guest may have: numbers, vectors, references to functions, to whatever the host has, and to exceptions. */
+export function checkValue(type: number): void {
+  if (valueNames.has(type)) return;
+  const name = refusedValueNames.get(type) ?? `0x${type.toString(16).padStart(2, "0")}`;
+  throw new UnfitModule("notWasm", `it has a type of values that no guest can have (${name})`);
+}
 
 /**
  * Reads instructions until the `end` that closes the sequence, and calls `visit` with each, that `end` included. The object passed is reused: copy what is to be kept.
@@ -115,7 +158,7 @@ function readImmediates(reader: Reader, opcode: number): number {
   if (opcode >= 0x45 && opcode <= 0xc4) return 0;
   // Loads and stores: alignment and offset.
   if (opcode >= 0x28 && opcode <= 0x3e) {
-    skipMemoryArgument(reader);
+    skipMemoryArgument(reader, opcode);
     return 0;
   }
   switch (opcode) {
@@ -134,10 +177,10 @@ function readImmediates(reader: Reader, opcode: number): number {
     case 0x03: // loop
     case 0x04: // if
     case 0x06: // try (legacy)
-      return reader.s33();
+      return readBlockType(reader);
     case 0x1f: // try_table
     {
-      const type = reader.s33();
+      const type = readBlockType(reader);
       for (let left = reader.count(); left > 0; left--) {
         const kind = reader.byte();
         if (kind > 3) throw new UnfitModule("notWasm", "a catch clause is malformed");
@@ -166,7 +209,9 @@ function readImmediates(reader: Reader, opcode: number): number {
     case 0x0e: {
       // br_table
       const targets = reader.count();
-      if (targets > brTargetsMax) throw new UnfitModule("notWasm", "a branch table is too long");
+      if (targets > brTargetsMax) {
+        throw new UnfitModule("notWasm", `a branch table has more than ${brTargetsMax} targets`);
+      }
       for (let left = targets; left >= 0; left--) reader.u32();
       return 0;
     }
@@ -178,12 +223,18 @@ function readImmediates(reader: Reader, opcode: number): number {
       return type;
     }
     case 0x1c: // select with types
-      for (let left = reader.count(); left > 0; left--) reader.byte();
+      for (let left = reader.count(); left > 0; left--) checkValue(reader.byte());
       return 0;
     case 0x3f: // memory.size
     case 0x40: // memory.grow
-    case 0xd0: // ref.null
-      return reader.byte();
+      checkMemory(reader.u32(), opcode);
+      return 0;
+    case 0xd0: {
+      // ref.null
+      const type = reader.byte();
+      checkValue(type);
+      return type;
+    }
     case 0x41: // i32.const
       reader.skipSigned(32);
       return 0;
@@ -197,41 +248,63 @@ function readImmediates(reader: Reader, opcode: number): number {
       reader.skip(8);
       return 0;
     default:
-      throw unknown(`0x${opcode.toString(16)}`);
+      throw refused(...(opcode >= 0xfb ? ([opcode, reader.u32()] as const) : ([0, opcode] as const)));
   }
 }
 
 /** 0xFC: saturating conversions, bulk memory and tables. */
 function readPrefixed(reader: Reader): number {
   const number = reader.u32();
+  const opcode = (0xfc << 16) | number;
   const indexes = [0, 0, 0, 0, 0, 0, 0, 0, 2, 1, 2, 1, 2, 1, 2, 1, 1, 1][number];
-  if (indexes === undefined) throw unknown(`0xfc ${number}`);
-  for (let left = indexes; left > 0; left--) reader.u32();
-  return (0xfc << 16) | number;
+  if (indexes === undefined) throw refused(0xfc, number);
+  for (let at = 0; at < indexes; at++) {
+    const index = reader.u32();
+    // memory.init names its segment first.
+    if (number >= 8 && number <= 11 && number !== 9 && (number !== 8 || at === 1)) checkMemory(index, opcode);
+  }
+  return opcode;
 }
 
-/** 0xFD: fixed-width SIMD; relaxed SIMD (0x100 and up) is not ours. */
+/** 0xFD: fixed-width SIMD; relaxed SIMD is not ours. */
 function readSimd(reader: Reader): number {
   const number = reader.u32();
-  if (number > 0xff) throw unknown(`0xfd ${number}`);
-  if (number <= 0x0b || number === 0x5c || number === 0x5d) skipMemoryArgument(reader);
+  if (!simdNames.has(number)) throw refused(0xfd, number);
+  if (number <= 0x0b || number === 0x5c || number === 0x5d) skipMemoryArgument(reader, (0xfd << 16) | number);
   else if (number === 0x0c || number === 0x0d) reader.skip(16);
   else if (number >= 0x15 && number <= 0x22) reader.byte();
   else if (number >= 0x54 && number <= 0x5b) {
-    skipMemoryArgument(reader);
+    skipMemoryArgument(reader, (0xfd << 16) | number);
     reader.byte();
   }
   return (0xfd << 16) | number;
 }
 
-function skipMemoryArgument(reader: Reader): void {
+/** A block's type: an index, or what its one result is, or -64 when it has none. */
+function readBlockType(reader: Reader): number {
+  const type = reader.s33();
+  if (type < -64) throw new UnfitModule("notWasm", "a block's type is malformed");
+  if (type < 0 && type !== -64) checkValue(type & 0x7f);
+  return type;
+}
+
+function skipMemoryArgument(reader: Reader, opcode: number): void {
   // Bit 6 of the alignment would name a memory; a guest has one.
-  if (reader.u32() >= 64) throw unknown("with a memory index");
+  const alignment = reader.u32();
+  if (alignment >= 64) checkMemory(1, opcode);
   reader.u32();
 }
 
-function unknown(what: string): UnfitModule {
-  return new UnfitModule("notWasm", `it has an instruction that no guest can have (${what})`);
+function checkMemory(index: number, opcode: number): void {
+  if (index === 0) return;
+  throw new UnfitModule(
+    "notWasm",
+    `it has ${acceptedInstructions.get(opcode) ?? ""} of a second memory, which no guest can have`,
+  );
+}
+
+function refused(prefix: number, number: number): UnfitModule {
+  return new UnfitModule("notWasm", `it has the instruction ${refusedName(prefix, number)}, which no guest can have`);
 }
 
 /** The labels of a br_table. */

@@ -14,7 +14,7 @@ import { readBody, slotsOf, type BodyFacts, type Charge, type FunctionType, type
 import { fixLocalType, nanFixes, writeFix, type NanFix } from "./canonical-nan.ts";
 import type { FloatKind } from "./float-facts.ts";
 import { bulkBytesShift, bulkCharge, bulkElementsShift } from "./instruction-facts.ts";
-import { op, walkInstructions, type Instruction } from "./instructions.ts";
+import { checkValue, op, walkInstructions, type Instruction } from "./instructions.ts";
 import { Reader, UnfitModule } from "./reader.ts";
 import { Writer } from "./writer.ts";
 
@@ -165,7 +165,9 @@ function readLocals(reader: Reader): Locals {
   for (let left = groups; left > 0; left--) {
     const repeated = reader.u32();
     count += repeated;
-    slots += repeated * slotsOf(Uint8Array.of(reader.byte()));
+    const type = reader.byte();
+    checkValue(type);
+    slots += repeated * slotsOf(Uint8Array.of(type));
   }
   if (count > localsMax) throw new UnfitModule("notWasm", `a function has more than ${localsMax} locals`);
   return { groups, count, slots, start, end: reader.at };

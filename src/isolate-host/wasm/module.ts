@@ -5,14 +5,14 @@
  * - it defines one memory of its own, 32-bit and not shared, whose maximum is at most `memoryPages`, and tables whose maximum is at most `tableElementsMax`: both are set here, since the
  *   host's own bounds must never be seen;
  * - it imports only functions that the host offers, with their exact types (V8 would convert arguments of any other type silently);
- * - it has no instruction outside of our list (instructions.ts);
+ * - it has no instruction, no type and no custom section but names outside of our list (instructions.ts), and passes no bound of V8's, since ours are lower;
  * - its functions count fuel and depth, and the NaNs that they make are canonical (meter.ts). Exported functions are replaced by entries that start with the whole depth; the start function is exported in place of being
  *   started, so that whoever starts it has the instance, and with it the fuel, even if it traps.
  *
  * And it says whether an instance can be reset and used again: everything that a guest can change must be within our reach. Memory is; mutable globals of number types are, once
  * they are exported (under names that no toolchain writes); tables and dropped segments are not, so a module that touches those is not reusable.
  */
-import { op, walkInstructions } from "./instructions.ts";
+import { checkValue, op, walkInstructions } from "./instructions.ts";
 import { meterBody, valueType, writeEntry, writeStandIn, type MeterContext, type Metering } from "./meter.ts";
 import type { FunctionType } from "./body.ts";
 import { Reader, UnfitModule } from "./reader.ts";
@@ -60,6 +60,8 @@ const section = {
 } as const;
 /** The order in which sections stand. */
 const order = [1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11] as const;
+/** The part of the name section that names functions. */
+const functionNames = 1;
 const external = { function: 0, table: 1, memory: 2, global: 3, tag: 4 } as const;
 const magic = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
 /** Sections of a module: far above what any toolchain writes. */
@@ -69,6 +71,24 @@ const valuesMax = 900;
 /** Elements of a table, and tables. */
 const tableElementsMax = 1 << 20;
 const tablesMax = 16;
+/** Bytes of a module, and of what it is written into; V8's bound is 1 GiB. */
+const moduleBytesMax = 256 << 20;
+const writtenBytesMax = 1_000_000_000;
+/** Bytes of a function, and of what it is written into; V8's bound is 7,654,321. */
+const functionBytesMax = 7_000_000;
+const writtenFunctionBytesMax = 7_600_000;
+/** Types; each is written twice, and those of blocks come behind. V8's bound on what is written is 1,000,000, as on functions, exports, globals and tags. */
+const typesMax = 300_000;
+/** Functions, imported ones among them; what is exported or imported is written twice. */
+const functionsMax = 400_000;
+const exportsMax = 900_000;
+const globalsMax = 900_000;
+const tagsMax = 900_000;
+/** Segments of elements and of data; V8's bounds are 10,000,000 and 100,000. */
+const elementSegmentsMax = 900_000;
+const dataSegmentsMax = 90_000;
+/** Bytes of a name that is imported or exported; V8's bound is 100,000. */
+const nameBytesMax = 90_000;
 /** Mutable globals beyond which resetting an instance costs more than a fresh one. */
 const resetGlobalsMax = 64;
 const globalPrefix = "coppice global ";
@@ -116,8 +136,8 @@ class Rewriting {
   readonly #metering: Metering;
   /** Contents of the sections, by number. */
   readonly #places = new Map<number, Place>();
-  /** Custom sections, with the number of the section that they follow. */
-  readonly #customs: { readonly after: number; readonly place: Place }[] = [];
+  /** The custom section of names. Others are left out: they may hold advice to the compiler, and their places in the code are wrong by now. */
+  #names: Place | undefined;
   readonly #types: TypeOfFunction[];
   /** Types that are added behind the metered ones. */
   readonly #addedTypes: { readonly key: string; readonly params: Uint8Array; readonly results: Uint8Array }[] = [];
@@ -136,24 +156,31 @@ class Rewriting {
     this.#bytes = bytes;
     this.#limits = limits;
     this.#metering = metering;
+    bounded("bytes", bytes.length, moduleBytesMax);
     if (!magic.every((byte, at) => bytes[at] === byte)) {
       throw new UnfitModule("notWasm", "it does not start as a WebAssembly module does");
     }
     this.#readSections();
-    this.#types = this.#list(section.type, (reader) => readType(reader)).map((type, index) => ({ ...type, index }));
-    const imported = this.#list(section.import, (reader) => this.#readImport(reader, offered));
+    this.#types = this.#list(section.type, "types", typesMax, (reader) => readType(reader)).map((type, index) => ({
+      ...type,
+      index,
+    }));
+    const imported = this.#list(section.import, "imports", functionsMax, (reader) => this.#readImport(reader, offered));
     this.#importedCount = imported.length;
-    this.#functions = [...imported, ...this.#list(section.function, (reader) => this.#typeAt(reader.u32()))];
-    this.#tags = this.#list(section.tag, (reader) => {
+    const own = this.#list(section.function, "functions", functionsMax, (reader) => this.#typeAt(reader.u32()));
+    this.#functions = [...imported, ...own];
+    bounded("functions", this.#functions.length, functionsMax);
+    this.#tags = this.#list(section.tag, "tags", tagsMax, (reader) => {
       reader.byte();
       return this.#typeAt(reader.u32());
     });
-    const globals = this.#list(section.global, readGlobal);
+    const globals = this.#list(section.global, "globals", globalsMax, readGlobal);
     this.#globalCount = globals.length;
     this.#mutableGlobals = globals.flatMap(({ isMutable }, index) => (isMutable ? [index] : []));
     // A reference or a vector can't be read and written back from outside.
     if (globals.some(({ isMutable, isNumber }) => isMutable && !isNumber)) this.#isResettable = false;
-    this.#exports = this.#list(section.export, readExport);
+    this.#exports = this.#list(section.export, "exports", exportsMax, readExport);
+    bounded("data segments", this.#reader(section.data).count(), dataSegmentsMax);
     const start = this.#places.get(section.start);
     this.#startFunction = start === undefined ? undefined : new Reader(bytes, start.start, start.end).u32();
   }
@@ -224,8 +251,9 @@ class Rewriting {
       const start = reader.at;
       reader.skip(length);
       const place: Place = { start, end: reader.at };
-      if (id === section.custom) this.#customs.push({ after: last, place });
-      else {
+      if (id === section.custom) {
+        if (new Reader(this.#bytes, start, place.end).name() === "name") this.#names ??= place;
+      } else {
         const rank = order.findIndex((each) => each === id);
         if (rank < 0 || this.#places.has(id) || rank < order.findIndex((each) => each === last)) {
           throw new UnfitModule("notWasm", "its sections are unknown or out of order");
@@ -237,10 +265,10 @@ class Rewriting {
   }
 
   /** The items of a section that is a list; none when there is no such section. */
-  #list<T>(id: number, read: (reader: Reader) => T): T[] {
+  #list<T>(id: number, what: string, itemsMax: number, read: (reader: Reader) => T): T[] {
     const reader = this.#reader(id);
     const items: T[] = [];
-    for (let left = reader.count(); left > 0; left--) items.push(read(reader));
+    for (let left = bounded(what, reader.count(), itemsMax); left > 0; left--) items.push(read(reader));
     if (!reader.isDone) throw new UnfitModule("notWasm", "a section is longer than what it holds");
     return items;
   }
@@ -264,7 +292,7 @@ class Rewriting {
   }
 
   #readImport(reader: Reader, offered: OfferedFunctions | undefined): TypeOfFunction {
-    const name = `${reader.name()}.${reader.name()}`;
+    const name = `${readName(reader)}.${readName(reader)}`;
     if (reader.byte() !== external.function) {
       throw new UnfitModule("unknownImport", `it imports ${name}, which no guest can have`);
     }
@@ -340,8 +368,7 @@ class Rewriting {
     const out = new Writer();
     const reader = this.#reader(section.table);
     const count = reader.count();
-    if (count > tablesMax) throw new UnfitModule("notWasm", `it has more than ${tablesMax} tables`);
-    out.u32(count);
+    out.u32(bounded("tables", count, tablesMax));
     for (let left = count; left > 0; left--) this.#writeTable(reader, out);
     return out;
   }
@@ -357,7 +384,7 @@ class Rewriting {
     checkValue(type);
     out.byte(type);
     const flags = reader.byte();
-    if (flags > 1) throw new UnfitModule("notWasm", "a table is shared or 64-bit");
+    if (flags > 1) throw new UnfitModule("notWasm", `a table is ${describeFlags(flags)}, which no guest's can be`);
     const least = reader.u32();
     const most = flags === 1 ? reader.u32() : tableElementsMax;
     if (least > tableElementsMax) {
@@ -378,7 +405,7 @@ class Rewriting {
     if (count === 0) return out;
     if (count > 1) throw new UnfitModule("notWasm", "it has more than one memory");
     const flags = reader.byte();
-    if (flags > 1) throw new UnfitModule("notWasm", "its memory is shared or 64-bit");
+    if (flags > 1) throw new UnfitModule("notWasm", `its memory is ${describeFlags(flags)}, which no guest's can be`);
     const least = reader.u32();
     const most = flags === 1 ? reader.u32() : pagesMax;
     if (least > pagesMax) {
@@ -438,7 +465,7 @@ class Rewriting {
   #writeElements(entries: readonly number[]): Writer {
     const out = new Writer();
     const reader = this.#reader(section.element);
-    const count = reader.count();
+    const count = bounded("element segments", reader.count(), elementSegmentsMax);
     // A function that was declared as a value by being exported isn't exported any more: its entry is.
     const declared = this.#hasFunctionReferences
       ? [...entries, ...Array.from({ length: this.#standIns() }, (_, func) => this.#asValue(func))]
@@ -461,8 +488,8 @@ class Rewriting {
     const isActive = (flags & 1) === 0;
     if (isActive && (flags & 2) !== 0) out.u32(reader.u32());
     if (isActive) this.#writeConstant(reader, out);
-    if ((flags & 3) !== 0) out.byte(reader.byte());
-    const count = reader.count();
+    if ((flags & 3) !== 0) out.byte(readElementKind(reader, (flags & 4) !== 0));
+    const count = bounded("elements in a segment", reader.count(), tableElementsMax);
     out.u32(count);
     for (let left = count; left > 0; left--) {
       if ((flags & 4) === 0) out.u32(this.#asValue(reader.u32()));
@@ -494,8 +521,7 @@ class Rewriting {
       const start = reader.at;
       reader.skip(length);
       body.clear();
-      const changesTables = meterBody(this.#bytes, start, reader.at, this.#functionAt(func), context, body);
-      if (changesTables) this.#isResettable = false;
+      if (this.#meterFunction(func, start, reader.at, context, body)) this.#isResettable = false;
       out.sized(body);
     }
     for (let func = 0; func < this.#standIns(); func++) {
@@ -511,17 +537,26 @@ class Rewriting {
     return out;
   }
 
+  /** True when it changes tables. What it throws names the function. */
+  #meterFunction(func: number, start: number, end: number, context: MeterContext, into: Writer): boolean {
+    try {
+      bounded("bytes in a function", end - start, functionBytesMax);
+      const changesTables = meterBody(this.#bytes, start, end, this.#functionAt(func), context, into);
+      bounded("bytes in a function once it is written anew", into.written.length, writtenFunctionBytesMax);
+      return changesTables;
+    } catch (error) {
+      if (!(error instanceof UnfitModule)) throw error;
+      const name = functionName(this.#bytes, this.#names, func);
+      throw new UnfitModule(
+        error.fault,
+        `${error.message}, in function ${func}${name === undefined ? "" : ` (${name})`}`,
+      );
+    }
+  }
+
   #assemble(written: ReadonlyMap<number, Writer>): Uint8Array {
     const out = new Writer(this.#bytes.length * 2);
     out.bytes(Uint8Array.from(magic));
-    const writeCustoms = (after: number) => {
-      for (const { place } of this.#customs.filter((each) => each.after === after)) {
-        out.byte(section.custom);
-        out.u32(place.end - place.start);
-        out.slice(this.#bytes, place.start, place.end);
-      }
-    };
-    writeCustoms(0);
     for (const id of order) {
       const place = this.#places.get(id);
       const rewritten = written.get(id);
@@ -536,8 +571,13 @@ class Rewriting {
         out.u32(place.end - place.start);
         out.slice(this.#bytes, place.start, place.end);
       }
-      writeCustoms(id);
     }
+    if (this.#names !== undefined) {
+      out.byte(section.custom);
+      out.u32(this.#names.end - this.#names.start);
+      out.slice(this.#bytes, this.#names.start, this.#names.end);
+    }
+    bounded("bytes once it is written anew", out.written.length, writtenBytesMax);
     return out.written;
   }
 }
@@ -548,18 +588,77 @@ const valueLetters = new Map([
   [0x7d, "f"],
   [0x7c, "F"],
 ]);
-/** Vectors, and references to functions, to whatever the host has, and to exceptions. */
-const furtherValues = new Set([0x7b, 0x70, 0x6f, 0x69]);
 
-function checkValue(type: number): void {
-  if (!valueLetters.has(type) && !furtherValues.has(type)) {
-    throw new UnfitModule("notWasm", "it has a type of values that no guest can have");
-  }
+/** The count. Throws UnfitModule when it is beyond the bound. */
+function bounded(what: string, count: number, countMax: number): number {
+  if (count > countMax) throw new UnfitModule("notWasm", `it has more than ${countMax} ${what}`);
+  return count;
 }
+
+function readName(reader: Reader): string {
+  const start = reader.at;
+  const name = reader.name();
+  bounded("bytes in a name", reader.at - start, nameBytesMax);
+  return name;
+}
+
+/** The type of a segment's elements; without expressions it is written as the one kind that there is, 0. */
+function readElementKind(reader: Reader, isType: boolean): number {
+  const kind = reader.byte();
+  if (isType) checkValue(kind);
+  else if (kind !== 0) throw new UnfitModule("notWasm", "an element segment is malformed");
+  return kind;
+}
+
+/** What a memory's or a table's flags say beyond having a maximum. */
+function describeFlags(flags: number): string {
+  if ((flags & 2) !== 0) return "shared";
+  if ((flags & 4) !== 0) return "64-bit";
+  return (flags & 8) !== 0 ? "of another page size" : `of an unknown sort (0x${flags.toString(16)})`;
+}
+
+/** What the name section calls a function, if it does; for people. */
+function functionName(bytes: Uint8Array, names: Place | undefined, func: number): string | undefined {
+  if (names === undefined) return undefined;
+  try {
+    const reader = new Reader(bytes, names.start, names.end);
+    reader.name();
+    while (!reader.isDone) {
+      const isOfFunctions = reader.byte() === functionNames;
+      const length = reader.u32();
+      const end = reader.at + length;
+      for (let left = isOfFunctions ? reader.count() : 0; left > 0; left--) {
+        const index = reader.u32();
+        const name = reader.name();
+        if (index === func) return name;
+      }
+      reader.skip(end - reader.at);
+    }
+  } catch (error) {
+    // A damaged name section is no fault of a module's.
+    if (!(error instanceof UnfitModule)) throw error;
+  }
+  return undefined;
+}
+
+/** Types that are refused. */
+const formNames: ReadonlyMap<number, string> = new Map([
+  [0x5f, "struct"],
+  [0x5e, "array"],
+  [0x5d, "cont"],
+  [0x50, "sub"],
+  [0x4f, "sub final"],
+  [0x4e, "rec"],
+  [0x65, "shared"],
+]);
 
 /** With a text like "ii:i"; values that aren't numbers stand as "?", which no offered function has. */
 function readType(reader: Reader): Omit<TypeOfFunction, "index"> {
-  if (reader.byte() !== 0x60) throw new UnfitModule("notWasm", "it has a type that is no function type");
+  const form = reader.byte();
+  if (form !== 0x60) {
+    const name = formNames.get(form) ?? `0x${form.toString(16).padStart(2, "0")}`;
+    throw new UnfitModule("notWasm", `it has a type that is no function type (${name}), which no guest can have`);
+  }
   const values = () => {
     const count = reader.count();
     if (count > valuesMax)
@@ -583,5 +682,5 @@ function readGlobal(reader: Reader): { readonly isMutable: boolean; readonly isN
 }
 
 function readExport(reader: Reader): Export {
-  return { name: reader.name(), kind: reader.byte(), index: reader.u32() };
+  return { name: readName(reader), kind: reader.byte(), index: reader.u32() };
 }
