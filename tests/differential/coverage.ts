@@ -1,13 +1,7 @@
-/** Which of the instructions that a guest may have the generated modules have. */
-import { generateModule } from "./modules.ts";
-import { plainInstructions } from "./plain-instructions.ts";
-
-/** Accepted opcodes and their names. */
-export const namesOfInstructions: ReadonlyMap<number, string> = new Map(
-  plainInstructions.map(({ opcode }) => [opcode, opcode.toString(16)]),
-);
-
 /** In how many of the modules from a seed on an opcode stands. */
+import { generateModule } from "./modules.ts";
+
+/** By opcode, numbered as the engine does. */
 export function coverage(firstSeed: number, count: number): ReadonlyMap<number, number> {
   const modules = new Map<number, number>();
   for (let seed = firstSeed; seed < firstSeed + count; seed++) {
