@@ -3,14 +3,15 @@
  *
  *   npm run differential -- [--seed S] [--modules N] [--scripts N] [--at-once N]
  *
- * Another Node's file in COPPICE_OTHER_NODE adds its ways; without it they are left out, and a line says so. A difference names its seed, and writes the guest to a file; `--seed S --modules 16` runs its batch again when
- * S is the first seed of that. Ends with 1 when there is one.
+ * Another Node's file in COPPICE_OTHER_NODE adds its ways; without it they are left out, and a line says so. A difference names its seed, writes the guest to a file, and says how to run
+ * its batch again. Ends with 1 when there is one.
  */
 import { writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { acceptedInstructions } from "../../src/isolate-host/wasm/instructions.ts";
+import { batchGuests } from "./batches.ts";
 import { coverage } from "./coverage.ts";
 import { differences, faultsOf, plainWay, runWay, scriptWays, wasmWays, type Jobs, type Way } from "./matrix.ts";
 import { generateModule } from "./modules.ts";
@@ -42,6 +43,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignSum
   const { jobs, ways, atOnce, otherNode } = options;
   const startedMs = performance.now();
   const faults: string[] = [];
+  let guests = 0;
   let requests = 0;
   let results = 0;
   const last = jobs.firstSeed + jobs.count;
@@ -58,6 +60,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignSum
     await Promise.all([expected, ...Array.from({ length: atOnce }, lane)]);
     const lines = await expected;
     faults.push(...faultsOf(lines));
+    guests += chunk.count;
     requests += lines.length;
     results += lines.filter(({ seen }) => /^[0-9a-f]{40},/.test(seen)).length;
     const seconds = Math.round((performance.now() - startedMs) / 1000);
@@ -68,8 +71,14 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignSum
   }
   for (const fault of faults.slice(0, 10)) options.print(fault);
   const [seed] = /(?<=seed )\d+/.exec(faults[0] ?? "") ?? [];
-  if (seed !== undefined) options.print(`its guest: ${writeGuest(jobs.guests, Number(seed))}`);
-  return { guests: jobs.count, requests, results, faults };
+  if (seed !== undefined) {
+    const batch = Number(seed) - ((Number(seed) - jobs.firstSeed) % batchGuests);
+    const option = jobs.guests === "wasm" ? "modules" : "scripts";
+    options.print(
+      `its guest: ${writeGuest(jobs.guests, Number(seed))}; its batch again: --seed ${batch} --${option} ${batchGuests}`,
+    );
+  }
+  return { guests, requests, results, faults };
 }
 
 /** Writes the guest of a seed to a file and names it. */

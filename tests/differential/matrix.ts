@@ -145,19 +145,21 @@ function outputOf(command: string, args: readonly string[], env: Readonly<Record
 export function faultsOf(lines: readonly Line[]): string[] {
   return lines
     .filter(({ seen }) => /^(?:module:|no answer|nothing)/.test(seen))
+    .toSorted((a, b) => a.n - b.n)
     .map((line) => `${describe(line)}: ${shortened(line.seen)}`);
 }
 
-/** How the lines of a way differ from those of the first one. */
+/** How the lines of a way differ from those of the first one. Those come first that ran no other guest, so that the difference is their own. */
 export function differences(way: Way, expected: readonly Line[], found: readonly Line[]): string[] {
   if (expected.length !== found.length) return [`${way.name}: ${found.length} lines, not ${expected.length}`];
-  return expected.flatMap((line, at) => {
-    const other = found[at] as Line;
-    if (line.seed === other.seed && line.n === other.n && line.request === other.request && line.seen === other.seen) {
-      return [];
-    }
-    return [`${describe(line)}, ${way.name}: ${shortened(other.seen)}; ${plainWay.name}: ${shortened(line.seen)}`];
-  });
+  const pairs = expected.map((line, at) => [line, found[at] as Line] as const);
+  return pairs
+    .filter(([a, b]) => a.seed !== b.seed || a.n !== b.n || a.request !== b.request || a.seen !== b.seen)
+    .toSorted(([a], [b]) => a.n - b.n)
+    .map(
+      ([line, other]) =>
+        `${describe(line)}, ${way.name}: ${shortened(other.seen)}; ${plainWay.name}: ${shortened(line.seen)}`,
+    );
 }
 
 function describe({ seed, n }: Line): string {
