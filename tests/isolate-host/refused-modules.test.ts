@@ -224,3 +224,32 @@ describe("at our bound a module compiles, so that V8's is never met, and beyond 
     expect(refusal(moduleWith(most + 1))).toBe(message);
   });
 });
+
+describe("a module has one encoding of exceptions: Node 24 takes both in one, Node 26 does not", () => {
+  const handler = [0x06, 0x40, 0x19, 0x0b];
+  const table = [0x02, 0x40, 0x1f, 0x40, 1, 2, 0, 0x0b, 0x0b];
+  const both = "it has both encodings of exceptions, try and try_table; a guest can have one";
+  const locals = altered({ [sections.code]: code([1, 1, 0x69, ...handler, 0x0b]) });
+  const types = altered({
+    [sections.type]: [2, 0x60, 0, 0, 0x60, 1, 0x69, 0],
+    [sections.code]: code([0, ...handler, 0x0b]),
+  });
+
+  test.each([
+    ["try and try_table", running(...handler, ...table)],
+    ["try_table and try", running(...table, ...handler)],
+    ["try, and throw_ref of nothing", running(...handler, 0xd0, 0x69, 0x0a)],
+    ["try, and a null reference", running(...handler, 0xd0, 0x69, 0x1a)],
+    ["try, and a block that gives a reference", running(...handler, 0x02, 0x69, 0x00, 0x0b, 0x1a)],
+    ["try, and a choice of references where nothing leads", running(...handler, 0x00, 0x1c, 1, 0x69, 0x1a)],
+    ["try, and a local for references", locals],
+    ["try, and a type of functions that take references", types],
+  ])("%s", (_, module) => {
+    expect(refusal(module)).toBe(both);
+  });
+
+  test("either by itself is a guest's", () => {
+    expect("module" in prepareModule(running(...handler))).toBe(true);
+    expect("module" in prepareModule(running(...table))).toBe(true);
+  });
+});

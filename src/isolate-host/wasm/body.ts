@@ -30,7 +30,17 @@ export interface Surroundings {
   readonly importedCount: number;
   /** Type of each tag. */
   readonly tags: readonly FunctionType[];
+  /** Told of each encoding of exceptions that code has. */
+  readonly usesExceptions: (encoding: ExceptionEncoding) => void;
 }
+
+/** `try` with its handlers; or `try_table`, and references to exceptions. */
+export type ExceptionEncoding = "try" | "try_table";
+
+/** The type of references to exceptions. */
+export const exnref = 0x69;
+/** As a block's type. */
+const exnrefBlock = exnref - 0x80;
 
 /** `cost` units of fuel are charged in front of the instruction at `at`. A checked charge is one that a guest can't do without end between two of. */
 export interface Charge {
@@ -198,6 +208,7 @@ class BodyWalk {
         return this.#push(opcode, this.#blockType(operand));
       case op.try:
         this.#catches = true;
+        this.#surroundings.usesExceptions("try");
         return this.#push(opcode, this.#blockType(operand));
       case op.loop:
         this.#push(opcode, this.#blockType(operand));
@@ -211,6 +222,7 @@ class BodyWalk {
         return this.#divide(instruction.end);
       case op.tryTable: {
         this.#catches = true;
+        this.#surroundings.usesExceptions("try_table");
         const level = this.#blocks.length - 1;
         for (const label of catchLabels(this.#bytes, instruction)) this.#branch(level - label);
         return this.#push(opcode, this.#blockType(operand));
@@ -238,6 +250,7 @@ class BodyWalk {
       case op.throw:
       case op.rethrow:
       case op.throwRef:
+        if (opcode === op.throwRef) this.#surroundings.usesExceptions("try_table");
         this.#branch(0);
         return this.#leave();
       case op.unreachable:
@@ -254,6 +267,11 @@ class BodyWalk {
         if (nanKind !== undefined) this.#nanKinds.add(nanKind);
         if (bulkCharge(opcode) !== undefined) this.#hasBulk = true;
         if (unresettable.has(opcode)) this.#isUnresettable = true;
+        if (
+          (opcode === op.refNull && operand === exnref) ||
+          (opcode === op.selectTyped && this.#bytes[instruction.end - 1] === exnref)
+        )
+          this.#surroundings.usesExceptions("try_table");
         this.#change(heightChange(opcode));
       }
     }
@@ -370,6 +388,7 @@ class BodyWalk {
   }
 
   #blockType(type: number): Arity {
+    if (type === exnrefBlock) this.#surroundings.usesExceptions("try_table");
     if (type < 0) return type === -64 ? { params: 0, results: 0 } : { params: 0, results: 1 };
     const { params, results } = this.#typeOf(this.#surroundings.types, type);
     return { params: params.length, results: results.length };

@@ -67,6 +67,7 @@ export const op = {
   i64Shl: 0x86,
   i64ShrU: 0x88,
   i64ExtendI32U: 0xad,
+  refNull: 0xd0,
   refFunc: 0xd2,
   memoryInit: 0xfc0008,
   dataDrop: 0xfc0009,

@@ -10,7 +10,15 @@
  * the module and are small are not checked: the native stack has room for one. The host's functions keep their types: where one is used as a value, a function of the module stands for it
  * (module.ts). With the added parameter all locals behind the parameters move up by one.
  */
-import { readBody, slotsOf, type BodyFacts, type Charge, type FunctionType, type Surroundings } from "./body.ts";
+import {
+  exnref,
+  readBody,
+  slotsOf,
+  type BodyFacts,
+  type Charge,
+  type FunctionType,
+  type Surroundings,
+} from "./body.ts";
 import { fixLocalType, nanFixes, writeFix, type NanFix } from "./canonical-nan.ts";
 import type { FloatKind } from "./float-facts.ts";
 import { bulkBytesShift, bulkCharge, bulkElementsShift } from "./instruction-facts.ts";
@@ -61,6 +69,7 @@ export function meterBody(
 ): boolean {
   const { metering } = context;
   const locals = readLocals(new Reader(bytes, start, end));
+  if (locals.hasExceptions) context.usesExceptions("try_table");
   const facts = readBody(bytes, locals.end, end, type, locals.slots, context);
   const params = type.params.length;
   const added = metering.depth ? 1 : 0;
@@ -152,6 +161,8 @@ interface Locals {
   readonly groups: number;
   readonly count: number;
   readonly slots: number;
+  /** References to exceptions are among them. */
+  readonly hasExceptions: boolean;
   /** Where the groups start and end. */
   readonly start: number;
   readonly end: number;
@@ -162,15 +173,17 @@ function readLocals(reader: Reader): Locals {
   const start = reader.at;
   let count = 0;
   let slots = 0;
+  let hasExceptions = false;
   for (let left = groups; left > 0; left--) {
     const repeated = reader.u32();
     count += repeated;
     const type = reader.byte();
     checkValue(type);
+    if (type === exnref) hasExceptions = true;
     slots += repeated * slotsOf(Uint8Array.of(type));
   }
   if (count > localsMax) throw new UnfitModule("notWasm", `a function has more than ${localsMax} locals`);
-  return { groups, count, slots, start, end: reader.at };
+  return { groups, count, slots, hasExceptions, start, end: reader.at };
 }
 
 function writeGroup(into: Writer, type: number): void {

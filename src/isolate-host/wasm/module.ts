@@ -14,7 +14,7 @@
  */
 import { checkValue, op, walkInstructions } from "./instructions.ts";
 import { meterBody, valueType, writeEntry, writeStandIn, type MeterContext, type Metering } from "./meter.ts";
-import type { FunctionType } from "./body.ts";
+import { exnref, type ExceptionEncoding, type FunctionType } from "./body.ts";
 import { Reader, UnfitModule } from "./reader.ts";
 import { Writer } from "./writer.ts";
 
@@ -149,6 +149,7 @@ class Rewriting {
   readonly #globalCount: number;
   readonly #mutableGlobals: readonly number[];
   #isResettable = true;
+  readonly #exceptions = new Set<ExceptionEncoding>();
   /** Code makes values of functions, which have to be declared. */
   #hasFunctionReferences = false;
 
@@ -178,6 +179,7 @@ class Rewriting {
     this.#globalCount = globals.length;
     this.#mutableGlobals = globals.flatMap(({ isMutable }, index) => (isMutable ? [index] : []));
     // A reference or a vector can't be read and written back from outside.
+    if (globals.some(({ isException }) => isException)) this.#exceptions.add("try_table");
     if (globals.some(({ isMutable, isNumber }) => isMutable && !isNumber)) this.#isResettable = false;
     this.#exports = this.#list(section.export, "exports", exportsMax, readExport);
     bounded("data segments", this.#reader(section.data).count(), dataSegmentsMax);
@@ -216,6 +218,7 @@ class Rewriting {
         return this.#asValue(func);
       },
       blockType: (results) => this.#addedType(new Uint8Array(0), results),
+      usesExceptions: (encoding) => this.#exceptions.add(encoding),
     };
     // Functions are added in this order: stand-ins of the host's, then entries.
     const entries: number[] = depth ? this.#entered() : [];
@@ -228,6 +231,7 @@ class Rewriting {
       [section.global, this.#writeGlobals()],
       [section.element, this.#writeElements(entries)],
     ]);
+    this.#checkExceptions();
     const names = this.#mutableGlobals.map((index) => `${globalPrefix}${index}`);
     const added = new Set([fuelExport, startExport, ...names]);
     const canReset =
@@ -239,6 +243,16 @@ class Rewriting {
       bytes: this.#assemble(written),
       resettable: canReset ? [...names, ...(fuel || depth ? [fuelExport] : [])] : undefined,
     };
+  }
+
+  /** One encoding of exceptions is enough for a module: V8 took both in one until it did not (Node 24 does, Node 26 does not). */
+  #checkExceptions(): void {
+    const hasReferences = this.#types.some(
+      ({ params, results }) => params.includes(exnref) || results.includes(exnref),
+    );
+    if (hasReferences) this.#exceptions.add("try_table");
+    if (this.#exceptions.size < 2) return;
+    throw new UnfitModule("notWasm", "it has both encodings of exceptions, try and try_table; a guest can have one");
   }
 
   #readSections(): void {
@@ -382,6 +396,7 @@ class Rewriting {
       type = reader.byte();
     }
     checkValue(type);
+    if (type === exnref) this.#exceptions.add("try_table");
     out.byte(type);
     const flags = reader.byte();
     if (flags > 1) throw new UnfitModule("notWasm", `a table is ${describeFlags(flags)}, which no guest's can be`);
@@ -673,12 +688,18 @@ function readType(reader: Reader): Omit<TypeOfFunction, "index"> {
   return { params, results, text: `${letters(params)}:${letters(results)}` };
 }
 
-function readGlobal(reader: Reader): { readonly isMutable: boolean; readonly isNumber: boolean } {
+interface Global {
+  readonly isMutable: boolean;
+  readonly isNumber: boolean;
+  readonly isException: boolean;
+}
+
+function readGlobal(reader: Reader): Global {
   const type = reader.byte();
   checkValue(type);
   const isMutable = reader.byte() === 1;
   walkInstructions(reader, () => {});
-  return { isMutable, isNumber: valueLetters.has(type) };
+  return { isMutable, isNumber: valueLetters.has(type), isException: type === exnref };
 }
 
 function readExport(reader: Reader): Export {
