@@ -63,6 +63,7 @@ export {
   MissingObject,
   OversizeObject,
   QuarantinedMemo,
+  StaleRun,
   StaleStore,
   StoreFailure,
   type RunRecord,
@@ -452,7 +453,9 @@ export class Engine {
       this.#store.refresh();
       return this.#store.outcome(request);
     } catch (error) {
-      if (error instanceof QuarantinedMemo) throw new NonAnswerError({ kind: "quarantine", request }, error);
+      if (error instanceof QuarantinedMemo) {
+        throw new NonAnswerError({ kind: "quarantine", request, origin: error.origin }, error);
+      }
       throw error;
     }
   }

@@ -19,6 +19,7 @@ import {
   MissingObject,
   OversizeObject,
   QuarantinedMemo,
+  StaleRun,
   StaleStore,
   StoreFailure,
   openStore,
@@ -183,7 +184,15 @@ class Executor {
   }
 }
 
-const hostErrors = [StoreFailure, CorruptObject, CollidingObject, StaleStore, OversizeObject, MalformedRequest];
+const hostErrors = [
+  StoreFailure,
+  CorruptObject,
+  CollidingObject,
+  StaleStore,
+  StaleRun,
+  OversizeObject,
+  MalformedRequest,
+];
 
 /** The non-answer that a thrown error means; undefined when nothing was thrown. A bug is thrown on. */
 function asNonAnswer(work: () => void): NonAnswer | undefined {
@@ -196,7 +205,9 @@ function asNonAnswer(work: () => void): NonAnswer | undefined {
       const { oid, sources } = error;
       return sources.length === 0 ? { kind: "missing", oid } : { kind: "missing", oid, sources };
     }
-    if (error instanceof QuarantinedMemo) return { kind: "quarantine", request: error.request };
+    if (error instanceof QuarantinedMemo) {
+      return { kind: "quarantine", request: error.request, origin: error.origin };
+    }
     if (hostErrors.some((each) => error instanceof each)) return { kind: "host", message: (error as Error).message };
     throw error;
   }

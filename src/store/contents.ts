@@ -12,8 +12,7 @@ import { outcomeCodes, type JobRecord, type StoredMemo, type StoredRequest } fro
 import { LargeObjects } from "./large-objects.ts";
 import { NameIndex, StaleIndex } from "./name-index.ts";
 import { hashObject, type GitObject, type ObjectKind } from "./object.ts";
-import { oidToBytes, type Oid } from "./oid.ts";
-import { encodeOutcome, type Outcome } from "./outcome.ts";
+import type { Oid } from "./oid.ts";
 import { PackedJobs } from "./packed-jobs.ts";
 import { PackedObjects, packedBodyBytesMax } from "./packed-objects.ts";
 import { kindOfRole, placeOf, roleOf, roles, rowOf, slotOf } from "./place.ts";
@@ -244,15 +243,6 @@ export class Contents {
     this.#jobs.replace(place, { ...record, memo });
   }
 
-  /** Keeps an outcome that differs from the memo's. */
-  addDivergence(request: Oid, kind: number, outcome: Outcome, run: number): void {
-    this.#sql.insertDivergence.run(oidToBytes(request), kind, encodeOutcome(outcome), run);
-  }
-
-  dropDivergences(request: Oid): void {
-    this.#sql.deleteDivergences.run(oidToBytes(request));
-  }
-
   /** Tells other handles that something they may remember is gone. */
   bumpGeneration(): void {
     this.#sql.bumpGeneration.run();
@@ -372,7 +362,5 @@ function prepareStatements(database: Database.Database) {
     bumpGeneration: sql("UPDATE counters SET value = value + 1 WHERE name = 'generation'"),
     changes: sql("SELECT sum(value) FROM counters WHERE name IN ('commits', 'generation')").pluck(),
     bumpCommits: sql("UPDATE counters SET value = value + 1 WHERE name = 'commits'"),
-    insertDivergence: sql("INSERT INTO divergences (request, kind, outcome, run) VALUES (?, ?, ?, ?)"),
-    deleteDivergences: sql("DELETE FROM divergences WHERE request = ?"),
   };
 }
