@@ -116,7 +116,7 @@ async function stats(printer: Printer, engine: Engine, isJson: boolean): Promise
   const lines = [
     `objects  ${objects.blob} blobs, ${objects.tree} trees`,
     `memos    ${memos} (${failed} failed, ${quarantined} quarantined)`,
-    ...(divergent === 0 ? [] : [`differed ${divergent} (\`coppice verify --resolve\` lists them)`]),
+    ...(divergent === 0 ? [] : [`differed ${divergent} requests (\`coppice verify --resolve\` lists them)`]),
     `runs     ${runs}`,
     `size     ${(bytes / 1e6).toFixed(1)} MB`,
     ...sources.map((source) => `reads    ${source}`),

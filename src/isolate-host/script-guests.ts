@@ -30,10 +30,12 @@ import {
 const nearBlobsMax = 8;
 const nearBytesMax = 1024;
 
-/** Whoever has to end a child that runs too long while this thread waits for it. */
+/** How children are run, and whoever has to end one that runs too long while this thread waits for it. */
 export interface ChildWatch {
   /** Told the process's id as it starts, and 0 once it is gone. */
   childIs(pid: number): void;
+  /** Flags of V8 for the process. */
+  readonly flags: readonly string[];
 }
 
 export class ScriptGuests implements Runtime {
@@ -94,7 +96,7 @@ export class ScriptGuests implements Runtime {
 
   #openChild(): ScriptChild {
     if (this.#child?.isOpen === true) return this.#child;
-    this.#child = new ScriptChild({ heapMb: scriptHeapMbMax });
+    this.#child = new ScriptChild({ heapMb: scriptHeapMbMax, flags: this.#watch.flags });
     this.#watch.childIs(this.#child.pid ?? 0);
     return this.#child;
   }
