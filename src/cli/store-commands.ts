@@ -116,7 +116,9 @@ async function stats(printer: Printer, engine: Engine, isJson: boolean): Promise
   const lines = [
     `objects  ${objects.blob} blobs, ${objects.tree} trees`,
     `memos    ${memos} (${failed} failed, ${quarantined} quarantined)`,
-    ...(divergent === 0 ? [] : [`differed ${divergent} requests (\`coppice verify --resolve\` lists them)`]),
+    ...(divergent === 0
+      ? []
+      : [`differed ${divergent} request${divergent === 1 ? "" : "s"} (\`coppice verify --resolve\` lists them)`]),
     `runs     ${runs}`,
     `size     ${(bytes / 1e6).toFixed(1)} MB`,
     ...sources.map((source) => `reads    ${source}`),

@@ -19,6 +19,7 @@ describe("help", () => {
     "worker add",
     "forget",
     "stats",
+    "verify",
   ];
   for (const command of commands) {
     it(`of ${command} is on stdout, with examples, and is no error`, async () => {
