@@ -8,7 +8,7 @@ import type Database from "better-sqlite3";
 import { DamagedIndex } from "./damage.ts";
 import { CollidingObject, CorruptObject, asStoreError, guarded, guardedEach, otherHash } from "./errors.ts";
 import { HotMap } from "./hot-map.ts";
-import { outcomeCodes, type JobRecord, type StoredMemo, type StoredRequest } from "./job-record.ts";
+import { outcomeCodes, type JobLink, type JobRecord, type StoredMemo, type StoredRequest } from "./job-record.ts";
 import { LargeObjects } from "./large-objects.ts";
 import { NameIndex, StaleIndex } from "./name-index.ts";
 import { hashObject, type GitObject, type ObjectKind } from "./object.ts";
@@ -165,6 +165,11 @@ export class Contents {
   /** Every record of a job, as `objects`. */
   jobs(): Iterable<JobRecord> {
     return guardedEach(this.#path, this.#jobs.all());
+  }
+
+  /** What each memo consumed that consumed any, unchecked: a record that is damaged is found out when it is read, and never served. As `objects`. */
+  links(): Iterable<JobLink> {
+    return guardedEach(this.#path, this.#jobs.links());
   }
 
   /** How much there is of what, by what the records say of themselves. */

@@ -204,9 +204,8 @@ export class Quarantine {
     // A memo mostly stands behind those that it consumed, so the second time finds nothing.
     for (let before = 0; before < reached.size;) {
       before = reached.size;
-      for (const { request, memo } of this.#contents.jobs()) {
-        if (memo === undefined || reached.has(request)) continue;
-        if (oidsOf(memo.children).some((child) => reached.has(child))) reached.add(request);
+      for (const { request, children } of this.#contents.links()) {
+        if (!reached.has(request) && children.some((child) => reached.has(child))) reached.add(request);
       }
     }
     return reached;
