@@ -12,6 +12,9 @@ export interface VerifyingPoolOptions extends VerifyingStart {
   readonly flags: readonly string[];
 }
 
+/** Processes that may die one after the other with nothing verified in between: a further one would, too. */
+const deathsMax = 3;
+
 /** Whoever waits for a seat. */
 interface Waiting {
   readonly hear: (verdict: Verdict) => void;
@@ -24,6 +27,8 @@ export class VerifyingPool {
   readonly #waiting = new Map<number, Waiting>();
   #process: ChildProcess | undefined;
   #isClosing = false;
+  /** Since a seat landed last. */
+  #deaths = 0;
 
   constructor(options: VerifyingPoolOptions) {
     this.#options = options;
@@ -40,6 +45,9 @@ export class VerifyingPool {
     hear: Waiting["hear"],
     progress: Waiting["progress"],
   ): Promise<NonAnswer | undefined> {
+    if (this.#deaths >= deathsMax) {
+      return Promise.resolve({ kind: "host", message: `no process that verifies lives: ${deathsMax} have ended` });
+    }
     return new Promise((land) => {
       this.#waiting.set(seat, { hear, progress, land });
       this.#process ??= this.#start();
@@ -81,13 +89,17 @@ export class VerifyingPool {
           waiting?.progress(message.done);
           return;
         case "landed":
+          this.#deaths = 0;
           this.#waiting.delete(message.seat);
           waiting?.land(message.answer);
           return;
       }
     });
     const gone = (how: string) => {
-      if (this.#process === child) this.#process = undefined;
+      if (this.#process === child) {
+        this.#process = undefined;
+        this.#deaths++;
+      }
       const all = [...this.#waiting.values()];
       this.#waiting.clear();
       for (const { land } of all) land({ kind: "host", message: `the process that verified ${how}` });
