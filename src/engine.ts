@@ -41,13 +41,16 @@ import {
   QuarantinedMemo,
   StoreFailure,
   openStore,
+  type Keep,
   type RunRecord,
+  type Settlement,
   type Store,
   type StoreStats,
 } from "./store/store.ts";
 import { decodeTree, encodeTree, kindOfMode, nameFault, type TreeEntry } from "./store/tree.ts";
 import { treeChanges, type TreeChange } from "./store/tree-changes.ts";
 import type { WatchPlaces } from "./store/git/watch-places.ts";
+import type { DescribedDivergence, Selection, Verified, VerifyingProgress } from "./verifying.ts";
 
 export { NonAnswerError, type NonAnswer } from "./abi/non-answer.ts";
 export { guestLimitNames, type GuestLimitName, type GuestLimits } from "./abi/limits.ts";
@@ -56,12 +59,12 @@ export type { ExecutedJob } from "./executed-jobs.ts";
 export type {
   Cause,
   Compared,
-  Difference,
-  Differences,
   ExplainOptions,
   Explanation,
   JobName,
   Made,
+  RequestDifference,
+  RequestDifferences,
   WorkerPart,
 } from "./explaining.ts";
 export type { ChromeEvent, ChromeTrace } from "./chrome-trace.ts";
@@ -85,6 +88,7 @@ export {
   MissingObject,
   OversizeObject,
   QuarantinedMemo,
+  StaleRun,
   StaleStore,
   StoreFailure,
   type RunRecord,
@@ -94,6 +98,9 @@ export {
 export type { Mode, TreeEntry } from "./store/tree.ts";
 export type { TreeChange } from "./store/tree-changes.ts";
 export type { Counts, LogLine } from "./scheduler/runner.ts";
+export type { Difference, Execution } from "./first-difference.ts";
+export type { DescribedDivergence, FoundDivergence, Selection, Verified, VerifyingProgress } from "./verifying.ts";
+export type { Keep, Settlement } from "./store/store.ts";
 export type { TraceEvent } from "./scheduler/trace.ts";
 
 /** Milliseconds that a guest may run on its own before it is taken for a runaway. */
@@ -141,6 +148,12 @@ export interface FoldInput extends RunOptions {
   readonly post: string;
   /** The worker that chooses each node's children. Default: a tree's entries. */
   readonly pre?: string;
+}
+
+export interface VerifyOptions {
+  /** Ends it: what was verified until then counts, and what was found is kept. */
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: VerifyingProgress) => void;
 }
 
 /** No worker of that name or oid. */
@@ -201,6 +214,8 @@ export class Engine {
   readonly #closing = new AbortController();
   /** Runs under way, as promises that never reject, and what each asked for. */
   readonly #runs = new Map<Promise<void>, Oid>();
+  /** Verifications under way, as promises that never reject. */
+  readonly #verifications = new Set<Promise<void>>();
   readonly #library: Oid;
   readonly #host: Host;
 
@@ -371,6 +386,55 @@ export class Engine {
     return bundleOf(this.#store, request);
   }
 
+  /**
+   * Executes remembered requests again, in fresh processes under other flags of V8, and compares. What differs is quarantined with all that consumed it; else nothing changes. Rejects with StoreFailure or
+   * CorruptObject.
+   */
+  async verify(selection: Selection, options: VerifyOptions = {}): Promise<Verified> {
+    const { verify } = await import("./verifying.ts");
+    const signals = options.signal === undefined ? [] : [options.signal];
+    const verifying = verify(this.#store, this.#library, selection, {
+      start: this.#pooling,
+      signal: AbortSignal.any([this.#closing.signal, ...signals]),
+      onProgress: options.onProgress ?? (() => undefined),
+    });
+    const ended = verifying.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#verifications.add(ended);
+    void ended.then(() => this.#verifications.delete(ended));
+    return verifying;
+  }
+
+  /** `verify` for a share, 0 to 1, of what a run executed: the same requests each time. Nothing where a memo answered, or the traces of later runs have displaced its own. */
+  async verifyRun({ run }: RunResult, share: number, options: VerifyOptions = {}): Promise<Verified> {
+    const { isInSample } = await import("./verifying.ts");
+    const events = run === undefined ? [] : decodeTrace(this.#store.trace(run));
+    const executed = events.flatMap(({ request, how }) =>
+      how === "run" && isInSample(request, share) ? [request] : [],
+    );
+    return this.verify({ requests: executed, as: "sample" }, options);
+  }
+
+  /** Requests whose executions differed and that nobody has settled, a difference each, in the order in which they were found; of one request, or all. */
+  async divergences(request?: Oid): Promise<readonly DescribedDivergence[]> {
+    const { describeDivergence } = await import("./verifying.ts");
+    return this.#store.divergences(request).flatMap(({ request: each, memo, found }) => {
+      const remembered = this.#store.evidence(each)?.memo;
+      if (remembered === undefined) return [];
+      return [describeDivergence(this.#store, this.#library, each, [each], remembered, memo, found)];
+    });
+  }
+
+  /**
+   * Settles a quarantine at its cause: keeps the memo, and all that consumed it is served again; or the newest differing outcome, or none, and what consumed the memo is forgotten. Undefined when no executions of the request
+   * differed.
+   */
+  settleQuarantine(request: Oid, keep: Keep): Settlement | undefined {
+    return this.#store.settleQuarantine(request, keep);
+  }
+
   stats(): StoreStats {
     return this.#store.stats();
   }
@@ -426,7 +490,7 @@ export class Engine {
     this.#closing.abort();
     try {
       // Those that wait for their turn, too: each writes its end to the store.
-      await Promise.all(this.#runs.keys());
+      await Promise.all([...this.#runs.keys(), ...this.#verifications]);
       await this.#executing?.close();
     } finally {
       this.#store.close();
@@ -525,7 +589,9 @@ export class Engine {
       this.#store.refresh();
       return this.#store.outcome(request);
     } catch (error) {
-      if (error instanceof QuarantinedMemo) throw new NonAnswerError({ kind: "quarantine", request }, error);
+      if (error instanceof QuarantinedMemo) {
+        throw new NonAnswerError({ kind: "quarantine", request, origin: error.origin }, error);
+      }
       throw error;
     }
   }

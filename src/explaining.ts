@@ -5,7 +5,7 @@
  */
 import { counterpart } from "./counterpart.ts";
 import type { Subject } from "./job-names.ts";
-import { requestDifferences, type Differences } from "./request-changes.ts";
+import { requestDifferences, type RequestDifferences } from "./request-changes.ts";
 import { RunRecords, type JobName } from "./run-records.ts";
 import { hashObject } from "./store/object.ts";
 import type { Oid } from "./store/oid.ts";
@@ -13,7 +13,7 @@ import type { Outcome } from "./store/outcome.ts";
 import { isRequestTree, requestEntries } from "./store/request-tree.ts";
 import type { Evidence, RunRecord, Store } from "./store/store.ts";
 
-export type { Difference, Differences, WorkerPart } from "./request-changes.ts";
+export type { RequestDifference, RequestDifferences, WorkerPart } from "./request-changes.ts";
 export type { JobName } from "./run-records.ts";
 
 /** Children that are named. */
@@ -25,7 +25,7 @@ const alikeLooksMax = 10_000;
 export interface Compared {
   readonly request: Oid;
   readonly run: number;
-  readonly differences: Differences;
+  readonly differences: RequestDifferences;
 }
 
 /** Why a request had no memo that answered it. */

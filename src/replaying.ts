@@ -12,6 +12,7 @@ import { NonAnswerError } from "./abi/non-answer.ts";
 import { MalformedRequest, readRequest } from "./abi/request.ts";
 import { workerName } from "./abi/worker.ts";
 import { Executing } from "./executing.ts";
+import { firstDifference } from "./first-difference.ts";
 import { executorsMax } from "./scheduler/claims.ts";
 import type { Counts, LogLine } from "./scheduler/runner.ts";
 import { nestedFramesMax } from "./scheduler/settle.ts";
@@ -20,10 +21,8 @@ import { CarReader, MalformedCar } from "./store/car.ts";
 import { lstatOf } from "./store/git/file-path.ts";
 import { monotonicMs } from "./store/monotonic.ts";
 import type { Oid } from "./store/oid.ts";
-import { sameOutcome, type Outcome, type Result } from "./store/outcome.ts";
+import { sameOutcome, type Outcome } from "./store/outcome.ts";
 import { CollidingObject, MissingObject, StoreFailure, openStore, type Store } from "./store/store.ts";
-import { decodeTree } from "./store/tree.ts";
-import { treeChanges } from "./store/tree-changes.ts";
 import {
   MalformedManifest,
   NamesDigest,
@@ -279,24 +278,14 @@ function firstCause(store: Store, top: Oid, differing: ReadonlySet<Oid>): Oid {
 function describe(store: Store, request: Oid, recorded: RecordedJob | undefined): ReplayDifference {
   const { image, std } = readRequest(store, request);
   const replayed = replayedJob(store, request);
-  const [before, after] = [recorded?.outcome, replayed?.outcome];
   const where =
-    before === undefined || after === undefined || before.kind === "failed" || after.kind === "failed"
-      ? undefined
-      : firstDifference(store, before, after);
+    recorded === undefined || replayed === undefined ? undefined : placeOfDifference(store, recorded, replayed);
   return { request, worker: workerName(store, std, image), recorded, replayed, where };
 }
 
-/** Where two results of one kind differ first. */
-function firstDifference(store: Store, before: Result, after: Result): string | undefined {
-  if (before.oid === after.oid || before.kind !== after.kind) return undefined;
-  if (before.kind === "tree") {
-    for (const { path } of treeChanges(before.oid, after.oid, (tree) => decodeTree(store.get(tree).body)))
-      return `at ${path}`;
-    return undefined;
-  }
-  const [a, b] = [store.get(before.oid).body, store.get(after.oid).body];
-  let at = 0;
-  while (at < a.length && at < b.length && a[at] === b[at]) at++;
-  return `at byte ${at}`;
+/** Where two results differ first; undefined where they are the same, or of two kinds. */
+function placeOfDifference(store: Store, before: RecordedJob, after: RecordedJob): string | undefined {
+  const { how, path, at } = firstDifference(before, after, (name) => store.get(name));
+  if (how === "bytes") return path === "." ? `at byte ${at}` : `at byte ${at} of ${path}`;
+  return how === "entry" ? `at ${path}` : undefined;
 }

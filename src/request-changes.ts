@@ -12,9 +12,9 @@ import { MissingObject } from "./store/store.ts";
 import type { TreeEntry } from "./store/tree.ts";
 import { treeChanges, type TreeChange } from "./store/tree-changes.ts";
 
-/** Differences that are told; further ones are counted. */
+/** RequestDifferences that are told; further ones are counted. */
 const differencesToldMax = 256;
-/** Differences that are counted. */
+/** RequestDifferences that are counted. */
 const differencesCountedMax = 100_000;
 /** Bytes of an argument that is shown as text. */
 const shownTextBytesMax = 60;
@@ -22,7 +22,7 @@ const shownTextBytesMax = 60;
 /** What differs of a worker: what its marker says, its module, its limits, or arguments that are bound to it. */
 export type WorkerPart = "runtime" | "module" | "limits" | "bound arguments" | "worker";
 
-export type Difference =
+export type RequestDifference =
   | {
       readonly what: "worker";
       /** `worker`, or `args/NAME` where an argument names a worker that is to be called. */
@@ -44,8 +44,8 @@ export type Difference =
     };
 
 /** The first differences, and how many there are. */
-export interface Differences {
-  readonly first: readonly Difference[];
+export interface RequestDifferences {
+  readonly first: readonly RequestDifference[];
   /** At most 100,000. */
   readonly count: number;
 }
@@ -56,9 +56,9 @@ export interface Reading {
   readonly names: JobNames;
 }
 
-/** Differences from one request to another. */
-export function requestDifferences(reading: Reading, before: Subject, after: Subject): Differences {
-  const first: Difference[] = [];
+/** RequestDifferences from one request to another. */
+export function requestDifferences(reading: Reading, before: Subject, after: Subject): RequestDifferences {
+  const first: RequestDifference[] = [];
   let count = 0;
   for (const difference of differences(reading, before, after)) {
     if (count < differencesToldMax) first.push(difference);
@@ -67,7 +67,7 @@ export function requestDifferences(reading: Reading, before: Subject, after: Sub
   return { first, count };
 }
 
-function* differences(reading: Reading, before: Subject, after: Subject): Generator<Difference> {
+function* differences(reading: Reading, before: Subject, after: Subject): Generator<RequestDifference> {
   const [old, now] = [before.request, after.request];
   if (old.image !== now.image) yield workerDifference(reading, "worker", [old.image, old.std], [now.image, now.std]);
   if (old.salt !== now.salt) yield { what: "salt", path: "salt", before: old.salt, after: now.salt };
@@ -88,7 +88,7 @@ function* argumentDifferences(
   name: string,
   [from, oldStd]: InLibrary<TreeEntry | undefined>,
   [to, nowStd]: InLibrary<TreeEntry | undefined>,
-): Generator<Difference> {
+): Generator<RequestDifference> {
   const path = `args/${name}`;
   if (from?.mode === "40000" && to?.mode === "40000") {
     yield* treeDifferences(reading, path, from.oid, to.oid);
@@ -104,7 +104,7 @@ function* argumentDifferences(
   yield { what: "argument", path, status, ...texts };
 }
 
-function* treeDifferences({ objects }: Reading, path: string, before: Oid, after: Oid): Generator<Difference> {
+function* treeDifferences({ objects }: Reading, path: string, before: Oid, after: Oid): Generator<RequestDifference> {
   let isTold = false;
   try {
     for (const change of treeChanges(before, after, (tree) => entriesOf(objects.get(tree).body) ?? [])) {
@@ -163,7 +163,7 @@ function workerDifference(
   path: string,
   [before, oldStd]: InLibrary<string>,
   [after, nowStd]: InLibrary<string>,
-): Difference {
+): RequestDifference {
   const [old, now] = [resolved(reading, before, oldStd), resolved(reading, after, nowStd)];
   const named = (text: string, image: ResolvedImage | undefined, std: Oid | undefined) =>
     image === undefined ? text : reading.names.workerName(image.node.oid, std);

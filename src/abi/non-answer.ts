@@ -2,7 +2,7 @@
  * Non-answers: what a request comes to when it has neither a result nor a failed outcome (spec, sections 2 and 5). Never memoized,
  * never seen by a guest; contagious to every request that needs it. Plain values, since they cross threads.
  */
-import { andSources } from "../store/errors.ts";
+import { andSources, describeQuarantine } from "../store/errors.ts";
 import type { Oid } from "../store/oid.ts";
 
 export type NonAnswer =
@@ -12,7 +12,8 @@ export type NonAnswer =
   | { readonly kind: "missing"; readonly oid: Oid; readonly sources?: readonly string[] }
   /** Requests that wait for each other, in the order of asking; the last one asks for the first. */
   | { readonly kind: "cycle"; readonly requests: readonly Oid[] }
-  | { readonly kind: "quarantine"; readonly request: Oid }
+  /** Two executions of `origin` differed, which is the request or one that it consumed. */
+  | { readonly kind: "quarantine"; readonly request: Oid; readonly origin: Oid }
   | { readonly kind: "cancelled" };
 
 /** Thrown where a request comes to a non-answer, and by the engine to whoever asked for the run. */
@@ -35,7 +36,7 @@ export function describeNonAnswer(answer: NonAnswer): string {
     case "cycle":
       return `the requests wait for each other: ${[...answer.requests, answer.requests[0]].join(" -> ")}`;
     case "quarantine":
-      return `two executions of request ${answer.request} differed, so its memo is quarantined (both outcomes are kept)`;
+      return describeQuarantine(answer.request, answer.origin);
     case "cancelled":
       return "cancelled";
   }

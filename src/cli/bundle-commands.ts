@@ -13,14 +13,11 @@ import type { CommonOptions, Session } from "./session.ts";
 /** Bytes that are written at a time. */
 const pieceBytes = 1 << 20;
 
-/** The exit status of a replay that did not go as recorded. */
-const divergedStatus = 4;
-
 const bundleExamples = ["bundle REQUEST request.car"];
 const replayExamples = ["replay request.car", "replay request.car --store kept.sqlite --json"];
 
 const inexactText =
-  "note: the file is not the bundle that these jobs make: it holds objects that none of them needs, or lacks some that they make anew";
+  "the jobs went as recorded, but the file is not the bundle that they make: it holds objects that none of them needs, or lacks some that they make anew";
 
 interface ReplayingOptions {
   readonly store?: string;
@@ -148,10 +145,12 @@ async function replay(session: Session, file: string, options: ReplayingOptions)
     const { first, differing } = replayed;
     if (first === undefined) {
       if (json !== true) await write(printer.out, `same: ${summaryOf(replayed)}\n`);
-      if (replayed.isExact !== true) printNote(printer, inexactText);
+      if (replayed.isExact === true) return;
+      session.status = exitStatus.divergent;
+      printError(printer, inexactText);
       return;
     }
-    session.status = divergedStatus;
+    session.status = exitStatus.divergent;
     if (json !== true) await write(printer.out, `different: ${summaryOf(replayed)}\n`);
     printError(printer, `${counted(differing, "job")} of the replay went otherwise than recorded; ${told(first)}`);
   } finally {

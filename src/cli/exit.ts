@@ -11,6 +11,7 @@ import {
   OversizeBundle,
   OversizeObject,
   QuarantinedMemo,
+  StaleRun,
   StaleStore,
   StoreFailure,
   UnfitBundle,
@@ -19,7 +20,7 @@ import {
   UnknownWorker,
 } from "../engine.ts";
 
-export type ErrorKind = "failed" | "usage" | "host" | "missing" | "cycle" | "cancelled";
+export type ErrorKind = "failed" | "usage" | "host" | "missing" | "divergent" | "cycle" | "cancelled";
 
 /** The one table of exit statuses; 0 is a result. The README shows it. */
 export const exitStatus = {
@@ -28,6 +29,7 @@ export const exitStatus = {
   usage: 2,
   host: 3,
   missing: 3,
+  divergent: 4,
   cancelled: 130,
 } as const satisfies Record<ErrorKind, number>;
 /** A bug of ours (EX_SOFTWARE of sysexits). */
@@ -63,8 +65,8 @@ const hostErrors = [
   CorruptObject,
   StaleStore,
   OversizeBundle,
+  StaleRun,
   OversizeObject,
-  QuarantinedMemo,
   NoStandardLibrary,
 ] as const;
 /** System calls that fail because of what the user named, rather than the machine's state. */
@@ -84,10 +86,11 @@ const pathFaults = new Set([
 /** The kind of an error that can be told to a user; undefined for a bug. */
 export async function kindOfError(error: unknown): Promise<ErrorKind | undefined> {
   if (error instanceof NonAnswerError) {
-    return error.answer.kind === "quarantine" ? "host" : error.answer.kind;
+    return error.answer.kind === "quarantine" ? "divergent" : error.answer.kind;
   }
   if (usageErrors.some((each) => error instanceof each)) return "usage";
   if (error instanceof MissingObject) return "missing";
+  if (error instanceof QuarantinedMemo) return "divergent";
   if (hostErrors.some((each) => error instanceof each)) return "host";
   // Loaded only now: most commands import nothing.
   const { importFault } = await import("../importing.ts");

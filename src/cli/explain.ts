@@ -1,5 +1,14 @@
 /** What `coppice explain` prints: why a request ran, or did not, in words. What is found out stands in src/explaining.ts. */
-import type { Cause, Difference, Differences, Engine, Explanation, JobName, Oid, Outcome } from "../engine.ts";
+import type {
+  Cause,
+  RequestDifference,
+  RequestDifferences,
+  Engine,
+  Explanation,
+  JobName,
+  Oid,
+  Outcome,
+} from "../engine.ts";
 import { UsageError } from "./exit.ts";
 import { lastAsked, type LastAsked } from "./last-asked.ts";
 import { objectNamed } from "./naming.ts";
@@ -147,18 +156,22 @@ function causeLines(printer: Printer, cause: Cause, nowMs: number): readonly str
 
 function latestLines(
   printer: Printer,
-  { request, run, differences }: { readonly request: Oid; readonly run: number; readonly differences: Differences },
+  {
+    request,
+    run,
+    differences,
+  }: { readonly request: Oid; readonly run: number; readonly differences: RequestDifferences },
 ): readonly string[] {
   return [`request ${nameOf(printer, request)} of run ${run}`, ...differenceLines(differences)];
 }
 
-function differenceLines({ first, count }: Differences): readonly string[] {
+function differenceLines({ first, count }: RequestDifferences): readonly string[] {
   const shown = first.slice(0, shownDifferencesMax);
   const more = count - shown.length;
   return [...shown.map(differenceText), ...(more > 0 ? [`… and ${more.toLocaleString("en")} more`] : [])];
 }
 
-function differenceText(difference: Difference): string {
+function differenceText(difference: RequestDifference): string {
   const { path } = difference;
   switch (difference.what) {
     case "worker": {

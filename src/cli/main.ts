@@ -12,8 +12,15 @@ import { runCommands } from "./run-commands.ts";
 import { Session } from "./session.ts";
 import { isColourful, readSettings } from "./settings.ts";
 import { storeCommands } from "./store-commands.ts";
+import { verifyCommands } from "./verify-command.ts";
 
-const commands: Commands = { ...runCommands, ...storeCommands, ...explainCommands, ...bundleCommands };
+const commands: Commands = {
+  ...runCommands,
+  ...storeCommands,
+  ...explainCommands,
+  ...verifyCommands,
+  ...bundleCommands,
+};
 
 /** Runs the command line and returns the exit status. The process's current folder is changed by `-C`. */
 export async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
@@ -96,7 +103,7 @@ function version(): string {
 }
 
 const exitText =
-  "0 a result, 1 a failed outcome or a cycle, 2 usage, 3 no answer (the machine, a missing object), 70 a bug of Coppice, 130 cancelled.";
+  "0 a result, 1 a failed outcome or a cycle, 2 usage, 3 no answer (the machine, a missing object), 4 two executions differed, 70 a bug of Coppice, 130 cancelled.";
 
 const examples = [
   "fold . --post language-stats             what this repository is written in",

@@ -21,6 +21,7 @@ import {
 } from "./output.ts";
 import type { CommonOptions, Session } from "./session.ts";
 import { askUntracked, noteUntracked } from "./untracked.ts";
+import { verifyExecuted, verifyShare } from "./verify-command.ts";
 import type { WatchTask } from "./watch-sources.ts";
 
 interface RunningOptions extends CommonOptions {
@@ -30,9 +31,10 @@ interface RunningOptions extends CommonOptions {
   readonly json?: true;
   readonly rerun?: true;
   readonly log?: true;
+  readonly verify?: number;
 }
 
-type WatchingOptions = Omit<RunningOptions, "out" | "rerun"> & { readonly poll?: true };
+type WatchingOptions = Omit<RunningOptions, "out" | "rerun" | "verify"> & { readonly poll?: true };
 
 interface FoldOptions extends RunningOptions {
   readonly post?: string;
@@ -96,7 +98,12 @@ function runningOptions(command: Command): Command {
     ),
   )
     .option("--json", "print one JSON object: the result's names, jobs and milliseconds, or the error")
-    .option("--rerun", "execute the top request even if it is remembered, and compare");
+    .option("--rerun", "execute the top request even if it is remembered, and compare")
+    .option(
+      "--verify <RATE>",
+      "execute a share of the jobs that were executed (0 to 1, or N%) again as `verify` does, before the result is told",
+      verifyShare,
+    );
 }
 
 function watchingOptions(command: Command): Command {
@@ -238,6 +245,13 @@ async function finish(
   const { printer } = session;
   const { outcome } = result;
   if (result.run === undefined) noteAsked(session.storePath(options), result.request);
+  const { verify: share } = options;
+  if (share !== undefined) {
+    const isConfirmed = await verifyExecuted(session, options.json === true, (how) =>
+      engine.verifyRun(result, share, how),
+    );
+    if (!isConfirmed) return;
+  }
   if (outcome.kind === "failed") {
     const message = failureMessage(printer, result, outcome);
     printError(printer, message);

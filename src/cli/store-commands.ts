@@ -107,14 +107,18 @@ export const storeCommands: Commands = {
 };
 
 async function stats(printer: Printer, engine: Engine, isJson: boolean): Promise<void> {
-  const { objects, memos, failed, quarantined, runs, bytes, sources } = engine.stats();
+  const { objects, memos, failed, quarantined, divergent, runs, bytes, sources } = engine.stats();
   if (isJson) {
-    await write(printer.out, `${JSON.stringify({ objects, memos, failed, quarantined, runs, bytes, sources })}\n`);
+    const figures = { objects, memos, failed, quarantined, divergent, runs, bytes, sources };
+    await write(printer.out, `${JSON.stringify(figures)}\n`);
     return;
   }
   const lines = [
     `objects  ${objects.blob} blobs, ${objects.tree} trees`,
     `memos    ${memos} (${failed} failed, ${quarantined} quarantined)`,
+    ...(divergent === 0
+      ? []
+      : [`differed ${divergent} request${divergent === 1 ? "" : "s"} (\`coppice verify --resolve\` lists them)`]),
     `runs     ${runs}`,
     `size     ${(bytes / 1e6).toFixed(1)} MB`,
     ...sources.map((source) => `reads    ${source}`),

@@ -44,6 +44,8 @@ export class ExecutorPool implements Runner {
       return new ExecutorSeat({
         ...options,
         claims,
+        program: "executor",
+        scriptFlags: [],
         takeScriptWish: () => {
           const wish = this.#isScriptWished;
           this.#isScriptWished = false;
@@ -61,6 +63,8 @@ export class ExecutorPool implements Runner {
             case "released":
               this.news?.released();
               return;
+            case "verdict":
+              throw new Error("an executor that settles has verified");
           }
         },
       });

@@ -38,6 +38,10 @@ export interface SeatOptions {
   /** A guest that runs longer than this on its own ends as a non-answer. */
   readonly wallClockMsMax: number;
   readonly nestedFramesMax: number;
+  /** What its thread runs: executors settle requests, verifiers execute again what is remembered. */
+  readonly program: "executor" | "verifier";
+  /** Flags of V8 for processes that run scripts. */
+  readonly scriptFlags: readonly string[];
   /** Says where a guest was when it was stopped, in a sentence for a person. */
   readonly describeStack: (stack: readonly ShownFrame[]) => string;
   readonly claims: ExecutorStart["claims"];
@@ -136,9 +140,9 @@ export class ExecutorSeat {
     this.#board.leave(0);
     this.#board.hearsOut = false;
     // Beside this file as a source, as a built module, and in a bundle.
-    const file = `./executor${extname(import.meta.url)}`;
-    const { storePath, nestedFramesMax, claims } = this.#options;
-    const start: ExecutorStart = { storePath, status: this.#board.shared, nestedFramesMax, claims };
+    const { storePath, nestedFramesMax, claims, program, scriptFlags } = this.#options;
+    const file = `./${program}${extname(import.meta.url)}`;
+    const start: ExecutorStart = { storePath, status: this.#board.shared, nestedFramesMax, claims, scriptFlags };
     const worker = new Worker(new URL(file, import.meta.url), {
       workerData: start,
       resourceLimits: { stackSizeMb: stackMb, maxYoungGenerationSizeMb: youngMbMax },

@@ -3,8 +3,7 @@
  * commits before it tells of an outcome that leaves the process.
  */
 import { parentPort, workerData, type MessagePort } from "node:worker_threads";
-import { MalformedRequest, readRequest } from "../abi/request.ts";
-import { NonAnswerError, type NonAnswer } from "../abi/non-answer.ts";
+import { readRequest } from "../abi/request.ts";
 import { scriptMarker, wasmMarker } from "../abi/worker.ts";
 import type { Dispatch, LogLine, Report } from "../scheduler/runner.ts";
 import { settleDispatch, type Dispatched, type Place } from "../scheduler/settle-dispatch.ts";
@@ -13,23 +12,14 @@ import { Claims } from "../scheduler/claims.ts";
 import { TraceBuffer } from "../scheduler/trace.ts";
 import type { Oid } from "../store/oid.ts";
 import type { Outcome } from "../store/outcome.ts";
-import {
-  CollidingObject,
-  CorruptObject,
-  MissingObject,
-  OversizeObject,
-  QuarantinedMemo,
-  StaleStore,
-  StoreFailure,
-  openStore,
-  type Store,
-} from "../store/store.ts";
+import { openStore, type Store } from "../store/store.ts";
 import type { ExecutorStart, FromExecutor, ToExecutor } from "./message.ts";
 import type { FrameHost } from "./frame.ts";
 import { Runtimes, type Runtime } from "./runtimes.ts";
 import { ScriptGuests } from "./script-guests.ts";
 import { outliveProcesses, type OpenedChild } from "./script/script-child.ts";
 import { StatusBoard } from "./status-board.ts";
+import { asNonAnswer } from "./thrown-answer.ts";
 import { WasmGuests } from "./wasm-guests.ts";
 
 /** Log lines that one report carries; later ones are dropped, and the last says so. */
@@ -72,6 +62,7 @@ class Executor {
     this.#scripts = new ScriptGuests(host, {
       childIs: (pid) => (board.child = pid),
       hearsOut: (isHearing) => (board.hearsOut = isHearing),
+      flags: start.scriptFlags,
     });
     const guests = new Runtimes(
       store,
@@ -186,25 +177,6 @@ class Executor {
     this.#scripts.close();
     outliveProcesses();
     this.#store.close();
-  }
-}
-
-const hostErrors = [StoreFailure, CorruptObject, CollidingObject, StaleStore, OversizeObject, MalformedRequest];
-
-/** The non-answer that a thrown error means; undefined when nothing was thrown. A bug is thrown on. */
-function asNonAnswer(work: () => void): NonAnswer | undefined {
-  try {
-    work();
-    return undefined;
-  } catch (error) {
-    if (error instanceof NonAnswerError) return error.answer;
-    if (error instanceof MissingObject) {
-      const { oid, sources } = error;
-      return sources.length === 0 ? { kind: "missing", oid } : { kind: "missing", oid, sources };
-    }
-    if (error instanceof QuarantinedMemo) return { kind: "quarantine", request: error.request };
-    if (hostErrors.some((each) => error instanceof each)) return { kind: "host", message: (error as Error).message };
-    throw error;
   }
 }
 

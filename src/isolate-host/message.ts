@@ -2,6 +2,8 @@
 import type { Dispatch, Report } from "../scheduler/runner.ts";
 import type { OpenedChild } from "./script/script-child.ts";
 import type { Oid } from "../store/oid.ts";
+import type { Memo } from "../store/outcome.ts";
+import type { NonAnswer } from "../abi/non-answer.ts";
 
 /** Given to an executor when it starts. */
 export interface ExecutorStart {
@@ -9,9 +11,23 @@ export interface ExecutorStart {
   /** Bytes of a StatusBoard. */
   readonly status: SharedArrayBuffer;
   readonly nestedFramesMax: number;
+  /** Flags of V8 for processes that run scripts. */
+  readonly scriptFlags: readonly string[];
   /** The claims that all executors share, and which of them this one is; undefined for an executor that is alone. */
   readonly claims: { readonly table: SharedArrayBuffer; readonly owner: number } | undefined;
 }
+
+/** What verifying a remembered request came to that was not confirmed. */
+export type Verdict =
+  /** Executed again, it comes to this. What the result needs is committed. */
+  | { readonly how: "differs"; readonly request: Oid; readonly found: Memo }
+  /** It can't be executed as it was. */
+  | { readonly how: "unverified"; readonly request: Oid; readonly why: Unverified };
+
+export type Unverified =
+  | NonAnswer
+  /** There is no memo of it, or none of this nested request, which it consumed. */
+  | { readonly kind: "forgotten"; readonly request: Oid };
 
 export type ToExecutor =
   /** With `alone` nothing is nested in anything: an executor died of this dispatch before. */
@@ -25,6 +41,8 @@ export type FromExecutor =
   /** Requests executed so far of the dispatch. */
   | { readonly type: "progress"; readonly executed: number }
   | { readonly type: "released" }
+  /** Of a thread that verifies: what it found of a request whose memo it could not confirm. */
+  | { readonly type: "verdict"; readonly verdict: Verdict }
   /** The process that it was given is of no more use to it. */
   | { readonly type: "childClosed" }
   | { readonly type: "report"; readonly report: Report };

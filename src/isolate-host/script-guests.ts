@@ -34,12 +34,14 @@ const nearBytesMax = 1024;
 /** Jobs that are sent to a child before they are asked for: enough that it seldom waits for the next one. */
 const aheadJobsMax = 16;
 
-/** Whoever has to end a child that runs too long while this thread waits for it. */
+/** How children are run, and whoever has to end one that runs too long while this thread waits for it. */
 export interface ChildWatch {
   /** Told the process's id as it starts, and 0 once it is gone. */
   childIs(pid: number): void;
   /** Told true while nothing is waited for but jobs that nobody asks for any more: no guest on the stack is to blame then. */
   hearsOut(isHearing: boolean): void;
+  /** Flags of V8 for the process. */
+  readonly flags: readonly string[];
 }
 
 export class ScriptGuests implements Runtime {
@@ -116,7 +118,7 @@ export class ScriptGuests implements Runtime {
 
   #openChild(): ScriptChild {
     if (this.#child?.isOpen === true) return this.#child;
-    this.#child = new ScriptChild({ heapMb: scriptHeapMbMax }, this.#use);
+    this.#child = new ScriptChild({ heapMb: scriptHeapMbMax, flags: this.#watch.flags }, this.#use);
     this.#watch.childIs(this.#child.pid ?? 0);
     return this.#child;
   }

@@ -13,11 +13,19 @@ export interface Committed {
   readonly alone: ReadonlyMap<Oid, ObjectKind>;
   /** The trees of them that were not here before. */
   readonly newTrees: readonly Oid[];
-  /** Requests that were remembered with another outcome: their memos are quarantined. */
-  readonly divergent: readonly Oid[];
 }
 
-/** Adds to the file what is buffered and not here yet, in the transaction under way. Throws CollidingObject or CorruptObject. */
+/** A memo differs from the one that is here: the transaction is to be rolled back and begun anew with a quarantine (quarantine.ts). */
+export class DivergentMemo extends Error {
+  override readonly name = "DivergentMemo";
+  readonly request: Oid;
+  constructor(request: Oid) {
+    super(`request ${request} has another memo already`);
+    this.request = request;
+  }
+}
+
+/** Adds to the file what is buffered, neither refused nor here yet, in the transaction under way. Throws DivergentMemo, CollidingObject or CorruptObject. */
 export function commitBuffer(contents: Contents, buffer: WriteBuffer): Committed {
   const commit = new Commit(contents, buffer);
   for (const [name, object] of buffer.objects) {
@@ -26,14 +34,12 @@ export function commitBuffer(contents: Contents, buffer: WriteBuffer): Committed
   }
   for (const [name, object] of buffer.objects) commit.object(name, object);
   for (const memo of buffer.memos) commit.memo(memo);
-  if (commit.divergent.length > 0) contents.bumpGeneration();
   return commit;
 }
 
 class Commit implements Committed {
   readonly alone = new Map<Oid, ObjectKind>();
   readonly newTrees: Oid[] = [];
-  readonly divergent: Oid[] = [];
   readonly #contents: Contents;
   readonly #buffer: WriteBuffer;
 
@@ -51,7 +57,8 @@ class Commit implements Committed {
     const isTaken = argsTree?.kind === "tree" && !argsTree.isPlaced && !isRequest(argsTree);
     const isFresh = isTaken && !this.#contents.isHere(args, argsTree);
     if (isTaken) argsTree.isPlaced = true;
-    const memo = this.#buffer.memoOf(name, tree);
+    const buffered = this.#buffer.memoOf(name, tree);
+    const memo = buffered?.isRefused === true ? undefined : buffered;
     this.#contents.addRequest(
       name,
       { args, surroundings, argsTree: isFresh ? argsTree.body : undefined },
@@ -69,18 +76,14 @@ class Commit implements Committed {
     if (object.kind === "tree") this.newTrees.push(name);
   }
 
-  memo({ request, memo, run, isPlaced }: BufferedMemo): void {
-    if (isPlaced) return;
+  memo({ request, memo, run, isPlaced, isRefused }: BufferedMemo): void {
+    if (isPlaced || isRefused) return;
     const stored = storedMemo(memo, run);
     const found = this.#contents.job(request);
     const known = found?.record.memo;
     if (found === undefined) this.#contents.addMemo(request, stored);
     else if (known === undefined) this.#contents.setMemo(found, stored);
-    else if (!sameOutcome(storedOutcome(request, known), memo.outcome)) {
-      this.#contents.addDivergence(request, stored.kind, memo.outcome, run);
-      this.#contents.setMemo(found, { ...known, quarantined: true });
-      this.divergent.push(request);
-    }
+    else if (!sameOutcome(storedOutcome(request, known), memo.outcome)) throw new DivergentMemo(request);
   }
 }
 

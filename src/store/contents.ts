@@ -5,20 +5,18 @@
  * What is added or changed is staged in a `transact`, and seen by lookups after it.
  */
 import type Database from "better-sqlite3";
-import { DamagedIndex, bytesOf, storedOid } from "./damage.ts";
+import { DamagedIndex } from "./damage.ts";
 import { CollidingObject, CorruptObject, asStoreError, guarded, guardedEach, otherHash } from "./errors.ts";
 import { HotMap } from "./hot-map.ts";
-import { outcomeCodes, type JobRecord, type StoredMemo, type StoredRequest } from "./job-record.ts";
+import { outcomeCodes, type JobLink, type JobRecord, type StoredMemo, type StoredRequest } from "./job-record.ts";
 import { LargeObjects } from "./large-objects.ts";
 import { NameIndex, StaleIndex } from "./name-index.ts";
 import { hashObject, type GitObject, type ObjectKind } from "./object.ts";
-import { oidToBytes, type Oid } from "./oid.ts";
-import { encodeOutcome, type Outcome } from "./outcome.ts";
+import type { Oid } from "./oid.ts";
 import { PackedJobs } from "./packed-jobs.ts";
 import { PackedObjects, packedBodyBytesMax } from "./packed-objects.ts";
 import { kindOfRole, placeOf, roleOf, roles, rowOf, slotOf } from "./place.ts";
 import { requestWith, type RequestParts } from "./request-tree.ts";
-import { storedOutcome } from "./stored-memo.ts";
 
 /** Bodies in memory, each of at most `packedBodyBytesMax`; a hot map holds up to twice as many. */
 const hotBodiesMax = 4000;
@@ -32,12 +30,6 @@ export interface FoundJob {
 /** A request's tree that is to be stored: its parts, and its args' tree when that is to stand in the same record. */
 export interface NewRequest extends RequestParts {
   readonly argsTree: Uint8Array | undefined;
-}
-
-interface DivergenceRow {
-  readonly run: number;
-  readonly kind: 1 | 2 | 3;
-  readonly outcome: unknown;
 }
 
 export interface ContentFigures {
@@ -184,6 +176,11 @@ export class Contents {
     return guardedEach(this.#path, this.#jobs.all());
   }
 
+  /** What each memo consumed that consumed any, unchecked: a record that is damaged is found out when it is read, and never served. As `objects`. */
+  links(): Iterable<JobLink> {
+    return guardedEach(this.#path, this.#jobs.links());
+  }
+
   /** How much there is of what, by what the records say of themselves. */
   figures(): ContentFigures {
     return guarded(this.#path, () => {
@@ -258,26 +255,6 @@ export class Contents {
   /** Puts a memo, or none, in the place of the one that a record has. */
   setMemo({ place, record }: FoundJob, memo: StoredMemo | undefined): void {
     this.#jobs.replace(place, { ...record, memo });
-  }
-
-  /** Keeps an outcome that differs from the memo's. */
-  addDivergence(request: Oid, kind: number, outcome: Outcome, run: number): void {
-    this.#sql.insertDivergence.run(oidToBytes(request), kind, encodeOutcome(outcome), run);
-  }
-
-  /** Outcomes that differ from a memo's, and the runs that came to them, oldest first. Throws CorruptObject. */
-  divergences(request: Oid): readonly { readonly run: number; readonly outcome: Outcome }[] {
-    const rows = this.#sql.divergences.all(oidToBytes(request)) as readonly DivergenceRow[];
-    return rows.map(({ run, kind, outcome }) => {
-      const what = "a divergence";
-      const result = kind === outcomeCodes.failed ? bytesOf(outcome, what) : storedOid(outcome, what);
-      const stored = { kind, result };
-      return { run, outcome: storedOutcome(request, stored) };
-    });
-  }
-
-  dropDivergences(request: Oid): void {
-    this.#sql.deleteDivergences.run(oidToBytes(request));
   }
 
   /** Tells other handles that something they may remember is gone. */
@@ -404,8 +381,5 @@ function prepareStatements(database: Database.Database) {
     bumpGeneration: sql("UPDATE counters SET value = value + 1 WHERE name = 'generation'"),
     changes: sql("SELECT sum(value) FROM counters WHERE name IN ('commits', 'generation')").pluck(),
     bumpCommits: sql("UPDATE counters SET value = value + 1 WHERE name = 'commits'"),
-    insertDivergence: sql("INSERT INTO divergences (request, kind, outcome, run) VALUES (?, ?, ?, ?)"),
-    divergences: sql("SELECT run, kind, outcome FROM divergences WHERE request = ? ORDER BY id"),
-    deleteDivergences: sql("DELETE FROM divergences WHERE request = ?"),
   };
 }

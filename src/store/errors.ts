@@ -55,13 +55,34 @@ export class CollidingObject extends Error {
   }
 }
 
-/** The memo is not to be believed: two executions of the request differed. */
+/** The memo is not to be believed: two executions of the request differed, or of one that it consumed. */
 export class QuarantinedMemo extends Error {
   override readonly name = "QuarantinedMemo";
   readonly request: Oid;
-  constructor(request: Oid) {
-    super(`two executions of request ${request} differed, so its memo is quarantined (both outcomes are kept)`);
+  /** The request whose executions differed. */
+  readonly origin: Oid;
+  constructor(request: Oid, origin: Oid = request) {
+    super(describeQuarantine(request, origin));
     this.request = request;
+    this.origin = origin;
+  }
+}
+
+/** For people: why there is no answer, and what settles it. */
+export function describeQuarantine(request: Oid, origin: Oid): string {
+  const settles = `\`coppice verify --resolve ${origin}\` shows and settles it`;
+  return request === origin
+    ? `two executions of request ${request} differed, so its memo is quarantined (both outcomes are kept; ${settles})`
+    : `two executions of request ${origin} differed, so what consumed it is quarantined, request ${request} too (${settles})`;
+}
+
+/** A quarantine was settled while the run went on, which may have consumed what is not true; the buffer was dropped. Running again computes it anew. */
+export class StaleRun extends Error {
+  override readonly name = "StaleRun";
+  readonly path: string;
+  constructor(path: string) {
+    super(`${path}: a quarantine was settled while this ran; run again`);
+    this.path = path;
   }
 }
 

@@ -140,6 +140,31 @@ export function outlineJob(record: RecordReader): JobOutline {
   return { trees, outcome: flags & outcomeMask, isQuarantined: (flags & quarantinedFlag) !== 0 };
 }
 
+/** A memo that consumed others, and which. */
+export interface JobLink {
+  readonly request: Oid;
+  readonly children: readonly Oid[];
+}
+
+/** What a record's memo consumed, unchecked, as `outlineJob`; undefined when there is no memo, or one that consumed nothing. Throws Damage. */
+export function linkJob(record: RecordReader): JobLink | undefined {
+  const flags = record.byte();
+  const kind = flags & outcomeMask;
+  if (kind === 0) return undefined;
+  const name = record.bytes(oidBytes);
+  if ((flags & treeFlag) !== 0) {
+    record.number();
+    record.skip(record.number());
+  }
+  record.number();
+  record.number();
+  record.skip(kind === outcomeCodes.failed ? record.number() : oidBytes);
+  if ((flags & detailFlag) !== 0) record.skip(record.number());
+  record.skip(record.number());
+  const children = decodeOids(record);
+  return children.length === 0 ? undefined : { request: oidFromBytes(name), children: unpackOids(children) };
+}
+
 function decodeOids(record: RecordReader): Buffer {
   const bytes = record.counted();
   if (bytes.length % oidBytes !== 0) throw new Damage("a list is no whole number of oids");

@@ -2,7 +2,15 @@
 import type Database from "better-sqlite3";
 import { Damage, bytesOf } from "./damage.ts";
 import { HotMap } from "./hot-map.ts";
-import { decodeJob, encodeJob, outlineJob, type JobOutline, type JobRecord } from "./job-record.ts";
+import {
+  decodeJob,
+  encodeJob,
+  linkJob,
+  outlineJob,
+  type JobLink,
+  type JobOutline,
+  type JobRecord,
+} from "./job-record.ts";
 import { mustBeginAlike } from "./name-index.ts";
 import { hashObject } from "./object.ts";
 import type { Oid } from "./oid.ts";
@@ -108,6 +116,14 @@ export class PackedJobs {
   /** The outline of every record. Throws Damage. */
   *outlines(): Iterable<JobOutline> {
     for (const record of this.#table.records()) yield outlineJob(record);
+  }
+
+  /** What each memo consumed that consumed any. Throws Damage. */
+  *links(): Iterable<JobLink> {
+    for (const record of this.#table.records()) {
+      const link = linkJob(record);
+      if (link !== undefined && link.request !== deletedName) yield link;
+    }
   }
 
   /** Every record, in the order in which they were appended. Throws Damage. */

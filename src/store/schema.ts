@@ -6,7 +6,8 @@
  *   object_packs the small ones (layout: pack.ts, packed-objects.ts).
  *   job_packs    requests with their trees, their args' trees and their memos (layout: pack.ts, job-record.ts). surroundings: what many of those trees have in common.
  *   recent, buckets   the index: where a name stands (layout: name-index.ts).
- *   divergences  an outcome that differs from the memo's: evidence, never overwritten.
+ *   divergences  what another execution of a request came to than its memo says (quarantine.ts): evidence, never overwritten. record: a pack of one job's record, without its tree;
+ *                found: how it was come by, for people.
  *   sources      object folders of git repositories that the store reads from (sources.ts).
  *   partial_trees  trees that are here without all that they name, which a source had. Those that stand in job_packs are not listed: any of them may be.
  *   refs         names of oids that people or the engine gave.
@@ -14,9 +15,9 @@
  *   forgotten    requests whose memos people dropped, the last ones, and when (milliseconds since 1970): why they ran again.
  *   counters     `generation`: bumped by whatever deletes (forget, garbage collection); a connection that remembers what is here
  *                checks it in each commit. `commits`: bumped by each commit of objects or memos, so that a handle knows whether it missed one.
- *                `index_…`: see name-index.ts.
+ *                `index_…`: see name-index.ts. `settled_run`: the newest run when a quarantine was settled last; what that run or an earlier one has not committed is not committed any more.
  *
- * Version 1 had a row and an SQLite index entry for each object and each memo, version 2 no sources, version 3 shorter events in traces and no table of what was forgotten. They are refused, not converted: what they hold can be computed again.
+ * Version 1 had a row and an SQLite index entry for each object and each memo, version 2 no sources, version 3 shorter events in traces, of another execution its outcome alone, and no table of what was forgotten. They are refused, not converted: what they hold can be computed again.
  */
 export const applicationId = 0x636f7070;
 export const schemaVersion = 4;
@@ -54,9 +55,8 @@ CREATE TABLE buckets (
 CREATE TABLE divergences (
   id INTEGER PRIMARY KEY,
   request BLOB NOT NULL,
-  kind INTEGER NOT NULL,
-  outcome BLOB NOT NULL,
-  run INTEGER NOT NULL
+  record BLOB NOT NULL,
+  found TEXT NOT NULL
 ) STRICT;
 CREATE TABLE sources (
   id INTEGER PRIMARY KEY,
@@ -95,4 +95,5 @@ CREATE TABLE counters (
   value INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 INSERT INTO counters VALUES ('generation', 1), ('commits', 0), ('index_epoch', 0), ('index_depth', 0), ('index_bucketed', 0);
+INSERT INTO counters VALUES ('settled_run', -1);
 `;

@@ -7,14 +7,14 @@
  *   crash at any moment: writes are buffered in memory and flushed in one transaction, objects in the order they came, then memos.
  * - What is read from a repository is stored, so that it is here for ever.
  * - What is buffered is visible through this handle at once, and to other handles after `flush`.
- * - A memo is never overwritten: an equal second one is dropped, a different one is kept as evidence and the memo quarantined.
+ * - A memo is never overwritten: an equal second one is dropped, a different one is kept as evidence and the memo quarantined, with all that consumed it (quarantine.ts).
  *
  * Errors: errors.ts. How it is built: a buffer of what was given (write-buffer.ts), what the file holds by name (contents.ts), and how the one becomes the other (commit.ts).
  *
  * A handle is used by one thread; any number of handles, threads and processes share the file, and SQLite's write lock is held only to flush.
  */
 import type Database from "better-sqlite3";
-import { commitBuffer, type Committed } from "./commit.ts";
+import { commitBuffer, DivergentMemo, type Committed } from "./commit.ts";
 import { Contents, type ContentFigures } from "./contents.ts";
 import { storedOid } from "./damage.ts";
 import { openDatabase } from "./database.ts";
@@ -24,6 +24,7 @@ import {
   MissingObject,
   OversizeObject,
   QuarantinedMemo,
+  StaleRun,
   StaleStore,
   guarded,
   objectBytesMax,
@@ -34,11 +35,12 @@ import { hashObject, type GitObject, type ObjectKind } from "./object.ts";
 import { oidToBytes, type Oid } from "./oid.ts";
 import { sameOutcome, type Memo, type Outcome } from "./outcome.ts";
 import type { ObjectSink } from "./git/object-sink.ts";
+import { Quarantine, type Divergence, type Keep, type Settlement } from "./quarantine.ts";
 import { Sources } from "./sources.ts";
 import { Wholes } from "./wholes.ts";
 import { hashRequest } from "./request-tree.ts";
 import { Runs, type RunRecord, type RunTotals } from "./runs.ts";
-import { servedMemo, servedOutcome, wholeMemo } from "./stored-memo.ts";
+import { keptMemo, storedOutcome } from "./stored-memo.ts";
 import { WriteBuffer, type BufferedObject } from "./write-buffer.ts";
 
 export {
@@ -47,18 +49,31 @@ export {
   MissingObject,
   OversizeObject,
   QuarantinedMemo,
+  StaleRun,
   StaleStore,
   StoreFailure,
   objectBytesMax,
 } from "./errors.ts";
+export type { Divergence, Keep, Settlement } from "./quarantine.ts";
 export { traceBytesMax, type RunRecord, type RunTotals } from "./runs.ts";
 
 /** Entries of the hot maps: kinds (0.1 KB each), outcomes (0.2 KB each). A map holds up to twice as many. */
 const hotKindsMax = 50_000;
 const hotOutcomesMax = 25_000;
 
+/** What a flush came to: the refused requests, with the causes of the quarantines that stand against them. */
+interface Flushed extends Committed {
+  readonly refused: ReadonlyMap<Oid, Oid>;
+}
+const noneRefused: Flushed["refused"] = new Map();
+
+/** Whatever is buffered is dropped with what these say. */
+const neverCommitted = [StaleStore, StaleRun, CollidingObject, CorruptObject] as const;
+
 /** Figures of a whole store. */
 export interface StoreStats extends ContentFigures {
+  /** Requests whose executions differed: because of them memos are quarantined. */
+  readonly divergent: number;
   readonly runs: number;
   /** Size of the database, its write-ahead log not counted. */
   readonly bytes: number;
@@ -94,6 +109,7 @@ export class Store {
   readonly #buffer = new WriteBuffer();
   readonly #contents: Contents;
   readonly #runs: Runs;
+  readonly #quarantine: Quarantine;
   readonly #sources: Sources;
   readonly #wholes: Wholes;
   readonly #hotKinds = new HotMap<Oid, ObjectKind>(hotKindsMax);
@@ -108,6 +124,7 @@ export class Store {
     this.#sql = guarded(path, () => prepareStatements(database));
     this.#runs = guarded(path, () => new Runs(database));
     this.#contents = guarded(path, () => new Contents(database, path));
+    this.#quarantine = guarded(path, () => new Quarantine(database, this.#contents));
     this.#sources = guarded(path, () => new Sources(database));
     this.#wholes = guarded(path, () => new Wholes(database, this.#contents, this.#buffer));
     this.#generation = this.#contents.generation();
@@ -245,7 +262,8 @@ export class Store {
     }
     const record = this.#contents.job(request)?.record;
     if (record?.memo === undefined) return undefined;
-    const outcome = servedOutcome(request, record.memo);
+    if (record.memo.quarantined) throw this.#quarantined(request);
+    const outcome = storedOutcome(request, record.memo);
     this.#hotOutcomes.set(request, outcome);
     if (tree !== undefined) this.#dropRemembered(request, tree, record);
     return outcome;
@@ -272,9 +290,17 @@ export class Store {
     this.#contents.look();
     const stored = this.#contents.job(request)?.record.memo;
     if (stored === undefined) return undefined;
-    const memo = servedMemo(request, stored);
+    if (stored.quarantined) throw this.#quarantined(request);
+    const memo = keptMemo(request, stored);
     this.#hotOutcomes.set(request, memo.outcome);
     return memo;
+  }
+
+  #quarantined(request: Oid): QuarantinedMemo {
+    return new QuarantinedMemo(
+      request,
+      guarded(this.path, () => this.#quarantine.originOf(request)),
+    );
   }
 
   /** What is kept of a request's executions, quarantined or not: never an answer to the request. */
@@ -284,8 +310,37 @@ export class Store {
     const stored = this.#contents.job(request)?.record.memo;
     if (stored === undefined) return undefined;
     const { run, quarantined: isQuarantined } = stored;
-    const others = guarded(this.path, () => this.#contents.divergences(request));
-    return { run, memo: wholeMemo(request, stored), isQuarantined, others };
+    const others = this.divergences(request).map((each) => ({ run: each.run, outcome: each.memo.outcome }));
+    return { run, memo: keptMemo(request, stored), isQuarantined, others };
+  }
+
+  /** What executions came to that differ from memos, in the order in which they were found; of one request, or of all. */
+  divergences(request?: Oid): readonly Divergence[] {
+    return guarded(this.path, () => this.#quarantine.divergences(request));
+  }
+
+  /**
+   * Keeps what another execution of a remembered request came to, and quarantines its memo with all that consumed it, in one transaction. The result must be here, whole. Returns how many consumers there are;
+   * undefined, and nothing happens, where there is no memo any more, or one of the same outcome and fuel.
+   */
+  keepDivergence(request: Oid, memo: Memo, run: number, found: string): number | undefined {
+    this.flush();
+    const { outcome } = memo;
+    if (outcome.kind !== "failed" && this.kindOf(outcome.oid) !== outcome.kind) throw new MissingObject(outcome.oid);
+    const consumers = this.#contents.transact(() => this.#quarantine.keep(request, memo, run, found));
+    this.#hotOutcomes.clear();
+    return consumers;
+  }
+
+  /**
+   * Settles a quarantine at its cause, in one transaction. With the memo kept, its consumers are served again, unless another cause stands against them; otherwise they are forgotten, and so is what runs under way have not committed.
+   * Undefined when no executions of the request differed.
+   */
+  settleQuarantine(request: Oid, keep: Keep): Settlement | undefined {
+    this.flush();
+    const settlement = this.#contents.transact(() => this.#quarantine.settle(request, keep));
+    this.#hotOutcomes.clear();
+    return settlement;
   }
 
   /**
@@ -311,14 +366,19 @@ export class Store {
     if (this.#borrowing) this.#wholes.complete(name, (each) => this.get(each));
   }
 
-  /** Drops a request's memo, a quarantined one and its evidence included, and notes when; false when there was none. */
+  /** Drops a request's memo, a quarantined one included, with its evidence and all that consumed it, and notes when; false when there was none. */
   forget(request: Oid, atMs: number = Date.now()): boolean {
     this.flush();
     this.#hotOutcomes.delete(request);
     return this.#contents.transact(() => {
-      this.#contents.dropDivergences(request);
       const found = this.#contents.job(request);
       if (found?.record.memo === undefined) return false;
+      if (found.record.memo.quarantined) {
+        this.#quarantine.forget(request);
+        this.#runs.noteForgotten(request, atMs);
+        this.#hotOutcomes.clear();
+        return true;
+      }
       // The request's tree, which stands in the same record, stays.
       this.#contents.setMemo(found, undefined);
       this.#runs.noteForgotten(request, atMs);
@@ -400,38 +460,57 @@ export class Store {
 
   /**
    * Commits what is buffered, in one transaction. On an error nothing of it is in the file; a StoreFailure leaves all of it buffered, for the next flush. What
-   * can never be committed (StaleStore, CollidingObject, CorruptObject) is dropped with all else, so that it does not stand in the way of what comes after
-   * it: running again computes it anew.
+   * can never be committed (StaleStore, StaleRun, CollidingObject, CorruptObject) is dropped with all else, so that it does not stand in the way of what comes after
+   * it: running again computes it anew. A memo that a quarantine stands against is dropped, all else is committed, and QuarantinedMemo thrown.
    */
   flush(): void {
     if (this.#buffer.isEmpty && !this.#runs.hasWaiting) return;
-    const { alone, divergent } = this.#commit();
+    const { alone, refused } = this.#commit();
     this.#wholes.settle();
     this.#drop();
     // Results come again and again: the next time the name alone says that it is here.
     for (const [name, kind] of alone) this.#hotKinds.set(name, kind);
-    for (const request of divergent) this.#hotOutcomes.delete(request);
-    const [first] = divergent;
-    if (first !== undefined) throw new QuarantinedMemo(first);
+    const [first] = refused;
+    if (first === undefined) return;
+    this.#hotOutcomes.clear();
+    throw new QuarantinedMemo(...first);
   }
 
-  #commit(): Committed {
+  #commit(): Flushed {
     try {
-      if (this.#isHereAlready()) return { alone: new Map(), newTrees: [], divergent: [] };
-      return this.#contents.transact(() => {
-        this.#recheck();
-        const committed = commitBuffer(this.#contents, this.#buffer);
-        if (this.#borrowing) this.#wholes.write(committed.newTrees);
-        this.#runs.write();
-        return committed;
-      });
+      if (this.#isHereAlready()) return { alone: new Map(), newTrees: [], refused: noneRefused };
+      try {
+        return this.#transactBuffer(false);
+      } catch (error) {
+        if (!(error instanceof DivergentMemo)) throw error;
+        this.#buffer.unplace();
+        return this.#transactBuffer(true);
+      }
     } catch (error) {
-      if (error instanceof StaleStore || error instanceof CollidingObject || error instanceof CorruptObject) {
+      if (neverCommitted.some((each) => error instanceof each)) {
         this.#cool();
         this.#drop();
       } else this.#buffer.unplace();
       throw error;
     }
+  }
+
+  /** Memos are looked at one by one only where a quarantine may stand against them. */
+  #transactBuffer(isDivergent: boolean): Flushed {
+    return this.#contents.transact(() => {
+      this.#recheck();
+      const { memos } = this.#buffer;
+      let refused = noneRefused;
+      if (memos.length > 0) {
+        const { isEmpty, settledRun } = this.#quarantine.state();
+        if (memos.some(({ run }) => run <= settledRun)) throw new StaleRun(this.path);
+        if (isDivergent || !isEmpty) refused = this.#quarantine.sift(memos);
+      }
+      const committed = commitBuffer(this.#contents, this.#buffer);
+      if (this.#borrowing) this.#wholes.write(committed.newTrees);
+      this.#runs.write();
+      return { alone: committed.alone, newTrees: committed.newTrees, refused };
+    });
   }
 
   /** Whether a commit would add nothing, as when a request that is remembered is asked for again: then the file is only read. */
@@ -485,7 +564,8 @@ export class Store {
       const pages = this.#database.pragma("page_count", { simple: true }) as number;
       const pageBytes = this.#database.pragma("page_size", { simple: true }) as number;
       const sources = this.#borrowing ? this.#sources.paths : [];
-      return { ...this.#contents.figures(), runs: this.#runs.count(), bytes: pages * pageBytes, sources };
+      const divergent = this.#quarantine.causes();
+      return { ...this.#contents.figures(), divergent, runs: this.#runs.count(), bytes: pages * pageBytes, sources };
     });
   }
 
@@ -497,7 +577,7 @@ export class Store {
   /** Every memo that is committed and not quarantined, in no order that means anything. Throws CorruptObject or StoreFailure. Nothing may be written meanwhile. */
   *memos(): Iterable<{ readonly request: Oid; readonly memo: Memo }> {
     for (const { request, memo } of this.#contents.jobs()) {
-      if (memo !== undefined && !memo.quarantined) yield { request, memo: servedMemo(request, memo) };
+      if (memo !== undefined && !memo.quarantined) yield { request, memo: keptMemo(request, memo) };
     }
   }
 

@@ -1,5 +1,5 @@
 /** A memo as a record holds it, and as callers know it. */
-import { CorruptObject, QuarantinedMemo } from "./errors.ts";
+import { CorruptObject } from "./errors.ts";
 import { oidsOf, outcomeCodes, type StoredMemo } from "./job-record.ts";
 import type { Oid } from "./oid.ts";
 import { decodeFailure, encodeOutcome, type Memo, type Outcome } from "./outcome.ts";
@@ -18,20 +18,8 @@ export function storedMemo({ outcome, detail, fuel, reads, children }: Memo, run
   };
 }
 
-/** A memo's outcome. Throws QuarantinedMemo or CorruptObject. */
-export function servedOutcome(request: Oid, stored: StoredMemo): Outcome {
-  if (stored.quarantined) throw new QuarantinedMemo(request);
-  return storedOutcome(request, stored);
-}
-
-/** A memo as it was remembered. Throws QuarantinedMemo or CorruptObject. */
-export function servedMemo(request: Oid, stored: StoredMemo): Memo {
-  servedOutcome(request, stored);
-  return wholeMemo(request, stored);
-}
-
-/** A memo, be it quarantined or not. Throws CorruptObject. */
-export function wholeMemo(request: Oid, stored: StoredMemo): Memo {
+/** A memo as it was remembered, be it quarantined or not. Throws CorruptObject. */
+export function keptMemo(request: Oid, stored: StoredMemo): Memo {
   const { detail, fuel, reads, children } = stored;
   return { outcome: storedOutcome(request, stored), detail, fuel, reads: oidsOf(reads), children: oidsOf(children) };
 }

@@ -47,6 +47,8 @@ export interface BufferedMemo extends Placeable {
   readonly request: Oid;
   readonly memo: Memo;
   readonly run: number;
+  /** Not to be committed: a quarantine stands against it. */
+  isRefused: boolean;
 }
 
 export class WriteBuffer {
@@ -98,7 +100,7 @@ export class WriteBuffer {
 
   addMemo(request: Oid, memo: Memo, run: number): void {
     this.#begin();
-    const buffered = { request, memo, run, isPlaced: false };
+    const buffered = { request, memo, run, isPlaced: false, isRefused: false };
     const tree = this.#objects.get(request);
     if (tree === undefined) this.#loneMemos.set(request, buffered);
     else tree.memo = buffered;
@@ -117,7 +119,7 @@ export class WriteBuffer {
   /** Takes the marks of a commit off: nothing of it is in the file. */
   unplace(): void {
     for (const object of this.#objects.values()) object.isPlaced = false;
-    for (const memo of this.#memos) memo.isPlaced = false;
+    for (const memo of this.#memos) memo.isPlaced = memo.isRefused = false;
   }
 
   clear(): void {

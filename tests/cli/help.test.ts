@@ -21,6 +21,7 @@ describe("help", () => {
     "stats",
     "bundle",
     "replay",
+    "verify",
   ];
   for (const command of commands) {
     it(`of ${command} is on stdout, with examples, and is no error`, async () => {

@@ -142,6 +142,7 @@ describe("stats", () => {
       memos: 11,
       failed: 0,
       quarantined: 0,
+      divergent: 0,
       runs: 1,
       bytes: expect.any(Number) as number,
       sources: [room.path("repository", ".git", "objects")],

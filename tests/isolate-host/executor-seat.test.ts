@@ -78,6 +78,8 @@ function seatOf(graves?: (() => void)[]) {
     storePath: "",
     wallClockMsMax: 60_000,
     nestedFramesMax: 64,
+    program: "executor",
+    scriptFlags: [],
     describeStack: () => "the executor",
     claims: undefined,
     takeScriptWish: () => false,

@@ -85,6 +85,8 @@ export interface ScriptChildOptions {
    * Milliseconds after which the process ends itself in a turn, as far as V8 lets itself be interrupted. It is for children whose engine is gone: an engine that is there watches the clock, and kills. The default is ten minutes.
    */
   readonly turnMs?: number;
+  /** Flags of V8 for the process. No outcome may depend on them. Default: none. */
+  readonly flags?: readonly string[];
 }
 
 /** Heap of an executor's child, which all of its jobs share. */
@@ -126,7 +128,7 @@ export function openScriptChild(options: ScriptChildOptions): OpenedChild {
   }
 }
 
-function openWithPipes({ heapMb, turnMs = defaultTurnMsMax }: ScriptChildOptions): OpenedChild {
+function openWithPipes({ heapMb, turnMs = defaultTurnMsMax, flags = [] }: ScriptChildOptions): OpenedChild {
   const folder = mkdtempSync(join(tmpdir(), "coppice-script-"));
   try {
     const [input, output] = [join(folder, "in"), join(folder, "out")];
@@ -135,7 +137,7 @@ function openWithPipes({ heapMb, turnMs = defaultTurnMsMax }: ScriptChildOptions
     const held = [openSync(input, "r+"), openSync(output, "r+")];
     const ends = [openSync(input, "r"), openSync(output, "w")] as const;
     const ours = { toChild: openSync(input, "w"), fromChild: openSync(output, "r") };
-    const { pid } = start(ends, [heapMb, turnMs]);
+    const { pid } = start(ends, flags, [heapMb, turnMs]);
     // The child alone has its ends now, so that its death is the end of the pipe.
     for (const each of [...held, ...ends]) closeSync(each);
     return { pid, ...ours };
@@ -602,7 +604,11 @@ export function killProcess(pid: number): void {
 }
 
 /** Starts the process on those ends of the pipes, with nothing of this one's environment, and leave to read its own files alone. */
-function start([input, output]: readonly [number, number], numbers: readonly number[]): ChildProcess {
+function start(
+  [input, output]: readonly [number, number],
+  flags: readonly string[],
+  numbers: readonly number[],
+): ChildProcess {
   const extension = extname(import.meta.url);
   // Beside this file as a source and as a built module; a bundle lies above the built modules.
   const place = extension === ".cjs" ? "./isolate-host/script/" : "./";
@@ -618,6 +624,7 @@ function start([input, output]: readonly [number, number], numbers: readonly num
       "--no-warnings",
       "--no-flush-bytecode",
       `--stack-size=${hostStackKb}`,
+      ...flags,
       "--permission",
       "--allow-addons",
       ...readable.map((folder) => `--allow-fs-read=${folder}`),

@@ -1,0 +1,190 @@
+/** `coppice verify`, and `--verify` of what runs: what is printed, and the exit status. */
+import { readFileSync } from "node:fs";
+import { beforeAll, describe, expect, it, vi } from "vitest";
+import type { Oid } from "../../src/engine.ts";
+import { openStore } from "../../src/store/store.ts";
+import { syntheticTree } from "../fold-bench/fixtures.ts";
+import { absent, commandFile, ended, jsonError, sharedRoom, smallRepository, type Said } from "./room.ts";
+
+const room = sharedRoom();
+beforeAll(() => {
+  room.makeRepository("repository", smallRepository);
+});
+let stores = 0;
+let store = "";
+
+/** A fold in a store of its own. */
+async function folded(): Promise<Said> {
+  store = room.path(`store-${++stores}.sqlite`);
+  return call("fold", ".", "--post", "line-count", "--json");
+}
+const call = (...args: readonly string[]) => room.call(...args, "--store", store);
+
+/** Has the store remember another outcome of the job that counted `sub/b.txt`, as a wrong execution would have. */
+function plant(): Oid {
+  const opened = openStore(store);
+  try {
+    const two = opened.put("blob", Buffer.from("2\n"));
+    const found = [...opened.memos()].find(
+      ({ memo }) => memo.children.length === 0 && memo.outcome.kind === "blob" && memo.outcome.oid === two,
+    );
+    if (found === undefined) throw new Error("nothing came to 2");
+    opened.forget(found.request);
+    const three = opened.put("blob", Buffer.from("3\n"));
+    opened.remember(found.request, { ...found.memo, outcome: { kind: "blob", oid: three } }, 1);
+    return found.request;
+  } finally {
+    opened.close();
+  }
+}
+
+/** Times and names that differ from machine to machine or commit to commit, taken out. */
+const plain = ({ status, out, err }: Said) => ({
+  status,
+  out: out.replaceAll(/\d+\.\d s/g, "_ s").replaceAll(/fuel \d+/g, "fuel _"),
+  err: err.replaceAll(/^\[[#.]+\].*\n/gm, "").replaceAll(/\d+\.\d s/g, "_ s"),
+});
+const named = (text: string, request: Oid) => text.replaceAll(request, "REQUEST");
+
+describe("verify --all", () => {
+  it("of a sound store finds nothing and ends with 0", async () => {
+    await folded();
+    expect(plain(await call("verify", "--all"))).toEqual({
+      status: 0,
+      out: "",
+      err: "11 memos confirmed under --liftoff-only and --no-liftoff, 0 differed, _ s\n",
+    });
+  });
+
+  it("names the one wrong memo, where it is and what differs, and ends with 4; then it is listed, settled, and grown again", async () => {
+    const whole = await folded();
+    const request = plant();
+    const said = plain(await call("verify", "--all"));
+    expect(said.status).toBe(4);
+    expect(named(said.out, request)).toMatchInlineSnapshot(`
+      "request REQUEST differs: line-count at sub/b.txt, executed again (--liftoff-only)
+        remembered: blob 00750edc07d6415dcc07ae0351e9397b0222b7ba (fuel _)
+        found:      blob 0cfbf08886fca9a91cb753ec8734c84fcbe52c9f (fuel _)
+        first difference at byte 0: remembered "3\\n" (end), found "2\\n" (end)
+        quarantined with it: 2 memos that consumed it
+        settle it: coppice verify --resolve REQUEST --keep memo|new|none
+      "
+    `);
+    expect(said.err).toMatchInlineSnapshot(`
+      "8 memos confirmed under --liftoff-only and --no-liftoff, 1 differed, _ s
+      "
+    `);
+    expect(plain(await call("stats")).out).toMatch(/3 quarantined\)\ndiffered 1 request /);
+    const refused = await call("fold", ".", "--post", "line-count", "--json");
+    expect([refused.status, jsonError(refused).error.kind]).toEqual([4, "divergent"]);
+    expect(jsonError(refused).error.message).toContain(`coppice verify --resolve ${request}`);
+    const listed = plain(await call("verify", "--resolve"));
+    expect(named(listed.out, request)).toMatchInlineSnapshot(`
+      "request REQUEST differs: line-count, executed again (verify --liftoff-only)
+        remembered: blob 00750edc07d6415dcc07ae0351e9397b0222b7ba (fuel _)
+        found:      blob 0cfbf08886fca9a91cb753ec8734c84fcbe52c9f (fuel _)
+        first difference at byte 0: remembered "3\\n" (end), found "2\\n" (end)
+      "
+    `);
+    expect(listed.status).toBe(0);
+    expect(plain(await call("verify", "--resolve", request, "--keep", "new"))).toEqual({
+      status: 0,
+      out: "",
+      err: "kept new; of what consumed it, 0 memos released, 2 forgotten\n",
+    });
+    const again = await call("fold", ".", "--post", "line-count", "--json");
+    const { oid } = JSON.parse(again.out) as { oid: string };
+    expect(oid).toBe((JSON.parse(whole.out) as { oid: string }).oid);
+    expect((await call("verify", "--resolve")).out).toBe("");
+  });
+
+  it("with --json prints one object", async () => {
+    await folded();
+    const request = plant();
+    const said = await call("verify", "--all", "--json");
+    expect(said.status).toBe(4);
+    expect(JSON.parse(said.out)).toMatchObject({
+      confirmed: 8,
+      divergences: [
+        { request, worker: "line-count", path: "sub/b.txt", consumers: 2, difference: { how: "bytes", at: 0 } },
+      ],
+      unverified: [],
+      quarantined: [],
+      flags: ["--liftoff-only", "--no-liftoff"],
+      isComplete: true,
+    });
+  });
+
+  it("ends with 130 at Ctrl-C, and says what was confirmed until then", async () => {
+    store = room.path("long.sqlite");
+    const root = await room.withEngine((engine) => syntheticTree(engine, 4000), store);
+    await call("run", "fold-wasm", `--in:hash=${root}`, "--post=/cas/std/line-count", "--json");
+    const child = room.start({}, process.execPath, commandFile, "verify", "--all", "--store", store, "--jobs", "1");
+    const ending = ended(child);
+    // Its process holds the store open from its first job on.
+    await vi.waitUntil(() => verifiersOf(child.pid ?? 0) > 0, { timeout: 50_000, interval: 5 });
+    child.kill("SIGINT");
+    const said = await ending;
+    expect(said.status).toBe(130);
+    expect(said.err).toMatch(/^cancelled; what was found is kept; \d+ memos? confirmed/m);
+  });
+});
+
+/** Processes that a process has started, as far as this system tells. */
+function verifiersOf(pid: number): number {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).length;
+  } catch {
+    return 0;
+  }
+}
+
+describe("verify REQUEST", () => {
+  it("verifies it with all that it consumed", async () => {
+    const { out } = await folded();
+    const { request } = JSON.parse(out) as { request: string };
+    const said = plain(await call("verify", request));
+    expect(said).toMatchObject({ status: 0, err: expect.stringMatching(/^11 memos confirmed/) as string });
+  });
+
+  it("of which nothing is remembered could not be verified, which is 3", async () => {
+    await folded();
+    expect(plain(await call("verify", absent))).toEqual({
+      status: 3,
+      out: `request ${absent} could not be verified: nothing is remembered of it\n`,
+      err: "0 memos confirmed under --liftoff-only and --no-liftoff, 0 differed, 1 could not be verified, _ s\n",
+    });
+  });
+});
+
+it("a sample is told with its seed", async () => {
+  await folded();
+  const said = plain(await call("verify", "--sample", "3", "--seed", "x"));
+  expect(said.err).toBe(
+    "3 memos confirmed under --liftoff-only and --no-liftoff, 0 differed, _ s; the sample's --seed is x\n",
+  );
+});
+
+it("--verify of a fold confirms a share of what it executed before the result is told", async () => {
+  store = room.path("share.sqlite");
+  const said = plain(await call("fold", ".", "--post", "line-count", "--verify", "100%"));
+  expect(said).toMatchObject({ status: 0, out: "5\n" });
+  expect(said.err).toMatch(/^11 memos confirmed .*\n11 jobs executed/);
+});
+
+it("what can't be asked for is a usage error that says what can", async () => {
+  await folded();
+  const cases = [
+    [["verify"], "name requests, or give one of --all, --sample N and --resolve"],
+    [["verify", "--all", absent], "name requests, or give one of"],
+    [["verify", "--sample", "0"], "--sample wants a whole number"],
+    [["verify", "--all", "--keep", "memo"], "--keep goes with --resolve REQUEST"],
+    [["verify", "--resolve", absent, "--keep", "both"], "--keep wants memo, new or none"],
+    [["verify", "--resolve", absent, "--keep", "memo"], `no executions of request ${absent} have differed`],
+    [["fold", ".", "--post", "line-count", "--verify", "2"], "--verify wants a share from 0 to 1"],
+  ] as const;
+  for (const [args, words] of cases) {
+    const said = await call(...args);
+    expect([said.status, said.err]).toEqual([2, expect.stringContaining(words)]);
+  }
+});
