@@ -96,7 +96,7 @@ describe.each([1, 2, 3, 4])("with %i executors", (executors) => {
 
 test("what the simulator is for does happen", async () => {
   const seen = { offers: 0, shared: 0, kills: 0, elsewhere: 0 };
-  for (let seed = 1000; seed < 1100; seed++) {
+  for (let seed = 1000; seed < 1200; seed++) {
     const runner = await simulate(seed, 4, 3, true);
     for (const key of Object.keys(seen) as (keyof typeof seen)[]) seen[key] += runner.seen[key];
   }

@@ -130,7 +130,7 @@ describe("when two executions differ", () => {
       put(store, "wrong"),
       put(store, "worse"),
     ]);
-    expect(store.evidence(leaf)).toEqual({ memo: memo(put(store, "leaf")), isQuarantined: true });
+    expect(store.evidence(leaf)).toMatchObject({ memo: memo(put(store, "leaf")), isQuarantined: true });
     store.close();
   });
 
