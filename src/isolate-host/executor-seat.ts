@@ -201,6 +201,8 @@ export class ExecutorSeat {
 
   /** Ends what the thread does: the process that it waits for, or the thread itself. */
   #stop(answer: NonAnswer): void {
+    // First, so that no other process is started in the place of the one that is killed.
+    this.#board.cancelled = true;
     if (this.#killChild()) {
       this.#askToStop(answer, comeBackGraceMs);
       return;

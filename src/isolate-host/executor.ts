@@ -62,6 +62,7 @@ class Executor {
     this.#scripts = new ScriptGuests(host, {
       childIs: (pid) => (board.child = pid),
       hearsOut: (isHearing) => (board.hearsOut = isHearing),
+      isCancelled: () => board.cancelled,
       flags: start.scriptFlags,
     });
     const guests = new Runtimes(

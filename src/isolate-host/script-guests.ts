@@ -40,6 +40,8 @@ export interface ChildWatch {
   childIs(pid: number): void;
   /** Told true while nothing is waited for but jobs that nobody asks for any more: no guest on the stack is to blame then. */
   hearsOut(isHearing: boolean): void;
+  /** Whether what runs is to end: the process may have been killed for that, and none is to take its place. */
+  isCancelled(): boolean;
   /** Flags of V8 for the process. */
   readonly flags: readonly string[];
 }
@@ -64,7 +66,8 @@ export class ScriptGuests implements Runtime {
   execute(job: Job, node: RuntimeNode): FrameEnd {
     const isNew = this.#openChild().isNew;
     const end = this.#executeOnce(job, node);
-    if (end.how !== "needs-empty-stack" || job.parent !== undefined || isNew) return end;
+    const isFinal = end.how !== "needs-empty-stack" || job.parent !== undefined || isNew;
+    if (isFinal || this.#watch.isCancelled()) return end;
     // Others may have left too little of the process, or someone ended it: alone it has all that there is.
     this.close();
     return this.#executeOnce(job, node);

@@ -54,6 +54,7 @@ class Verifier {
     this.#scripts = new ScriptGuests(host, {
       childIs: (pid) => (board.child = pid),
       hearsOut: (isHearing) => (board.hearsOut = isHearing),
+      isCancelled: () => board.cancelled,
       flags: start.scriptFlags,
     });
     const runtimes = new Map<string, Runtime>([
