@@ -71,7 +71,7 @@ export interface Verified {
   readonly confirmed: number;
   readonly divergences: readonly FoundDivergence[];
   readonly unverified: readonly { readonly request: Oid; readonly reason: string }[];
-  /** Memos that were quarantined before, and not executed. */
+  /** Memos that were quarantined before, and not executed: of named requests those that are met, else the causes alone, without what consumed them. */
   readonly quarantined: readonly Oid[];
   /** The sets of flags, each as a text. */
   readonly flags: readonly string[];
@@ -90,6 +90,8 @@ export async function verify(
   const startedMs = monotonicMs();
   store.flush();
   const verification = new Verification(store, library, options);
+  // Who asks whether the store can be believed is told of what is known not to be.
+  if (selection === "all" || "count" in selection) verification.noteUnsettled();
   if (selection === "all") await verification.run(new Graph(allMemos(store)), true);
   else if ("count" in selection) await verification.sample(sampled(store, selection.count, selection.seed));
   else if (selection.as === "sample") await verification.sample(selection.requests);
@@ -239,6 +241,11 @@ class Verification {
       flags: flagSets.map(({ flags }) => flags.join(" ")),
       isComplete: !this.#options.signal.aborted,
     };
+  }
+
+  /** Notes requests that differed before, and that nobody has settled. */
+  noteUnsettled(): void {
+    for (const { request } of this.#store.divergences()) this.#quarantined.add(request);
   }
 
   /** These and all that they consumed, as far as it is remembered. */

@@ -90,7 +90,7 @@ function explanationText(printer: Printer, explanation: Explanation, nowMs: numb
     case "quarantined":
       lines.push([
         "no answer",
-        "executions of it differed, so what is remembered of it answers nobody, until `coppice forget` drops it",
+        "executions of it differed, so what is remembered of it answers nobody, until `coppice verify --resolve` settles it",
       ]);
       break;
     case "unknown":
@@ -111,8 +111,10 @@ function explanationText(printer: Printer, explanation: Explanation, nowMs: numb
     lines.push(["spent", `fuel ${made.fuel.toLocaleString("en")}, ${plural(made.reads, "object")} read`]);
     lines.push(["asked for", count === 0 ? "nothing" : named]);
   }
-  for (const other of explanation.others)
-    lines.push(["but", `run ${other.run} came to ${outcomeText(printer, other.outcome)}`]);
+  for (const other of explanation.others) {
+    const who = other.run === 0 ? "another execution" : `run ${other.run}`;
+    lines.push(["but", `${who} came to ${outcomeText(printer, other.outcome)}`]);
+  }
   if (askedBy !== undefined) lines.push(["asked by", jobText(askedBy)]);
   if (cause !== undefined) {
     const [reason, ...more] = causeLines(printer, cause, nowMs);

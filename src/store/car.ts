@@ -10,7 +10,7 @@
  * CAR files, though their objects may be git's, are refused: what the standard leaves open (several roots, several spellings of a number) would be bytes that nobody vouches for.
  */
 import { hash } from "node:crypto";
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { objectBytesMax } from "./errors.ts";
 import type { GitObject, ObjectKind } from "./object.ts";
 import { oidBytes, oidFromBytes, oidToBytes, type Oid } from "./oid.ts";
@@ -80,7 +80,8 @@ export class CarReader {
 
   /** Throws MalformedCar, or what the file system says. To be closed. */
   constructor(path: string) {
-    this.#fd = openSync(path, "r");
+    // A pipe without a writer would be waited for.
+    this.#fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const stat = fstatSync(this.#fd);
       if (!stat.isFile()) throw new MalformedCar("it is no regular file", 0);

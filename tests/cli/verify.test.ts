@@ -75,6 +75,10 @@ describe("verify --all", () => {
       "
     `);
     expect(plain(await call("stats")).out).toMatch(/3 quarantined\)\ndiffered 1 request /);
+    // Nothing differs any more, and nothing is settled either.
+    const later = plain(await call("verify", "--all"));
+    expect(later.status).toBe(4);
+    expect(later.err).toContain("0 differed, 1 quarantined before");
     const refused = await call("fold", ".", "--post", "line-count", "--json");
     expect([refused.status, jsonError(refused).error.kind]).toEqual([4, "divergent"]);
     expect(jsonError(refused).error.message).toContain(`coppice verify --resolve ${request}`);

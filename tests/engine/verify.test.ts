@@ -88,6 +88,8 @@ describe("one wrong memo", () => {
       });
       await expect(engine.settle(request)).rejects.toMatchObject({ answer: { kind: "quarantine", origin: wrong } });
       // A second look finds no more, and says what is known.
+      for (const selection of ["all", { count: 5, seed: "1" }] as const)
+        expect(shown(await engine.verify(selection))).toMatchObject({ differing: [], quarantined: 1 });
       expect(shown(await engine.verify({ requests: [request], as: "closure" }))).toMatchObject({ quarantined: 1 });
       expect(await engine.divergences()).toMatchObject([{ request: wrong, found: "verify --liftoff-only" }]);
       // What was found is true here, and everything regrows from it.

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -134,4 +135,10 @@ it("an object is refused by its length before it is read", () => {
   expect(() => read(carOf([{ kind: "blob", body: Buffer.alloc(200) }]), 100)).toThrow(
     "a block is too long (at byte 47)",
   );
+});
+
+it("a pipe that nobody writes to is refused, and not waited for", () => {
+  const pipe = join(folder, "pipe");
+  execFileSync("mkfifo", [pipe]);
+  expect(() => new CarReader(pipe)).toThrow("it is no regular file (at byte 0)");
 });
