@@ -17,6 +17,7 @@ import { openEngine, type Oid, type TreeEntry } from "../../src/engine.ts";
 import { dice, type Dice } from "../scheduler/seeded.ts";
 import { git } from "../fold-bench/packed-repository.ts";
 import { inspectStore } from "./inspect.ts";
+import { wholeNumber } from "../whole-number.ts";
 
 export interface CampaignOptions {
   readonly kills: number;
@@ -223,11 +224,7 @@ if (import.meta.main) {
       borrowed: { type: "boolean", default: false },
     },
   });
-  const number = (name: Exclude<keyof typeof values, "borrowed">) => {
-    const value = Number(values[name]);
-    if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`--${name} is a whole number`);
-    return value;
-  };
+  const number = (name: Exclude<keyof typeof values, "borrowed">) => wholeNumber(name, values[name]);
   const { memoCounts, faults, kills } = await runCampaign({
     kills: number("kills"),
     pairs: number("pairs"),

@@ -16,6 +16,7 @@ import { coverage } from "./coverage.ts";
 import { differences, faultsOf, plainWay, runWay, scriptWays, wasmWays, type Jobs, type Way } from "./matrix.ts";
 import { generateModule } from "./modules.ts";
 import { generateScript } from "./scripts.ts";
+import { wholeNumber } from "../whole-number.ts";
 
 /** Guests that a process runs: its start takes as long as some fifty. */
 const chunkGuests = 320;
@@ -111,11 +112,7 @@ if (import.meta.main) {
       "at-once": { type: "string", default: "2" },
     },
   });
-  const number = (name: keyof typeof values) => {
-    const value = Number(values[name]);
-    if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`--${name} is a whole number`);
-    return value;
-  };
+  const number = (name: keyof typeof values) => wholeNumber(name, values[name]);
   const otherNode = otherNodeOf(process.env);
   if (otherNode === undefined) print("COPPICE_OTHER_NODE names no Node: its ways are left out");
   const firstSeed = number("seed");

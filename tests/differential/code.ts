@@ -20,7 +20,7 @@ export const typeBytes: Readonly<Record<ValueType | "exnref", number>> = {
 export const letters: readonly Letter[] = ["i", "I", "f", "F", "v"];
 export const scalars: readonly Letter[] = ["i", "I", "f", "F"];
 
-/** Instructions that are written by name; the plain ones have a table of their own (plain-instructions.ts). */
+/** Instructions that are written by name, apart from the engine's own list, so that a wrong number in either is found; the plain ones have a table of their own (plain-instructions.ts). */
 export const op = {
   unreachable: 0x00,
   nop: 0x01,

@@ -14,6 +14,7 @@ import { NonAnswerError, openEngine, type Engine, type Oid, type Run, type RunRe
 import { residentBytes } from "../../src/isolate-host/script/resident-bytes.ts";
 import { inspectStore } from "../crash/inspect.ts";
 import { bombs } from "../isolate-host/script/bombs.ts";
+import { wholeNumber } from "../whole-number.ts";
 
 /** How often the memory of this process and of its children is looked at. */
 const lookEveryMs = 50;
@@ -183,8 +184,8 @@ if (import.meta.main) {
     },
   });
   const { faults } = await runBombs({
-    rounds: Number(values.rounds),
-    wallClockMsMax: Number(values["wall-ms"]),
+    rounds: wholeNumber("rounds", values.rounds),
+    wallClockMsMax: wholeNumber("wall-ms", values["wall-ms"]),
     only: new RegExp(values.only),
     print: (line) => console.log(line),
   });

@@ -18,6 +18,7 @@ import { run, trapping } from "../guests/children.ts";
 import { script } from "../guests/script.ts";
 import { dice, type Dice } from "../scheduler/seeded.ts";
 import { blocksOf, bundleInto, forged, partsOf, withManifest, type BundleParts } from "./bundle-forge.ts";
+import { wholeNumber } from "../whole-number.ts";
 
 export interface BundleCampaignOptions {
   readonly count: number;
@@ -320,11 +321,7 @@ if (import.meta.main) {
       first: { type: "string", default: "0" },
     },
   });
-  const number = (name: keyof typeof values) => {
-    const value = Number(values[name]);
-    if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`--${name} is a whole number`);
-    return value;
-  };
+  const number = (name: keyof typeof values) => wholeNumber(name, values[name]);
   const options = { count: number("count"), seed: number("seed"), first: number("first"), print };
   const { endings, faults, grownBytes } = await runBundleCampaign(options);
   for (const [name, { refused, different, inexact }] of endings)

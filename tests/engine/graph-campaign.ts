@@ -22,6 +22,7 @@ import { encodeNode, graphGuest } from "../guests/graph.ts";
 import { dice, type Dice } from "../scheduler/seeded.ts";
 import { watchExecutors, type ExecutorThreads } from "./executor-threads.ts";
 import { expectedOf, nonAnswerFault, randomGraph, reachOf, type Expected, type GraphKind } from "./graph-model.ts";
+import { wholeNumber } from "../whole-number.ts";
 
 /** What befalls the rounds of a session; a storm is all at once. */
 export type Disturbance = "none" | "kills" | "aborts" | "hang" | "storm";
@@ -377,11 +378,7 @@ if (import.meta.main) {
       minutes: { type: "string", default: "0" },
     },
   });
-  const number = (name: keyof typeof values) => {
-    const value = Number(values[name]);
-    if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`--${name} is a whole number`);
-    return value;
-  };
+  const number = (name: keyof typeof values) => wholeNumber(name, values[name]);
   const first = number("seed");
   const untilMs = performance.now() + number("minutes") * 60_000;
   const isMore = (seed: number) =>

@@ -65,6 +65,7 @@ test("the command says what ran: cold, again, and after an edit", () => {
 });
 
 test("the command says what a folder without folders comes to, and what it can't be shown on", () => {
+  // The word that the example counts.
   expect(printed("fold/fold.ts", repositoryWith({ "a.txt": "TODO\n" }))).toContain(
     "1 lines, 1 TODOs, and no folders\n",
   );

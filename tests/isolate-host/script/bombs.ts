@@ -20,6 +20,7 @@ export const bombs: readonly (readonly [what: string, body: string, end: string]
     "exhausted: RangeError: Array buffer allocation failed",
   ],
   ["never ends", "for (;;);", "gone"],
+  // That it swallows whatever is thrown into it is the attack.
   ["never ends, and catches all there is", "for (;;) try { for (;;); } catch {} finally { continue }", "gone"],
   ["backtracks for ever", "/^(a+)+$/.test('a'.repeat(40) + 'b')", "gone"],
   ["makes promises for ever", "for (;;) await null", "gone"],
