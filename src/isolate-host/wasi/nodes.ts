@@ -1,5 +1,5 @@
 /**
- * Nodes: what names in a file system stand for. A node knows nothing of its names; of folders, which have one name at a time, it is kept here where they stand.
+ * Nodes: what names in a file system stand for. A node with one name stands where it says; a file or a link may have several.
  *
  * Names are "binary" strings, a char a byte, since git's names are bytes: comparing them as strings is comparing bytes.
  */
@@ -16,6 +16,8 @@ interface Common {
   /** Given in the order in which nodes are first seen; the root has 1. */
   readonly inode: number;
   times: Times;
+  /** Bytes that count for it and for names that it was given; none once nobody can reach it. */
+  counted: number;
 }
 
 export interface File extends Common {
@@ -23,38 +25,46 @@ export interface File extends Common {
   /** Names that it has. */
   links: number;
   isExecutable: boolean;
-  /** The blob that it is; undefined once its bytes are its own. */
+  /** The blob that it is; undefined when its bytes are its own. */
   blob: Oid | undefined;
-  /** Bytes of its own: `size` of them, and room to grow. */
+  /** Bytes of its own, and room to grow. */
   bytes: Buffer;
-  /** Length of `bytes` that counts. Means nothing while it is a blob. */
-  size: number;
+  /** Its length; undefined while nobody asked for that of its blob. */
+  size: number | undefined;
+  /** Bytes of its own that count. */
+  countedBytes: number;
   /** Descriptors that have it open. */
   opens: number;
-  /** Bytes that it stands for in what the file system holds. */
-  counted: number;
+  /** Whether it may be something else than what the tree had. */
+  isChanged: boolean;
 }
 
 export interface Folder extends Common {
   readonly kind: "folder";
-  /** The folder that it is or last was in; the root's is itself. */
+  /** The folder that it is in, or was in last; the root's is itself. */
   parent: Folder;
   name: string;
-  /** Removed: nothing can be put into it. */
+  /** Then nothing can be put into it any more. */
   isRemoved: boolean;
-  /** The tree that it was, or the commit that a gitlink names; undefined for a new one. */
-  readonly origin: { readonly mode: "40000" | "160000"; readonly oid: Oid } | undefined;
+  /** The tree that it was, or the commit that its gitlink names; undefined when it is new. */
+  readonly origin: FolderOrigin | undefined;
   /** Undefined until it is first looked into. */
   entries: Map<string, Node> | undefined;
-  /** Its entries in their order, while that is known. */
+  /** The entries in their order, once asked for, until names come or go. */
   sorted: readonly FolderEntry[] | undefined;
   /** Whether names came or went. */
   isChanged: boolean;
 }
 
+export interface FolderOrigin {
+  readonly mode: "40000" | "160000";
+  readonly oid: Oid;
+}
+
 export interface Link extends Common {
   readonly kind: "link";
   links: number;
+  /** The blob that it is; undefined when it is new. */
   readonly blob: Oid | undefined;
   /** Where it points; undefined until it is first read. */
   text: string | undefined;
