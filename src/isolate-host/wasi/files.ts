@@ -257,11 +257,10 @@ export class Files {
     const wanted = new Walk(this.#tree).toLast(toBase, to);
     if (wanted instanceof Fault) return wanted;
     if (old.step !== "name" || wanted.step !== "name") return fault(errno.busy);
-    const node = this.#tree.lookUp(old.folder, old.name);
+    const node = this.#tree.lookUp(old.folder, old.name) ?? fault(errno.noent);
     if (node instanceof Fault) return node;
     const replaced = this.#tree.lookUp(wanted.folder, wanted.name);
     if (replaced instanceof Fault) return replaced;
-    if (node === undefined) return fault(errno.noent);
     const bad = this.#renameFault(old, node, wanted, replaced);
     if (bad !== undefined) return bad;
     if (node === replaced) return undefined;
