@@ -41,13 +41,14 @@ export type Cause =
   /** That run ended without an answer (`ending` is the kind of non-answer, or `unfinished`); with `isReached` the request had been begun. */
   | { readonly why: "unanswered"; readonly run: number; readonly ending: string; readonly isReached: boolean }
   | { readonly why: "forgotten"; readonly ms: number }
-  /** That run had made a memo, which was there: `--rerun` was asked for, or two processes ran it at once. */
+  /** It was remembered from that run: `--rerun` was asked for, or two processes ran it at once. */
   | { readonly why: "again"; readonly run: number }
-  /** That run had an outcome, and its process ended before that was committed. */
-  | { readonly why: "lost"; readonly run: number };
+  /** That run had its outcome, which was not remembered any more; why not is not recorded any more, either. */
+  | { readonly why: "gone"; readonly run: number };
 
 /** What the execution came to that is remembered. */
 export interface Made {
+  /** 0 for an execution that verified another one, and was kept in its place. */
   readonly run: number;
   /** Undefined when the record of that run is not in this store. */
   readonly startedMs: number | undefined;
@@ -71,6 +72,8 @@ export interface Explanation extends JobName {
   /** Who asked for it, in the run that executed it. */
   readonly askedBy: JobName | undefined;
   readonly made: Made | undefined;
+  /** When that was forgotten, or consumed what differed and went with it; undefined when it is remembered, or was not forgotten as far as is known. */
+  readonly forgottenMs: number | undefined;
   /** Outcomes of executions that differ from what was remembered first. */
   readonly others: readonly { readonly run: number; readonly outcome: Outcome }[];
   /** Why it was executed, when it was: of a hit, in the run that made the memo. */
@@ -94,6 +97,7 @@ export function explain(store: Store, library: Oid, request: Oid, { askedMs = 0 
   const name = records.nameOf(way ?? [request]);
   const own = run === undefined ? [] : records.trace(run).eventsOf(request);
   const frames = own.filter((event) => event.how !== "hit");
+  const forgottenMs = evidence === undefined ? store.forgottenMs(request, Number.MAX_SAFE_INTEGER) : undefined;
   return {
     ...name,
     how,
@@ -102,6 +106,7 @@ export function explain(store: Store, library: Oid, request: Oid, { askedMs = 0 
     frames: frames.length,
     askedBy: way === undefined || way.length < 2 ? undefined : records.nameOf(way.slice(0, -1)),
     made: evidence === undefined ? undefined : madeOf(records, name, evidence),
+    forgottenMs: forgottenMs !== undefined && forgottenMs >= (run?.startedMs ?? 0) ? forgottenMs : undefined,
     others: evidence?.others ?? [],
     cause: executing === undefined ? undefined : causeOf(records, request, executing, way, evidence),
   };
@@ -162,7 +167,7 @@ function causeOf(
   way: readonly Oid[] | undefined,
   evidence: Evidence | undefined,
 ): Cause {
-  if (evidence !== undefined && evidence.run < run.id) return { why: "again", run: evidence.run };
+  if (evidence !== undefined && evidence.run > 0 && evidence.run < run.id) return { why: "again", run: evidence.run };
   return (
     historyOf(records, request, run) ??
     placeOf(records, request, run, way) ??
@@ -186,8 +191,11 @@ function historyOf(records: RunRecords, request: Oid, run: RunRecord): Cause | u
   const events = records.trace(earlier).eventsOf(request);
   const isSettled =
     events.length === 0 ? isAnswered(earlier) : events.some(({ how }) => how === "run" || how === "hit");
-  if (isSettled) return { why: "lost", run: earlier.id };
-  return { why: "unanswered", run: earlier.id, ending: endingOf(earlier), isReached: true };
+  const ending = endingOf(earlier);
+  // What a quarantine stands against is executed, and not remembered.
+  if (!isSettled || ending === "quarantine") return { why: "unanswered", run: earlier.id, ending, isReached: true };
+  // Events are committed with the memos that they tell of, so it was there unless somebody dropped it.
+  return { why: records.store.tellsForgottenSince(earlier.startedMs) ? "again" : "gone", run: earlier.id };
 }
 
 /** What stood at the request's place in an earlier run that is like its run. */
@@ -199,12 +207,8 @@ function placeOf(
 ): Cause | undefined {
   const earlier = way === undefined ? undefined : closestRun(records, run);
   if (way === undefined || earlier === undefined) return undefined;
-  if (earlier.request === run.request) {
-    const ending = endingOf(earlier);
-    return isAnswered(earlier)
-      ? { why: "lost", run: earlier.id }
-      : { why: "unanswered", run: earlier.id, ending, isReached: false };
-  }
+  if (earlier.request === run.request && !isAnswered(earlier))
+    return { why: "unanswered", run: earlier.id, ending: endingOf(earlier), isReached: false };
   let [old, now] = [earlier.request, run.request];
   for (const [at, next] of way.slice(1).entries()) {
     const found = counterpart(
@@ -219,7 +223,7 @@ function placeOf(
     }
     [old, now] = [found, next];
   }
-  if (old === request) return { why: "lost", run: earlier.id };
+  if (old === request) return { why: "gone", run: earlier.id };
   const compared = comparedWith(records, old, earlier.id, request);
   return compared === undefined ? undefined : { why: "changed", ...compared };
 }

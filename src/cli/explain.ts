@@ -97,12 +97,12 @@ function explanationText(printer: Printer, explanation: Explanation, nowMs: numb
       lines.push(["unknown", "nothing is recorded of it: it never ran here, or that is long ago and forgotten"]);
       break;
   }
+  if (explanation.forgottenMs !== undefined)
+    lines.push(["outcome", `forgotten since, ${timeText(explanation.forgottenMs, nowMs)}`]);
   if (made !== undefined) {
+    const maker = made.run === 0 ? "`coppice verify`, which found it and was settled to be right" : `run ${made.run}`;
     if (how !== "run" || made.run !== run?.id)
-      lines.push([
-        "made",
-        `by run ${made.run}${made.startedMs === undefined ? "" : `, ${timeText(made.startedMs, nowMs)}`}`,
-      ]);
+      lines.push(["made", `by ${maker}${made.startedMs === undefined ? "" : `, ${timeText(made.startedMs, nowMs)}`}`]);
     const detail = made.detail === undefined ? "" : ` (${made.detail})`;
     lines.push(["outcome", `${outcomeText(printer, made.outcome)}${detail}`]);
     const { count, first } = made.children;
@@ -150,9 +150,9 @@ function causeLines(printer: Printer, cause: Cause, nowMs: number): readonly str
     case "forgotten":
       return [`what was remembered of it was forgotten, ${timeText(cause.ms, nowMs)}`];
     case "again":
-      return [`it was remembered from run ${cause.run}, and executed all the same, as --rerun has it`];
-    case "lost":
-      return [`run ${cause.run} had its outcome, and did not get to write it down`];
+      return [`it was remembered from run ${cause.run}, and executed all the same: --rerun, or two processes at once`];
+    case "gone":
+      return [`run ${cause.run} had its outcome, which was not remembered any more; why not is not recorded`];
   }
 }
 
