@@ -41,7 +41,7 @@ const objectsAtATime = 10_000;
 const replayWallClockMsMax = 60_000;
 
 export interface ReplayOptions {
-  /** A file to keep the replay's store in; nothing may be there yet. Default: a temporary one, removed at the end. */
+  /** A file to keep the replay's store in; nothing may be there yet, and nothing is left there by a replay that came to no end. Default: a temporary one, removed at the end. */
   readonly store?: string;
   /** Threads that run guests, from 1. Default: as many as the machine has cores for this process. */
   readonly executors?: number;
@@ -92,15 +92,29 @@ export async function replay(file: string, options: ReplayOptions = {}): Promise
     throw new StoreFailure(path, "unusable", "a replay starts from nothing, and something is there already");
   const car = openCar(file);
   try {
-    if (path !== undefined) return await replayInto(path, car, file, options);
+    if (path !== undefined)
+      return await orNothing([path, `${path}-wal`, `${path}-shm`], false, () => replayInto(path, car, file, options));
     const folder = mkdtempSync(join(tmpdir(), "coppice-replay-"));
-    try {
-      return await replayInto(join(folder, "store.sqlite"), car, file, options);
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
+    return await orNothing([folder], true, () => replayInto(join(folder, "store.sqlite"), car, file, options));
   } finally {
     car.close();
+  }
+}
+
+/** Does the work, and removes what stands at these paths if it fails, or in any case; also where the process ends meanwhile. */
+async function orNothing<T>(paths: readonly string[], isTemporary: boolean, work: () => Promise<T>): Promise<T> {
+  const remove = () => {
+    for (const path of paths) rmSync(path, { recursive: true, force: true });
+  };
+  process.once("exit", remove);
+  let isWhole = false;
+  try {
+    const done = await work();
+    isWhole = true;
+    return done;
+  } finally {
+    process.off("exit", remove);
+    if (isTemporary || !isWhole) remove();
   }
 }
 

@@ -2,9 +2,16 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { setImmediate as breathe } from "node:timers/promises";
-import { replayBundle, type Outcome, type Replay, type ReplayDifference, type ReplayOptions } from "../engine.ts";
+import {
+  NonAnswerError,
+  replayBundle,
+  type Outcome,
+  type Replay,
+  type ReplayDifference,
+  type ReplayOptions,
+} from "../engine.ts";
 import { addCommand, examplesText, type Commands } from "./command.ts";
-import { OutputFailure, UsageError, exitStatus } from "./exit.ts";
+import { Cancelled, OutputFailure, UsageError, exitStatus } from "./exit.ts";
 import { isFolder, isPath, objectNamed } from "./naming.ts";
 import { printError, printNote, write } from "./output.ts";
 import { executorCount } from "./run-commands.ts";
@@ -153,6 +160,9 @@ async function replay(session: Session, file: string, options: ReplayingOptions)
     session.status = exitStatus.divergent;
     if (json !== true) await write(printer.out, `different: ${summaryOf(replayed)}\n`);
     printError(printer, `${counted(differing, "job")} of the replay went otherwise than recorded; ${told(first)}`);
+  } catch (error) {
+    if (!(error instanceof NonAnswerError) || error.answer.kind !== "cancelled") throw error;
+    throw new Cancelled("cancelled; a replay starts from nothing, and nothing of this one is kept", { cause: error });
   } finally {
     process.off("SIGINT", stop);
   }

@@ -43,6 +43,11 @@ export class OutputFailure extends Error {
   }
 }
 
+/** Ctrl-C, where something else is to be said than of a run, which goes on from what it has computed. */
+export class Cancelled extends Error {
+  override readonly name = "Cancelled";
+}
+
 /** Input that can't be used: said in one sentence, nothing done. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
@@ -88,6 +93,7 @@ export async function kindOfError(error: unknown): Promise<ErrorKind | undefined
   if (error instanceof NonAnswerError) {
     return error.answer.kind === "quarantine" ? "divergent" : error.answer.kind;
   }
+  if (error instanceof Cancelled) return "cancelled";
   if (usageErrors.some((each) => error instanceof each)) return "usage";
   if (error instanceof MissingObject) return "missing";
   if (error instanceof QuarantinedMemo) return "divergent";

@@ -1,9 +1,22 @@
 /** `bundle` and `replay` as a user meets them: a file made here runs in a fresh folder, without network, PATH and HOME. */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { beforeAll, describe, expect, it } from "vitest";
-import { forged, partsOf } from "../engine/bundle-forge.ts";
-import { absent, commandFile, ended, jsonError, jsonResult, sharedRoom, smallRepository, type Said } from "./room.ts";
+import { beforeAll, describe, expect, it, vi } from "vitest";
+import { NonAnswerError, type Oid } from "../../src/engine.ts";
+import { openStore } from "../../src/store/store.ts";
+import { bundleInto, forged, partsOf } from "../engine/bundle-forge.ts";
+import { guest } from "../guests/assemble.ts";
+import {
+  absent,
+  commandFile,
+  ended,
+  jsonError,
+  jsonResult,
+  runsBegun,
+  sharedRoom,
+  smallRepository,
+  type Said,
+} from "./room.ts";
 
 const room = sharedRoom();
 let request = "";
@@ -97,6 +110,32 @@ describe("replay", () => {
       status: 2,
       err: `error: ${room.store} is there already; a replay starts from nothing\n`,
     });
+  });
+
+  it("that is cancelled says so, and leaves nothing of the store that it was to keep", async () => {
+    const store = room.path("long.sqlite");
+    const endless = room.path("endless.car");
+    const origin = room.path("endless.sqlite");
+    await room.withEngine(async (engine) => {
+      const worker = engine.addWorker(guest("(loop $again (br $again))"));
+      await expect(engine.run({ worker, signal: AbortSignal.abort() })).rejects.toThrow(NonAnswerError);
+      const never = engine.lastRunRecord()?.request as Oid;
+      // Somebody says that it came to an end.
+      const opened = openStore(origin);
+      const outcome = { kind: "failed", code: "trap", message: "unreachable" } as const;
+      opened.remember(never, { outcome, detail: undefined, fuel: 1, reads: [], children: [] }, 1);
+      opened.close();
+      await bundleInto(engine, never, endless);
+    }, origin);
+    const child = room.start({}, process.execPath, commandFile, "replay", endless, "--store", store, "--json");
+    const ending = ended(child);
+    await vi.waitUntil(() => runsBegun(store) > 0, { timeout: 50_000, interval: 5 });
+    child.kill("SIGINT");
+    const said = await ending;
+    const message = "cancelled; a replay starts from nothing, and nothing of this one is kept";
+    expect([said.status, said.err]).toEqual([130, `error: ${message}\n`]);
+    expect(jsonError(said)).toEqual({ error: { kind: "cancelled", message } });
+    expect(readdirSync(room.path()).filter((name) => name.startsWith("long.sqlite"))).toEqual([]);
   });
 
   it("ends with 4 when a job comes to something else, and names the first to look at", async () => {
