@@ -130,7 +130,7 @@ export function sentence(text: string): string {
   return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, " ").trim();
 }
 
-/** What `--json` prints in place of a result. */
-export function errorJson(kind: ErrorKind, message: string): string {
-  return `${JSON.stringify({ error: { kind, message: sentence(message) } })}\n`;
+/** What `--json` prints in place of a result, with what else is known. */
+export function errorJson(kind: ErrorKind, message: string, more: object = {}): string {
+  return `${JSON.stringify({ error: { kind, message: sentence(message) }, ...more })}\n`;
 }

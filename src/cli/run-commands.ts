@@ -247,7 +247,7 @@ async function finish(
   if (result.run === undefined) noteAsked(session.storePath(options), result.request);
   const { verify: share } = options;
   if (share !== undefined) {
-    const isConfirmed = await verifyExecuted(session, options.json === true, (how) =>
+    const isConfirmed = await verifyExecuted(session, result.request, options.json === true, (how) =>
       engine.verifyRun(result, share, how),
     );
     if (!isConfirmed) return;

@@ -1,10 +1,14 @@
 /** `coppice verify`, and `--verify` of what runs: what is printed, and the exit status. */
 import { readFileSync } from "node:fs";
+import { PassThrough } from "node:stream";
 import { beforeAll, describe, expect, it, vi } from "vitest";
-import type { Oid } from "../../src/engine.ts";
+import type { Oid, Verified } from "../../src/engine.ts";
+import type { Printer } from "../../src/cli/output.ts";
+import { Session } from "../../src/cli/session.ts";
+import { verifyExecuted } from "../../src/cli/verify-command.ts";
 import { openStore } from "../../src/store/store.ts";
 import { syntheticTree } from "../fold-bench/fixtures.ts";
-import { absent, commandFile, ended, jsonError, sharedRoom, smallRepository, type Said } from "./room.ts";
+import { absent, commandFile, emptyTree, ended, jsonError, sharedRoom, smallRepository, type Said } from "./room.ts";
 
 const room = sharedRoom();
 beforeAll(() => {
@@ -174,6 +178,81 @@ it("--verify of a fold confirms a share of what it executed before the result is
   const said = plain(await call("fold", ".", "--post", "line-count", "--verify", "100%"));
   expect(said).toMatchObject({ status: 0, out: "5\n" });
   expect(said.err).toMatch(/^11 memos confirmed .*\n11 jobs executed/);
+});
+
+describe("--verify with --json, of what is not confirmed, prints the error in place of the result, and what was found", () => {
+  const differing = {
+    request: absent,
+    worker: "line-count",
+    path: "a.txt",
+    found: "--no-liftoff",
+    remembered: { outcome: { kind: "blob", oid: emptyTree }, fuel: 1 },
+    came: { outcome: { kind: "blob", oid: emptyTree }, fuel: 2 },
+    difference: { how: "fuel", path: ".", remembered: "fuel 1", found: "fuel 2" },
+    consumers: 3,
+  } as const;
+  const sound = {
+    confirmed: 1,
+    divergences: [],
+    unverified: [],
+    quarantined: [],
+    flags: ["--x"],
+    isComplete: true,
+    ms: 1,
+  };
+  const kinds = [
+    [
+      { divergences: [differing] },
+      4,
+      "divergent",
+      `request ${absent} differs when it is executed again; settle it: coppice verify --resolve`,
+    ],
+    [{ quarantined: [absent] }, 4, "divergent", `request ${absent} is quarantined`],
+    [
+      { unverified: [{ request: absent, reason: "it died" }] },
+      3,
+      "missing",
+      `request ${absent} could not be verified: it died`,
+    ],
+    [
+      { isComplete: false },
+      130,
+      "cancelled",
+      `cancelled before what ran was verified; what it came to is remembered, and \`coppice verify ${emptyTree}\` verifies it`,
+    ],
+  ] as const;
+
+  it.each(kinds)("%j", async (found, status, kind, message) => {
+    const verified: Verified = { ...sound, ...found };
+    for (const isJson of [true, false]) {
+      const [out, err] = [new PassThrough(), new PassThrough()];
+      const printer = { out, err, isColourful: false, cids: false } as unknown as Printer;
+      const session = new Session({ store }, {}, printer);
+      expect(await verifyExecuted(session, emptyTree, isJson, async () => verified)).toBe(false);
+      expect(session.status).toBe(status);
+      const [said, told] = [out.read() as Buffer | null, String(err.read())];
+      expect(told).toContain(`error: ${message}`);
+      if (!isJson) expect(said).toBeNull();
+      else
+        expect(JSON.parse(String(said))).toMatchObject({
+          error: { kind, message: expect.stringContaining(message) as string },
+          verified: { confirmed: 1 },
+        });
+    }
+  });
+
+  it("at Ctrl-C", async () => {
+    store = room.path("long-share.sqlite");
+    const root = await room.withEngine((engine) => syntheticTree(engine, 2000), store);
+    const run = ["run", "fold-wasm", `--in:hash=${root}`, "--post=/cas/std/line-count", "--json", "--jobs", "1"];
+    const child = room.start({}, process.execPath, commandFile, ...run, "--verify", "1", "--store", store);
+    const ending = ended(child);
+    await vi.waitUntil(() => verifiersOf(child.pid ?? 0) > 0, { timeout: 50_000, interval: 5 });
+    child.kill("SIGINT");
+    const said = await ending;
+    expect(said.status).toBe(130);
+    expect(jsonError(said)).toMatchObject({ error: { kind: "cancelled" }, verified: { isComplete: false } });
+  });
 });
 
 it("what can't be asked for is a usage error that says what can", async () => {
