@@ -427,6 +427,17 @@ export class Engine {
     });
   }
 
+  /** The request because of whose executions this one is quarantined: itself, or one that it consumed. Undefined when it is not. */
+  quarantineCause(request: Oid): Oid | undefined {
+    try {
+      this.#store.memo(request);
+      return undefined;
+    } catch (error) {
+      if (error instanceof QuarantinedMemo) return error.origin;
+      throw error;
+    }
+  }
+
   /**
    * Settles a quarantine at its cause: keeps the memo, and all that consumed it is served again; or the newest differing outcome, or none, and what consumed the memo is forgotten. Undefined when no executions of the request
    * differed.

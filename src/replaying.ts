@@ -162,11 +162,13 @@ async function takeIn(store: Store, car: CarReader, file: string, signal: AbortS
   let count = 0;
   let last: Oid | undefined;
   const takeNext = (): boolean => {
+    // What follows may be anything, so it is not taken for a block.
+    if (count === manifest.objects && car.at < car.size)
+      throw new MalformedCar("there is more in it than its manifest counts", car.at);
     const block = car.next();
     if (block === undefined) return false;
     const { name, object, at } = block;
     if (last !== undefined && last >= name) throw new MalformedCar(`object ${name} is out of order`, at);
-    if (count === manifest.objects) throw new MalformedCar("there are more objects than its manifest counts", at);
     count++;
     last = name;
     digest.add(name);

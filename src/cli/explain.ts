@@ -11,7 +11,7 @@ import type {
 } from "../engine.ts";
 import { UsageError } from "./exit.ts";
 import { lastAsked, type LastAsked } from "./last-asked.ts";
-import { objectNamed } from "./naming.ts";
+import { namesObject, requestNamed } from "./naming.ts";
 import { nameOf, oneLine, write, type Printer } from "./output.ts";
 import type { CommonOptions, Session } from "./session.ts";
 
@@ -28,7 +28,7 @@ export interface ExplainOptions extends NamingOptions {
 }
 
 /** The request that is asked about, and what else was given. */
-export function requestNamed(
+export function requestAsked(
   session: Session,
   engine: Engine,
   [first, second]: readonly (string | undefined)[],
@@ -36,8 +36,10 @@ export function requestNamed(
 ): LastAsked & { readonly path: string | undefined } {
   if (options.last === undefined) {
     if (first === undefined) throw new UsageError("which request? Name one by its oid, or say --last");
-    return { request: objectNamed(engine, first), askedMs: undefined, path: second };
+    return { request: requestNamed(engine, first), askedMs: undefined, path: second };
   }
+  if (first !== undefined && namesObject(first))
+    throw new UsageError("REQUEST and --last each name a request: give one of them");
   if (second !== undefined) throw new UsageError("with --last the request is known, and one PATH may follow");
   const asked = lastAsked(session.storePath(options), engine);
   if (asked === undefined) throw new UsageError("nothing was run in this store yet");
@@ -52,7 +54,7 @@ export async function explain(
   options: ExplainOptions,
 ): Promise<void> {
   const { printer } = session;
-  const { request, askedMs, path } = requestNamed(session, engine, texts, options);
+  const { request, askedMs, path } = requestAsked(session, engine, texts, options);
   const jobs = path === undefined ? [request] : await engine.jobsAt(request, path);
   if (jobs.length === 0)
     throw new UsageError(

@@ -3,7 +3,7 @@ import { executorsMax, type DescribedDivergence, type Engine, type Keep, type Oi
 import { describeDifference, describeOutcome } from "../first-difference.ts";
 import { addCommand, type Commands } from "./command.ts";
 import { UsageError, errorJson, exitStatus, sentence, type ErrorKind } from "./exit.ts";
-import { objectNamed } from "./naming.ts";
+import { requestNamed } from "./naming.ts";
 import { printError, printNote, shortList, write, type Printer } from "./output.ts";
 import type { CommonOptions, Session } from "./session.ts";
 
@@ -79,16 +79,18 @@ export function verifyShare(text: string): number {
 function verify(session: Session, texts: readonly string[], options: VerifyingOptions): Promise<void> {
   const { all, sample, resolve } = options;
   const ways = [texts.length > 0, all === true, sample !== undefined, resolve !== undefined].filter(Boolean).length;
-  if (ways !== 1) throw new UsageError("name requests, or give one of --all, --sample N and --resolve");
+  if (ways !== 1)
+    throw new UsageError("name requests, or give one of --all, --sample N and --resolve, and not two of these");
   if (options.keep !== undefined && typeof resolve !== "string")
     throw new UsageError("--keep goes with --resolve REQUEST");
+  if (options.seed !== undefined && sample === undefined) throw new UsageError("--seed goes with --sample N");
   return session.withStore(options, async (engine) => {
     if (resolve !== undefined) {
-      await resolveQuarantine(session, engine, resolve === true ? undefined : objectNamed(engine, resolve), options);
+      await resolveQuarantine(session, engine, resolve === true ? undefined : requestNamed(engine, resolve), options);
       return;
     }
     const seed = options.seed ?? String(Date.now());
-    const requests = texts.map((text) => objectNamed(engine, text));
+    const requests = texts.map((text) => requestNamed(engine, text));
     const selection = all
       ? "all"
       : sample === undefined
@@ -131,12 +133,13 @@ export async function verifyExecuted(
   return false;
 }
 
+const beyondFirst = (count: number) => (count > 1 ? ` (and ${count - 1} more)` : "");
+
 /** Why a run's result is not told. */
 function refusalOf(
   request: Oid,
   { divergences, unverified, quarantined, isComplete }: Verified,
 ): [kind: ErrorKind, message: string] {
-  const more = (count: number) => (count > 1 ? ` (and ${count - 1} more)` : "");
   const [differing] = divergences;
   if (!isComplete)
     return [
@@ -146,13 +149,19 @@ function refusalOf(
   if (differing !== undefined)
     return [
       "divergent",
-      `request ${differing.request} differs when it is executed again${more(divergences.length)}; settle it: coppice verify --resolve ${differing.request} --keep memo|new|none`,
+      `request ${differing.request} differs when it is executed again${beyondFirst(divergences.length)}; settle it: coppice verify --resolve ${differing.request} --keep memo|new|none`,
     ];
   const [held] = quarantined;
   if (held !== undefined)
-    return ["divergent", `request ${held} is quarantined, and was not executed again${more(quarantined.length)}`];
+    return [
+      "divergent",
+      `request ${held} is quarantined, and was not executed again${beyondFirst(quarantined.length)}`,
+    ];
   const [first] = unverified;
-  return ["missing", `request ${first?.request} could not be verified: ${first?.reason}${more(unverified.length)}`];
+  return [
+    "missing",
+    `request ${first?.request} could not be verified: ${first?.reason}${beyondFirst(unverified.length)}`,
+  ];
 }
 
 function statusOf({ divergences, unverified, quarantined, isComplete }: Verified): number {
@@ -234,16 +243,23 @@ async function resolveQuarantine(
 ): Promise<void> {
   const listed = await engine.divergences(request);
   if (request !== undefined && listed.length === 0) {
-    throw new UsageError(`no executions of request ${request} have differed, as far as is known`);
+    const cause = engine.quarantineCause(request);
+    throw new UsageError(
+      cause === undefined
+        ? `no executions of request ${request} have differed, as far as is known`
+        : `request ${request} is quarantined because it consumed ${cause}, whose executions differed: settle that with coppice verify --resolve ${cause} --keep memo|new|none`,
+    );
   }
   if (request === undefined || options.keep === undefined) {
     const text =
       options.json === true ? JSON.stringify({ divergences: listed }) : listed.flatMap(divergenceLines).join("\n");
     if (text !== "") await write(printer.out, `${text}\n`);
-    if (options.json === undefined && listed.length > 0) {
+    if (options.json === undefined) {
       printNote(
         printer,
-        "--keep memo serves again what consumed it; --keep new or none forgets that, so that it is computed again",
+        listed.length === 0
+          ? "nothing is to be settled: no executions have differed, or all that did are settled"
+          : "--keep memo serves again what consumed it; --keep new or none forgets that, so that it is computed again",
       );
     }
     return;

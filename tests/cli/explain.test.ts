@@ -39,11 +39,6 @@ test("before anything ran, and for what is no request, it says so", async () => 
     err: "error: nothing was run in this store yet\n",
   });
   expect(await room.call("explain")).toMatchObject({ status: 2, err: expect.stringContaining("or say --last") });
-  expect(masked(await room.call("explain", absent)).out).toContain("nothing is recorded of it");
-  expect(await room.call("trace", absent)).toMatchObject({
-    status: 2,
-    err: expect.stringContaining("no trace of an execution"),
-  });
 });
 
 test("after an edit, it names the file that changed: of the run, and of the jobs about a path", async () => {
@@ -221,4 +216,58 @@ test("--chrome writes a file that trace viewers read", async () => {
   const { traceEvents } = JSON.parse(readFileSync(file, "utf8")) as ChromeTrace;
   expect(traceEvents.filter(({ ph }) => ph === "X").length).toBeGreaterThanOrEqual(11);
   expect(await room.call("trace", "--last", "--order", "none", ...store)).toMatchObject({ status: 2 });
+  // Over an earlier trace, to stdout, and to no file that is something else.
+  const figures = await room.call("trace", "--last", "--chrome", file, "--json", ...store);
+  expect(JSON.parse(figures.out)).toMatchObject({ run: 1, file, events: traceEvents.length });
+  const piped = await room.call("trace", "--last", "--chrome", "-", ...store);
+  expect(piped).toMatchObject({ status: 0, err: "", out: readFileSync(file, "utf8") });
+  expect(await room.call("trace", "--last", "--chrome", "-", "--json", ...store)).toMatchObject({ status: 2 });
+  const precious = room.write("precious.txt", "precious\n");
+  expect(await room.call("trace", "--last", "--chrome", precious, ...store)).toEqual({
+    status: 2,
+    out: "",
+    err: `error: ${precious} is there already, and is no trace\n`,
+  });
+  expect(readFileSync(precious, "utf8")).toBe("precious\n");
+});
+
+test("trace --oids names the request of each job, which other commands take", async () => {
+  const store = ["--store", room.path("oids.sqlite")];
+  await room.call("fold", "sub", "--post", "line-count", "--jobs", "1", ...store);
+  const { out } = await room.call(
+    "trace",
+    "--last",
+    "--oids",
+    "--order",
+    "call",
+    "--depth",
+    "1",
+    "--width",
+    "1",
+    ...store,
+  );
+  expect(maskedText(out)).toMatchInlineSnapshot(`
+    "run 1, request <oid>, <time>: result; 6 executed, 0 remembered, _ ms
+              ms            fuel  request
+    <ms> <fuel>  <oid>  fold-wasm at .
+    <ms> <fuel>  <oid>  ├─ line-count at b.txt
+    <ms>                                                            └─ … and 2 more, 2 executed
+    "
+  `);
+  const [, request] = /([0-9a-f]{40}) {2}[│├└─ ]*line-count at b\.txt/.exec(out) ?? [];
+  expect((await room.call("explain", request ?? "", ...store)).out).toContain("line-count at b.txt");
+});
+
+test("a request and --last are not given both, and counts say which one is wrong", async () => {
+  const store = ["--store", room.path("chrome.sqlite")];
+  for (const [args, words] of [
+    [["explain", absent, "--last"], "REQUEST and --last each name a request"],
+    [["explain", absent, "a.txt", "--last"], "REQUEST and --last each name a request"],
+    [["trace", absent, "--last"], "REQUEST and --last each name a request"],
+    [["trace", "--last", "--depth", "x"], "--depth wants a whole number"],
+    [["trace", "--last", "--width", "-1"], "--width wants a whole number"],
+  ] as const) {
+    const said = await room.call(...args, ...store);
+    expect([said.status, said.err]).toEqual([2, expect.stringContaining(words)]);
+  }
 });

@@ -56,14 +56,38 @@ describe("bundle", () => {
       err: `error: ${file} is there already\n`,
     });
     expect(readFileSync(file).equals(bytes)).toBe(true);
-    expect(readdirSync(room.path()).filter((name) => name.includes(".part-"))).toEqual([]);
+    expect(readdirSync(room.path()).filter((name) => name.startsWith(".coppice"))).toEqual([]);
+  });
+
+  it("with --json prints what the file holds", async () => {
+    const other = room.path("figures.car");
+    const said = await room.call("bundle", request, other, "--json");
+    expect([said.status, said.err]).toEqual([0, ""]);
+    expect(JSON.parse(said.out)).toEqual({
+      request,
+      root: expect.stringMatching(/^[0-9a-f]{40}$/) as string,
+      jobs: 11,
+      objects: expect.any(Number) as number,
+      bytes: readFileSync(other).length,
+      file: other,
+    });
+  });
+
+  it("tells of the file as it was named where that can't be written", async () => {
+    const long = room.path("a".repeat(256));
+    expect(await room.call("bundle", request, long)).toMatchObject({
+      status: 2,
+      err: `error: ${long}: name too long\n`,
+    });
+    // No longer than any other file's name may be.
+    expect(await room.call("bundle", request, room.path(`${"a".repeat(251)}.car`))).toMatchObject({ status: 0 });
   });
 
   it("refuses what can't be bundled, and leaves no file", async () => {
     const other = room.path("other.car");
     expect(await room.call("bundle", absent, other)).toMatchObject({
       status: 2,
-      err: `error: nothing is remembered of request ${absent}\n`,
+      err: `error: nothing is known of request ${absent}: it never ran in this store\n`,
     });
     expect(await room.call("bundle", request, room.path("no", "x.car"))).toMatchObject({ status: 2 });
     expect(await room.call("bundle", request, "")).toMatchObject({ status: 2 });
@@ -161,7 +185,16 @@ describe("replay", () => {
     altered[bytes.length - 3] = (altered[bytes.length - 3] as number) ^ 1;
     for (const [name, content, words] of [
       ["cut.car", bytes.subarray(0, bytes.length - 1), "it is cut short (at byte "],
-      ["long.car", Buffer.concat([bytes, Buffer.of(0)]), `a block is too short for a name (at byte ${bytes.length})`],
+      [
+        "long.car",
+        Buffer.concat([bytes, Buffer.of(0)]),
+        `there is more in it than its manifest counts (at byte ${bytes.length})`,
+      ],
+      [
+        "letter.car",
+        Buffer.concat([bytes, Buffer.from("a")]),
+        `there is more in it than its manifest counts (at byte ${bytes.length})`,
+      ],
       ["bit.car", altered, "have another hash (at byte "],
       ["text.car", Buffer.from("some text"), "it does not begin as a CAR file of one git object does (at byte 0)"],
     ] as const) {

@@ -86,6 +86,13 @@ describe("verify --all", () => {
     const refused = await call("fold", ".", "--post", "line-count", "--json");
     expect([refused.status, jsonError(refused).error.kind]).toEqual([4, "divergent"]);
     expect(jsonError(refused).error.message).toContain(`coppice verify --resolve ${request}`);
+    const consumer = (JSON.parse(whole.out) as { request: string }).request;
+    expect(await call("verify", "--resolve", consumer)).toMatchObject({
+      status: 2,
+      err: expect.stringContaining(
+        `is quarantined because it consumed ${request}, whose executions differed`,
+      ) as string,
+    });
     const listed = plain(await call("verify", "--resolve"));
     expect(named(listed.out, request)).toMatchInlineSnapshot(`
       "request REQUEST differs: line-count, executed again (verify --liftoff-only)
@@ -103,7 +110,11 @@ describe("verify --all", () => {
     const again = await call("fold", ".", "--post", "line-count", "--json");
     const { oid } = JSON.parse(again.out) as { oid: string };
     expect(oid).toBe((JSON.parse(whole.out) as { oid: string }).oid);
-    expect((await call("verify", "--resolve")).out).toBe("");
+    expect(await call("verify", "--resolve")).toEqual({
+      status: 0,
+      out: "",
+      err: "nothing is to be settled: no executions have differed, or all that did are settled\n",
+    });
   });
 
   it("with --json prints one object", async () => {
@@ -155,11 +166,13 @@ describe("verify REQUEST", () => {
     expect(said).toMatchObject({ status: 0, err: expect.stringMatching(/^11 memos confirmed/) as string });
   });
 
-  it("of which nothing is remembered could not be verified, which is 3", async () => {
-    await folded();
-    expect(plain(await call("verify", absent))).toEqual({
+  it("of which nothing is remembered any more could not be verified, which is 3", async () => {
+    const { out } = await folded();
+    const { request } = JSON.parse(out) as { request: string };
+    await call("forget", request);
+    expect(plain(await call("verify", request))).toEqual({
       status: 3,
-      out: `request ${absent} could not be verified: nothing is remembered of it\n`,
+      out: `request ${request} could not be verified: nothing is remembered of it\n`,
       err: "0 memos confirmed under --liftoff-only and --no-liftoff, 0 differed, 1 could not be verified, _ s\n",
     });
   });
@@ -256,14 +269,17 @@ describe("--verify with --json, of what is not confirmed, prints the error in pl
 });
 
 it("what can't be asked for is a usage error that says what can", async () => {
-  await folded();
+  const { out } = await folded();
+  const { request } = JSON.parse(out) as { request: string };
   const cases = [
     [["verify"], "name requests, or give one of --all, --sample N and --resolve"],
     [["verify", "--all", absent], "name requests, or give one of"],
     [["verify", "--sample", "0"], "--sample wants a whole number"],
     [["verify", "--all", "--keep", "memo"], "--keep goes with --resolve REQUEST"],
     [["verify", "--resolve", absent, "--keep", "both"], "--keep wants memo, new or none"],
-    [["verify", "--resolve", absent, "--keep", "memo"], `no executions of request ${absent} have differed`],
+    [["verify", request, "--all"], "name requests, or give one of"],
+    [["verify", request, "--seed", "x"], "--seed goes with --sample N"],
+    [["verify", "--resolve", request, "--keep", "memo"], `no executions of request ${request} have differed`],
     [["fold", ".", "--post", "line-count", "--verify", "2"], "--verify wants a share from 0 to 1"],
   ] as const;
   for (const [args, words] of cases) {
