@@ -429,13 +429,7 @@ export class Engine {
 
   /** The request because of whose executions this one is quarantined: itself, or one that it consumed. Undefined when it is not. */
   quarantineCause(request: Oid): Oid | undefined {
-    try {
-      this.#store.memo(request);
-      return undefined;
-    } catch (error) {
-      if (error instanceof QuarantinedMemo) return error.origin;
-      throw error;
-    }
+    return this.#store.quarantineCause(request);
   }
 
   /**

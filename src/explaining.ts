@@ -4,6 +4,7 @@
  * Units: times in milliseconds since 1970, durations in microseconds. Errors: StoreFailure and CorruptObject from the store.
  */
 import { counterpart } from "./counterpart.ts";
+import { foldedSteps } from "./folded-path.ts";
 import type { Subject } from "./job-names.ts";
 import { requestDifferences, type RequestDifferences } from "./request-changes.ts";
 import { RunRecords, type JobName } from "./run-records.ts";
@@ -69,6 +70,10 @@ export interface Explanation extends JobName {
   /** Of its frames in that run, what they waited for included; 0 for a hit. */
   readonly micros: number;
   readonly frames: number;
+  /** Where it was executed, if that is another place than the one that is asked about. */
+  readonly executedAt: string | undefined;
+  /** The request whose executions differed, because of which it is quarantined: itself, or one that it consumed. */
+  readonly quarantinedBy: Oid | undefined;
   /** Who asked for it, in the run that executed it. */
   readonly askedBy: JobName | undefined;
   readonly made: Made | undefined;
@@ -81,12 +86,14 @@ export interface Explanation extends JobName {
 }
 
 export interface ExplainOptions {
+  /** Where it is asked about, from what its run folds: one request may stand at several places. */
+  readonly path?: string;
   /** When it was last asked for, if that left no record, as it does when a memo answers a run's own request. */
   readonly askedMs?: number;
 }
 
 /** Explains a request. */
-export function explain(store: Store, library: Oid, request: Oid, { askedMs = 0 }: ExplainOptions): Explanation {
+export function explain(store: Store, library: Oid, request: Oid, { askedMs = 0, path }: ExplainOptions): Explanation {
   const records = new RunRecords(store, library);
   const evidence = records.evidence(request);
   const newest = records.newestWith(request);
@@ -94,7 +101,8 @@ export function explain(store: Store, library: Oid, request: Oid, { askedMs = 0 
   const run = how === "hit" && newest !== undefined && askedMs > newest.startedMs ? undefined : newest;
   const executing = how === "hit" ? makerOf(records, request, evidence) : newest;
   const way = executing === undefined ? undefined : records.wayTo(executing, request);
-  const name = records.nameOf(way ?? [request]);
+  const executed = records.nameOf(way ?? [request]);
+  const name = path === undefined ? executed : { ...executed, path: foldedSteps(path).join("/") || "." };
   const own = run === undefined ? [] : records.trace(run).eventsOf(request);
   const frames = own.filter((event) => event.how !== "hit");
   const forgottenMs = evidence === undefined ? store.forgottenMs(request, Number.MAX_SAFE_INTEGER) : undefined;
@@ -104,6 +112,8 @@ export function explain(store: Store, library: Oid, request: Oid, { askedMs = 0 
     run,
     micros: frames.reduce((sum, { micros }) => sum + micros, 0),
     frames: frames.length,
+    executedAt: executed.path === name.path ? undefined : executed.path,
+    quarantinedBy: how === "quarantined" ? store.quarantineCause(request) : undefined,
     askedBy: way === undefined || way.length < 2 ? undefined : records.nameOf(way.slice(0, -1)),
     made: evidence === undefined ? undefined : madeOf(records, name, evidence),
     forgottenMs: forgottenMs !== undefined && forgottenMs >= (run?.startedMs ?? 0) ? forgottenMs : undefined,

@@ -17,6 +17,7 @@ import { executorsMax } from "./scheduler/claims.ts";
 import type { Counts, LogLine } from "./scheduler/runner.ts";
 import { nestedFramesMax } from "./scheduler/settle.ts";
 import type { SettledRun } from "./scheduler/scheduler.ts";
+import { NoStandardLibrary, putStandardLibrary } from "./standard-library.ts";
 import { CarReader, MalformedCar } from "./store/car.ts";
 import { lstatOf } from "./store/git/file-path.ts";
 import { monotonicMs } from "./store/monotonic.ts";
@@ -56,7 +57,7 @@ export interface ReplayOptions {
 /** A job that did not come to what the bundle says. */
 export interface ReplayDifference {
   readonly request: Oid;
-  /** A name in the request's standard library, or `worker OID`. */
+  /** A name in the request's standard library or this package's, or `worker OID`. */
   readonly worker: string;
   /** What the bundle says; undefined for a job that it does not list. */
   readonly recorded: RecordedJob | undefined;
@@ -296,7 +297,22 @@ function describe(store: Store, request: Oid, recorded: RecordedJob | undefined)
   const replayed = replayedJob(store, request);
   const where =
     recorded === undefined || replayed === undefined ? undefined : placeOfDifference(store, recorded, replayed);
-  return { request, worker: workerName(store, std, image), recorded, replayed, where };
+  return { request, worker: nameOfWorker(store, std, image), recorded, replayed, where };
+}
+
+/** A bundle has no more of the request's library than jobs read. Workers of this package's are known all the same. */
+function nameOfWorker(store: Store, std: Oid | undefined, image: Oid): string {
+  const name = workerName(store, std, image);
+  if (name !== `worker ${image}`) return name;
+  const library = openStore(":memory:");
+  try {
+    return workerName(library, putStandardLibrary(library), image);
+  } catch (error) {
+    if (error instanceof NoStandardLibrary) return name;
+    throw error;
+  } finally {
+    library.close();
+  }
 }
 
 /** Where two results differ first; undefined where they are the same, or of two kinds. */

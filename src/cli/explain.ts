@@ -60,7 +60,7 @@ export async function explain(
     throw new UsageError(
       `no job of request ${request} is known to have been about ${path}; paths are from what it folds`,
     );
-  const how = askedMs === undefined ? {} : { askedMs };
+  const how = { ...(askedMs === undefined ? {} : { askedMs }), ...(path === undefined ? {} : { path }) };
   const explanations: Explanation[] = [];
   for (const job of jobs) explanations.push(await engine.explain(job, how));
   const text = options.json
@@ -90,10 +90,7 @@ function explanationText(printer: Printer, explanation: Explanation, nowMs: numb
       lines.push(["no answer", `${where.trim()}: ${endingText(run?.totals?.ending ?? "unfinished")}`]);
       break;
     case "quarantined":
-      lines.push([
-        "no answer",
-        "executions of it differed, so what is remembered of it answers nobody, until `coppice verify --resolve` settles it",
-      ]);
+      lines.push(["no answer", quarantineText(explanation, where)]);
       break;
     case "unknown":
       lines.push(["unknown", "nothing is recorded of it: it never ran here, or that is long ago and forgotten"]);
@@ -117,6 +114,8 @@ function explanationText(printer: Printer, explanation: Explanation, nowMs: numb
     const who = other.run === 0 ? "another execution" : `run ${other.run}`;
     lines.push(["but", `${who} came to ${outcomeText(printer, other.outcome)}`]);
   }
+  if (explanation.executedAt !== undefined)
+    lines.push(["same as", `${jobText({ ...explanation, path: explanation.executedAt })}, where it was executed`]);
   if (askedBy !== undefined) lines.push(["asked by", jobText(askedBy)]);
   if (cause !== undefined) {
     const [reason, ...more] = causeLines(printer, cause, nowMs);
@@ -126,6 +125,13 @@ function explanationText(printer: Printer, explanation: Explanation, nowMs: numb
     );
   }
   return lines.map(([label, text]) => `${label.padEnd(9)} ${oneLine(text)}\n`).join("");
+}
+
+/** Of a run that was stopped by it, that one is named. */
+function quarantineText({ request, run, quarantinedBy = request }: Explanation, where: string): string {
+  const stopped = run?.totals?.ending === "quarantine" ? `${where.trim()}: ` : "";
+  const who = quarantinedBy === request ? "it" : `${quarantinedBy}, which it consumed,`;
+  return `${stopped}executions of ${who} differed, so what is remembered of it answers nobody, until \`coppice verify --resolve ${quarantinedBy}\` settles it`;
 }
 
 function causeLines(printer: Printer, cause: Cause, nowMs: number): readonly string[] {
@@ -205,13 +211,14 @@ export function jobText({ worker, path }: JobName): string {
   return path === undefined ? worker : `${worker} at ${path}`;
 }
 
-function endingText(ending: string): string {
+/** What an ending other than a result means. */
+export function endingText(ending: string): string {
   const known: Readonly<Record<string, string>> = {
     cancelled: "it was cancelled",
     host: "the machine's fault",
     missing: "an object was missing",
     cycle: "its requests form a circle",
-    quarantine: "what was remembered of a request is quarantined",
+    quarantine: "what was remembered of a request is quarantined: `coppice verify --resolve` lists it",
     unfinished: "it goes on, or its process was killed",
     bug: "a bug of Coppice",
     result: "it ended with a result before this was settled",

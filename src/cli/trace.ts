@@ -1,8 +1,8 @@
 /** What `coppice trace` prints: what a run's jobs were, as a tree in the terminal or a file for a trace viewer. What is read off the trace stands in src/run-tree.ts and src/chrome-trace.ts. */
 import { closeSync, openSync, readSync, statSync, writeFileSync } from "node:fs";
-import type { Engine, Oid, RunTree, TreeNode } from "../engine.ts";
+import type { Engine, Oid, RunRecord, RunTree, TreeNode } from "../engine.ts";
 import { OutputFailure, UsageError } from "./exit.ts";
-import { jobText, requestAsked, timeText, type NamingOptions } from "./explain.ts";
+import { endingText, jobText, requestAsked, timeText, type NamingOptions } from "./explain.ts";
 import { nameOf, oneLine, printNote, write, type Printer } from "./output.ts";
 import type { Session } from "./session.ts";
 
@@ -31,7 +31,7 @@ export async function trace(
     if (chrome === "") throw new UsageError("--chrome wants a file's path, and it is empty");
     if (chrome === "-" && options.json) throw new UsageError("--chrome - prints the trace itself, so not with --json");
     if (chrome !== "-") refuseOther(chrome);
-    const whole = (await engine.chromeTrace(request)) ?? notKept(printer, request);
+    const whole = (await engine.chromeTrace(request)) ?? (await notKept(printer, engine, request));
     const text = `${JSON.stringify(whole)}\n`;
     if (chrome === "-") {
       await write(printer.out, text);
@@ -45,7 +45,7 @@ export async function trace(
     } else printNote(printer, `${traceEvents.length.toLocaleString("en")} events written to ${chrome}`);
     return;
   }
-  const tree = (await engine.trace(request, { order, depth, width })) ?? notKept(printer, request);
+  const tree = (await engine.trace(request, { order, depth, width })) ?? (await notKept(printer, engine, request));
   await write(
     printer.out,
     options.json ? `${JSON.stringify(tree)}\n` : treeText(printer, tree, options.oids === true, Date.now()),
@@ -78,19 +78,27 @@ function writeTrace(path: string, text: string): void {
   }
 }
 
-function notKept(printer: Printer, request: Oid): never {
+async function notKept(printer: Printer, engine: Engine, request: Oid): Promise<never> {
+  const { how, run } = await engine.explain(request);
+  if (how === "unanswered" && run !== undefined)
+    throw new UsageError(`there is no trace: ${idleText(run, Date.now())}`);
   throw new UsageError(
     `no trace of an execution of ${nameOf(printer, request)} is kept: it never ran here, or the runs since have displaced it`,
   );
 }
 
-function treeText(printer: Printer, { run, isCut, root }: RunTree, withNames: boolean, nowMs: number): string {
+function idleText({ id, startedMs, totals }: RunRecord, nowMs: number): string {
+  return `run ${id}, ${timeText(startedMs, nowMs)}, executed nothing of it (${endingText(totals?.ending ?? "unfinished")})`;
+}
+
+function treeText(printer: Printer, { run, idle, isCut, root }: RunTree, withNames: boolean, nowMs: number): string {
   const { totals } = run;
   const counts =
     totals === undefined
       ? "not ended"
       : `${totals.ending}; ${totals.executed.toLocaleString("en")} executed, ${totals.memoized.toLocaleString("en")} remembered, ${(totals.micros / 1000).toFixed(1)} ms`;
   const lines = [
+    ...(idle === undefined ? [] : [`${idleText(idle, nowMs)}; the run that last did:`]),
     `run ${run.id}, request ${nameOf(printer, run.request)}, ${timeText(run.startedMs, nowMs)}: ${counts}`,
     ...(isCut ? ["the trace is cut short: what ended last is not in it"] : []),
     `${"ms".padStart(12)} ${"fuel".padStart(15)}${withNames ? "  request" : ""}`,

@@ -296,6 +296,15 @@ export class Store {
     return memo;
   }
 
+  /** The request because of whose executions this one is quarantined: itself, or one that it consumed. Undefined when it is not. */
+  quarantineCause(request: Oid): Oid | undefined {
+    this.flush();
+    this.#contents.look();
+    return this.#contents.job(request)?.record.memo?.quarantined === true
+      ? this.#quarantined(request).origin
+      : undefined;
+  }
+
   #quarantined(request: Oid): QuarantinedMemo {
     return new QuarantinedMemo(
       request,

@@ -294,7 +294,39 @@ test("a quarantined request is told with both outcomes", async () => {
       how: "quarantined",
       made: { run: 1, outcome },
       others: [{ run: 7, outcome: { kind: "blob", oid: other } }],
+      quarantinedBy: request,
     });
+  });
+});
+
+test("what is quarantined because of another request names that one", async () => {
+  await withEngine({ executors: 1 }, async (engine, path) => {
+    const { request } = await fold(engine, files("1\n"));
+    const [leaf] = (await engine.jobsAt(request, "src/a.ts")) as readonly [Oid];
+    engine.stats();
+    const store = openStore(path);
+    const known = store.evidence(leaf);
+    if (known === undefined) throw new Error("the leaf is not remembered");
+    store.keepDivergence(leaf, { ...known.memo, fuel: 1 }, 0, "verify");
+    store.close();
+    expect(await engine.explain(request)).toMatchObject({ how: "quarantined", quarantinedBy: leaf, others: [] });
+    expect([request, leaf].map((each) => engine.quarantineCause(each))).toEqual([leaf, leaf]);
+  });
+});
+
+test("a job that stands at two places is told at the one that is asked about, with where it was executed", async () => {
+  await withEngine({ executors: 1 }, async (engine) => {
+    const { request } = await fold(engine, files("r\n"));
+    const [job] = (await engine.jobsAt(request, "./src//a.ts")) as readonly [Oid];
+    expect(await engine.jobsAt(request, "readme.md")).toEqual([job]);
+    const placeOf = async (path?: string) => {
+      const how = path === undefined ? {} : { path };
+      const { path: at, executedAt } = await engine.explain(job, how);
+      return [at, executedAt];
+    };
+    expect(await placeOf("readme.md")).toEqual(["readme.md", undefined]);
+    expect(await placeOf("./src//a.ts")).toEqual(["src/a.ts", "readme.md"]);
+    expect(await placeOf()).toEqual(["readme.md", undefined]);
   });
 });
 
