@@ -413,5 +413,5 @@ function describeUnverified(request: Oid, why: Unverified): string {
   if (why.kind !== "forgotten") return describeNonAnswer(why);
   return why.request === request
     ? "nothing is remembered of it"
-    : `nothing is remembered of ${why.request}, which it consumed: run it again`;
+    : `nothing is remembered of ${why.request}, which it consumed: forget this one too, and run again what needs it`;
 }

@@ -163,7 +163,9 @@ test("what can't be executed as it was is told with the reason, and the rest is 
     const verified = await engine.verify("all");
     expect(verified.divergences).toEqual([]);
     const reasons = new Map(verified.unverified.map((each) => [each.request, each.reason]));
-    expect(reasons.get(request)).toBe(`nothing is remembered of ${forgotten}, which it consumed: run it again`);
+    expect(reasons.get(request)).toBe(
+      `nothing is remembered of ${forgotten}, which it consumed: forget this one too, and run again what needs it`,
+    );
     expect(reasons.get(reader.request)).toContain(long);
     expect(reasons.size).toBe(2);
     expect(verified.confirmed).toBe(201 - 3);
