@@ -9,11 +9,11 @@ import { defaultGuestLimits, guestLimitsFault, scriptLimitsFault, type GuestLimi
 import { putRequest, putSurroundings, readRequest, type Request } from "./abi/request.ts";
 import { NonAnswerError } from "./abi/non-answer.ts";
 import { readModulePlace } from "./abi/script-place.ts";
-import { bindArgs, putRuntimeNode, resolveImage, scriptMarker, wasmMarker, workerName } from "./abi/worker.ts";
+import { bindArgs, putRuntimeNode, resolveImage, scriptMarker, wasmMarker } from "./abi/worker.ts";
 import { failureDetail } from "./failure-origin.ts";
 import { executedJobs, type ExecutedJob } from "./executed-jobs.ts";
 import { foldedPath, type FoldedPath } from "./folded-path.ts";
-import { mapRef } from "./job-names.ts";
+import { JobNames, mapRef } from "./job-names.ts";
 import type { Executing } from "./executing.ts";
 import type { ExplainOptions, Explanation } from "./explaining.ts";
 import type { ChromeTrace } from "./chrome-trace.ts";
@@ -664,6 +664,6 @@ export class Engine {
     const last = stack.at(-1);
     if (outermost === undefined || last === undefined) return "the executor";
     const where = this.#whereabouts(outermost, foldedPath(this.#store, stack));
-    return `${workerName(this.#store, this.#library, last.image)}${where} (request ${last.request})`;
+    return `${new JobNames(this.#store, this.#library).workerName(last.image, undefined)}${where} (request ${last.request})`;
   }
 }

@@ -228,7 +228,8 @@ async function execute(store: Store, request: Oid, file: string, options: Replay
       executors,
       describeStack: (stack) => {
         const last = stack.at(-1);
-        return last === undefined ? "the executor" : `worker ${last.image} (request ${last.request})`;
+        if (last === undefined) return "the executor";
+        return `${nameOfWorker(store, undefined, last.image)} (request ${last.request})`;
       },
     },
     { outcome: (each) => store.outcome(each) },
