@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import fc from "fast-check";
+import { array, assert, constantFrom, property, tuple } from "fast-check";
 import { describe, expect, test } from "vitest";
 import { UnsafeName } from "../../../src/store/git/checkout.ts";
 import { putFolder } from "../../../src/store/git/folder-files.ts";
@@ -101,10 +101,8 @@ describe("what a command changed", () => {
   });
 
   test("is written whatever it is", () => {
-    const path = fc
-      .array(fc.constantFrom("a", "b", "c"), { minLength: 1, maxLength: 3 })
-      .map((parts) => parts.join("/"));
-    const files = fc.array(fc.tuple(path, fc.constantFrom("1", "2", "*3", ">a", "/"))).map((entries) => {
+    const path = array(constantFrom("a", "b", "c"), { minLength: 1, maxLength: 3 }).map((parts) => parts.join("/"));
+    const files = array(tuple(path, constantFrom("1", "2", "*3", ">a", "/"))).map((entries) => {
       const kept = entries.filter(([at], index) =>
         entries.every(
           ([other], otherIndex) =>
@@ -113,8 +111,8 @@ describe("what a command changed", () => {
       );
       return Object.fromEntries(kept);
     });
-    fc.assert(
-      fc.property(files, files, (before, after) => {
+    assert(
+      property(files, files, (before, after) => {
         const { source, folder, trees, write } = edited(before, after);
         write();
         expect(putFolder(source, folder)).toBe(trees.after);
