@@ -10,7 +10,7 @@ const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf
   .map((file) => file.replaceAll("\\", "/"));
 
 /** Rooms from the ground up; each may import itself and those before it. Files directly in src/ are the engine's. */
-const rooms = ["store", "abi", "scheduler", "isolate-host", "engine", "cli"];
+const rooms = ["store", "abi", "scheduler", "isolate-host", "engine", "tools", "cli"];
 const roomOf = (file: string) => (file.includes("/") ? (file.split("/", 1)[0] as string) : "engine");
 
 function importsOf(file: string): string[] {
