@@ -5,11 +5,26 @@
  * importing (src/store/git) for input that can't be used; StoreFailure, MissingObject, CorruptObject from the store.
  */
 import { availableParallelism } from "node:os";
-import { defaultGuestLimits, guestLimitsFault, scriptLimitsFault, type GuestLimits } from "./abi/limits.ts";
+import {
+  commandLimitsFault,
+  defaultGuestLimits,
+  guestLimitsFault,
+  scriptLimitsFault,
+  type CommandLimits,
+  type GuestLimits,
+} from "./abi/limits.ts";
 import { putRequest, putSurroundings, readRequest, type Request } from "./abi/request.ts";
 import { NonAnswerError } from "./abi/non-answer.ts";
 import { readModulePlace } from "./abi/script-place.ts";
-import { bindArgs, putRuntimeNode, resolveImage, scriptMarker, wasmMarker, workerName } from "./abi/worker.ts";
+import {
+  bindArgs,
+  putRuntimeNode,
+  resolveImage,
+  scriptMarker,
+  wasiMarker,
+  wasmMarker,
+  workerName,
+} from "./abi/worker.ts";
 import { failureDetail } from "./failure-origin.ts";
 import { executedJobs, type ExecutedJob } from "./executed-jobs.ts";
 import { foldedPath, type FoldedPath } from "./folded-path.ts";
@@ -53,7 +68,14 @@ import type { WatchPlaces } from "./store/git/watch-places.ts";
 import type { DescribedDivergence, Selection, Verified, VerifyingProgress } from "./verifying.ts";
 
 export { NonAnswerError, type NonAnswer } from "./abi/non-answer.ts";
-export { guestLimitNames, type GuestLimitName, type GuestLimits } from "./abi/limits.ts";
+export {
+  commandLimitNames,
+  guestLimitNames,
+  type CommandLimitName,
+  type CommandLimits,
+  type GuestLimitName,
+  type GuestLimits,
+} from "./abi/limits.ts";
 export { executorsMax } from "./scheduler/claims.ts";
 export type { ExecutedJob } from "./executed-jobs.ts";
 export type {
@@ -266,6 +288,18 @@ export class Engine {
     const prepared = prepareModule(module, { ...defaultGuestLimits, ...limits });
     if ("outcome" in prepared) throw new UnfitWorker(prepared.detail);
     const worker = putRuntimeNode(this.#store, wasmMarker, this.#store.put("blob", module), limits);
+    this.#store.flush();
+    return worker;
+  }
+
+  /** Stores a WebAssembly module of WASI preview 1 as a command (abi/command.ts says what it is given), with other limits than the defaults if they are given, and returns the worker's oid. Rejects with UnfitWorker. */
+  async addCommand(module: Uint8Array, limits?: Partial<CommandLimits>): Promise<Oid> {
+    const fault = limits === undefined ? undefined : commandLimitsFault(limits);
+    if (fault !== undefined) throw new UnfitWorker(fault);
+    const { prepareCommand } = await import("./isolate-host/wasi-guests.ts");
+    const prepared = prepareCommand(module, limits);
+    if ("outcome" in prepared) throw new UnfitWorker(prepared.detail);
+    const worker = putRuntimeNode(this.#store, wasiMarker, this.#store.put("blob", module), limits);
     this.#store.flush();
     return worker;
   }
