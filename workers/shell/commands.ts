@@ -124,8 +124,15 @@ async function find({ args, env: variables, cwd, stdin, spawn }: Call): Promise<
   if (!isLast || inFolder) {
     return ended("", "find: here -exec is the last action of an expression without -o, and there is no -execdir\n", 1);
   }
-  const found = await spawn(["find", ...args.slice(0, from), "-print0"], variables, cwd, "", true);
-  const paths = found.stdout.split("\0").slice(0, -1);
+  const search = (print: string) => spawn(["find", ...args.slice(0, from), print], variables, cwd, "", true);
+  let found = await search("-print0");
+  let end = "\0";
+  // There are finds without it, and names without newlines.
+  if (found.exitCode !== 0 && found.stdout === "") {
+    found = await search("-print");
+    end = "\n";
+  }
+  const paths = found.stdout.split(end).slice(0, -1);
   let { stderr, exitCode } = found;
   let stdout = "";
   const batches = all
