@@ -54,6 +54,35 @@ const mendings: readonly (readonly [found: string, instead: string])[] = [
     "for(;e.isWord()&&(t.push(e.parseWord()),e.check(E.PIPE));)e.advance()",
     "e.checkIterationLimit(),e.isWord()?t.push(e.parseWord()):kd.has(e.current().type)",
   ].map((found) => [found, found.replace("e.isWord()", "(e.isWord()||e.check(E.ASSIGNMENT_WORD))")] as const),
+  // A command's name may be several words: `$CC -c`.
+  [
+    "let u=await se(this.ctx,t.name),f=[],d=[],p=(P,$)",
+    'let W=(await gt(this.ctx,t.name)).values,u=W[0]??"",f=W.slice(1),d=f.map(()=>!1),p=(P,$)',
+  ],
+  // Bracket expressions: `[!a-z]`, `[[:digit:]]`, `[]]`.
+  [
+    'let i=e.indexOf("]",r+1);i!==-1?(n+=e.slice(r,i+1),r=i):n+="\\\\["',
+    'let i=coppiceBracket(e,r);i!==void 0?(n+=i.regex,r=i.end):n+="\\\\["',
+  ],
+  // What is followed by && or || may fail under `set -e`, all that it calls included.
+  [
+    "let f=await this.executePipeline(c);",
+    "let f=await coppiceListed(this.ctx.state,l<t.pipelines.length-1||c.negated,()=>this.executePipeline(c));",
+  ],
+  // Whole numbers of 64 bits.
+  [
+    'function Yp(e,t,n){switch(n){case"+":',
+    'function Yp(e,t,n){let q=coppiceArithmetic(e,t,n);if(q!==void 0)return q;switch(n){case"+":',
+  ],
+  [
+    'function Jc(e,t,n){switch(n){case"=":',
+    'function Jc(e,t,n){let q=coppiceArithmetic(e,t,n.slice(0,-1));if(q!==void 0)return q;switch(n){case"=":',
+  ],
+  // `((y |= 1))` is put together from tokens again, as `y | =1`.
+  [
+    "let a=this.parseArithmeticExpression(n.trim()),l=this.parseOptionalRedirections();return M.arithmeticCommand",
+    "let a=this.parseArithmeticExpression(coppiceJoined(n)),l=this.parseOptionalRedirections();return M.arithmeticCommand",
+  ],
   // Its limits are ours, and no option of anybody's.
   [", increase executionLimits.maxCommandCount", ""],
   [", increase executionLimits.maxCallDepth", ""],

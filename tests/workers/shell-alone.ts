@@ -20,7 +20,7 @@ type Value = Entry | Uint8Array | string;
 type Entries = ReadonlyMap<string, Value> | Readonly<Record<string, Value>>;
 
 const names =
-  "awk basename cat chmod cp cut date diff dirname expr find grep head ln ls mkdir mv nl paste printenv rev rm rmdir sed seq sort tac tail tee touch tr uniq wc".split(
+  "awk basename cat chmod cmp comm cp cut date diff dirname expr find grep head join ln ls mkdir mv nl od paste printenv readlink rev rm rmdir sed seq sort tac tail tee touch tr uname uniq wc".split(
     " ",
   );
 

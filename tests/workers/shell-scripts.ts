@@ -1,5 +1,7 @@
 /** Scripts that the shell and the system's bash must do alike: what people and programs write every day. */
 
+import { readFileSync } from "node:fs";
+
 export interface ScriptCase {
   readonly script: string;
   /** What else the shell is started with; `-c SCRIPT` by default. */
@@ -113,18 +115,25 @@ const plain = [
   `echo 'unclosed`,
 ] as const;
 
+/** Longer ones, a line of four equals signs between them. */
+const more = readFileSync(new URL("shell-scripts.txt", import.meta.url), "utf8")
+  .trimEnd()
+  .split("\n====\n");
+
 /** What the tools of the packages do otherwise than the system's, by where it shows. */
 const otherTools: readonly (readonly [RegExp, string])[] = [
   [/\bsort\b/, "this build of sort traps"],
   [/grep -rl? /, "grep has no -r"],
   [/sed -i/, "sed -i looks for /dev/null"],
   [/-print0|-exec/, "find has no -print0"],
-  [/ls none 2> errors|wc -l \$\(/, "messages are names of messages"],
+  [/ls none 2>( errors|&1)|exec 2>&1; ls|wc -l \$\(/, "messages are names of messages"],
+  [/NR==FNR/, "awk takes the second file for the first"],
+  [/uname|expr length/, "uname says what it runs on, expr has no length"],
   [/chmod/, "chmod sets no exec bit"],
 ];
 
 export const scripts: readonly ScriptCase[] = [
-  ...plain.map((script): ScriptCase => {
+  ...[...plain, ...more].map((script): ScriptCase => {
     const [, tool] = otherTools.find(([pattern]) => pattern.test(script)) ?? [];
     return tool === undefined ? { script } : { script, tool };
   }),

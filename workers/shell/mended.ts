@@ -5,6 +5,7 @@
 
 interface State {
   groupStdin?: string;
+  inCondition: boolean;
   lastExitCode: number;
   env: Map<string, string>;
   /** `exec COMMAND` has run: the shell ends when its redirections are done. */
@@ -160,4 +161,84 @@ export async function coppiceSubstitute<Tree>(
     state.cwd = cwd;
     if (arrays !== undefined) state.arrays = arrays;
   }
+}
+
+/** Runs one of a list of pipelines; a failure of one that is listed before && or || does not end the shell. */
+export async function coppiceListed<T>(state: State, isListed: boolean, run: () => Promise<T>): Promise<T> {
+  if (!isListed) return run();
+  const before = state.inCondition;
+  state.inCondition = true;
+  try {
+    return await run();
+  } finally {
+    state.inCondition = before;
+  }
+}
+
+/** The bracket expression that begins at a pattern's `[`, as a regular expression, and where its `]` stands; undefined when there is none. */
+export function coppiceBracket(
+  pattern: string,
+  at: number,
+): { readonly regex: string; readonly end: number } | undefined {
+  const isNegated = pattern[at + 1] === "!" || pattern[at + 1] === "^";
+  const start = at + (isNegated ? 2 : 1);
+  let body = "";
+  for (let place = start; place < pattern.length; place++) {
+    const char = pattern.charAt(place);
+    if (char === "]" && place > start) return { regex: `[${isNegated ? "^" : ""}${body}]`, end: place };
+    const [, named] = /^(\[:[a-z]+:\])/.exec(pattern.slice(place)) ?? [];
+    if (named !== undefined) {
+      body += named;
+      place += named.length - 1;
+    } else if (char === "\\" && place + 1 < pattern.length) body += literal(pattern.charAt(++place));
+    else body += char === "-" ? char : literal(char);
+  }
+  return undefined;
+}
+
+function literal(char: string): string {
+  return /[\\[\]^&~-]/.test(char) ? `\\${char}` : char;
+}
+
+/** What a shell of 64 bits makes of two whole numbers where a number of JavaScript's would not; undefined where both are alike. */
+export function coppiceArithmetic(left: number, right: number, operator: string): number | undefined {
+  if (!Number.isFinite(left) || !Number.isFinite(right)) return undefined;
+  const wide = (made: bigint) => Number(BigInt.asIntN(64, made));
+  const [a, b] = [BigInt(Math.trunc(left)), BigInt(Math.trunc(right))];
+  switch (operator) {
+    case "+":
+      return wide(a + b);
+    case "-":
+      return wide(a - b);
+    case "*":
+      return wide(a * b);
+    case "**":
+      return b < 0n ? undefined : wide(power(a, b));
+    case "<<":
+      return wide(a << (b & 63n));
+    case ">>":
+      return wide(BigInt.asIntN(64, a) >> (b & 63n));
+    case "&":
+      return wide(a & b);
+    case "|":
+      return wide(a | b);
+    case "^":
+      return wide(a ^ b);
+    default:
+      return undefined;
+  }
+}
+
+function power(base: bigint, exponent: bigint): bigint {
+  let [made, square] = [1n, base];
+  for (let left = exponent; left > 0n; left >>= 1n) {
+    if ((left & 1n) === 1n) made = BigInt.asIntN(64, made * square);
+    square = BigInt.asIntN(64, square * square);
+  }
+  return made;
+}
+
+/** An arithmetic expression whose tokens have spaces between them, with its assignments in one piece. */
+export function coppiceJoined(expression: string): string {
+  return expression.trim().replace(/(<<|>>|[|&^*/%+-]) +=(?!=)/g, "$1=");
 }
