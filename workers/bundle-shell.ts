@@ -163,6 +163,7 @@ const justBash: Plugin = {
         for (const [found, instead] of mendings) text = replacedOnce(text, found, instead);
         text = ownSubstitution(text);
       }
+      if (text.includes("static CASE_ORBIT=")) text = lazyTables(text);
       // Case is that of ASCII letters: text is bytes here, and another letter's second byte must not change.
       text = text
         .replaceAll(".toUpperCase()", ".replace(/[a-z]+/g,asciiUpper)")
@@ -185,6 +186,19 @@ function staticCommands(text: string): string {
   });
   if (found !== kept.length) throw new Error(`just-bash has ${found} of ${kept.length} commands`);
   return imports.join("") + changed;
+}
+
+/** The tables of Unicode are made when a regular expression asks for one, which is hardly ever: they are half of what a job costs. */
+function lazyTables(text: string): string {
+  const [head, start] = [/=class \w+\{static CASE_ORBIT=/.exec(text)?.[0] ?? "", text.search(/class \w+\{static CASE_ORBIT=/)];
+  let depth = 0;
+  for (let at = text.indexOf("{", start); head !== "" && at < text.length; at++) {
+    if (text[at] === "{") depth++;
+    else if (text[at] === "}" && --depth === 0) {
+      return `${text.slice(0, start)}coppiceLazy(()=>${text.slice(start, at + 1)})${text.slice(at + 1)}`;
+    }
+  }
+  throw new Error("just-bash has no tables of Unicode where they were");
 }
 
 /** A command substitution within arithmetic runs in this shell, and knows its functions. */

@@ -242,3 +242,9 @@ function power(base: bigint, exponent: bigint): bigint {
 export function coppiceJoined(expression: string): string {
   return expression.trim().replace(/(<<|>>|[|&^*/%+-]) +=(?!=)/g, "$1=");
 }
+
+/** An object that is made when it is first asked for something. */
+export function coppiceLazy<T extends object>(make: () => T): T {
+  let made: T | undefined;
+  return new Proxy({} as T, { get: (_, name) => Reflect.get((made ??= make()), name) as unknown });
+}
