@@ -190,7 +190,10 @@ function staticCommands(text: string): string {
 
 /** The tables of Unicode are made when a regular expression asks for one, which is hardly ever: they are half of what a job costs. */
 function lazyTables(text: string): string {
-  const [head, start] = [/=class \w+\{static CASE_ORBIT=/.exec(text)?.[0] ?? "", text.search(/class \w+\{static CASE_ORBIT=/)];
+  const [head, start] = [
+    /=class \w+\{static CASE_ORBIT=/.exec(text)?.[0] ?? "",
+    text.search(/class \w+\{static CASE_ORBIT=/),
+  ];
   let depth = 0;
   for (let at = text.indexOf("{", start); head !== "" && at < text.length; at++) {
     if (text[at] === "{") depth++;

@@ -203,7 +203,6 @@ function literal(char: string): string {
 /** What a shell of 64 bits makes of two whole numbers where a number of JavaScript's would not; undefined where both are alike. */
 export function coppiceArithmetic(left: number, right: number, operator: string): number | undefined {
   if (!Number.isFinite(left) || !Number.isFinite(right)) return undefined;
-  const wide = (made: bigint) => Number(BigInt.asIntN(64, made));
   const [a, b] = [BigInt(Math.trunc(left)), BigInt(Math.trunc(right))];
   switch (operator) {
     case "+":
@@ -227,6 +226,10 @@ export function coppiceArithmetic(left: number, right: number, operator: string)
     default:
       return undefined;
   }
+}
+
+function wide(made: bigint): number {
+  return Number(BigInt.asIntN(64, made));
 }
 
 function power(base: bigint, exponent: bigint): bigint {
