@@ -83,6 +83,8 @@ export async function compileWorker(name: string, entryName: string, sources: So
 /** One worker of a finished build. */
 export interface BuiltWorker {
   readonly name: string;
+  /** In the folder that is built to. */
+  readonly file: string;
   readonly bytes: number;
   /** Milliseconds that it took, or undefined when it was up to date. */
   readonly builtInMs: number | undefined;
@@ -100,7 +102,6 @@ export async function buildWorkers(
   folder: string = stdFolder,
 ): Promise<void> {
   mkdirSync(folder, { recursive: true });
-  tell(await buildShell(folder));
   const names = workerNames();
   const before = readManifest(folder);
   const after: Record<string, string> = {};
@@ -115,12 +116,13 @@ export async function buildWorkers(
     const builtInMs = current ? undefined : performance.now() - start;
     // Also after each: a build that fails halfway keeps what it did.
     if (!current) replaceFile(join(folder, "manifest.json"), manifestText({ ...before, ...after }));
-    tell({ name, bytes: statSync(target).size, builtInMs });
+    tell({ name, file: `${name}.wasm`, bytes: statSync(target).size, builtInMs });
   }
   for (const gone of Object.keys(before).filter((name) => !names.includes(name))) {
     rmSync(join(folder, `${gone}.wasm`), { force: true });
   }
   if (manifestText(before) !== manifestText(after)) replaceFile(join(folder, "manifest.json"), manifestText(after));
+  tell(await buildShell(folder));
 }
 
 /** The shell is no worker of the standard library, whose name it would change: it is bound to its tools by whoever has them (src/tools/shell.ts). `shell.json` says what it was built from. */
@@ -136,7 +138,12 @@ async function buildShell(folder: string): Promise<BuiltWorker> {
     replaceFile(join(folder, "shell-licences.txt"), licences);
     replaceFile(manifest, text);
   }
-  return { name: "shell", bytes: statSync(target).size, builtInMs: current ? undefined : performance.now() - start };
+  return {
+    name: "shell",
+    file: "shell.js",
+    bytes: statSync(target).size,
+    builtInMs: current ? undefined : performance.now() - start,
+  };
 }
 
 function digestOf(sources: Sources): string {
@@ -168,8 +175,8 @@ function exists(path: string): boolean {
 
 if (import.meta.main) {
   try {
-    await buildWorkers(({ name, bytes, builtInMs }) => {
-      if (builtInMs !== undefined) console.log(`${name}  ${bytes} bytes  ${Math.round(builtInMs)} ms`);
+    await buildWorkers(({ file, bytes, builtInMs }) => {
+      if (builtInMs !== undefined) console.log(`${file}  ${bytes} bytes  ${Math.round(builtInMs)} ms`);
     });
   } catch (error) {
     if (!(error instanceof WorkerBuildError)) throw error;

@@ -235,12 +235,12 @@ const nodeModules: Plugin = {
 
 /** The licences of the packages that these files are of, which their authors want beside every copy. */
 function licencesOf(files: readonly string[]): string {
-  const folders = new Set<string>();
+  // re2js is in a chunk of just-bash's, and no module of its own.
+  const folders = new Set([join(packageFolder, "..", "re2js")]);
   for (const file of files) {
     const [owner] = /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(join(folder, file).replaceAll("\\", "/")) ?? [];
     if (owner !== undefined) folders.add(owner);
   }
-  // re2js is in a chunk of just-bash's, and not a module of its own.
   const texts = [...folders].toSorted().map((owner) => {
     const { name, version } = JSON.parse(readFileSync(join(owner, "package.json"), "utf8")) as Record<string, string>;
     const licences = readdirSync(owner).filter((file) => /^(licen[cs]e|notice)/i.test(file));
