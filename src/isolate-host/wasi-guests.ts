@@ -107,12 +107,15 @@ export class WasiGuests implements Runtime {
     const isA = (kind: "blob" | "tree", name: Oid) => (objects.kindOf(name) ?? get(name).kind) === kind;
     if (!isA("tree", args.in) || !isA("blob", args.stdin)) return "notACommand";
     const { clock, random } = frame;
-    const sizeOf = (name: Oid) => get(name).body.length;
+    const sizeOf = (name: Oid) => {
+      frame.reads.add(name);
+      return objects.sizeOf(name);
+    };
     const put = objects.put.bind(objects);
     try {
       return new Process({
         argv: args.argv,
-        environment: args.env,
+        variables: args.env,
         stdin: new Input(() => get(args.stdin).body),
         files: (bounds) => new Files({ get, put, sizeOf }, args.in, bounds, () => clock.at("realtime")),
         cwd: (files) => {
