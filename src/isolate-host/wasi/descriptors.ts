@@ -9,6 +9,9 @@ import type { Input, Output } from "./streams.ts";
 /** Descriptors that may be open at a time. */
 const descriptorsMax = 1024;
 
+/** Newer builds of the public tools (@agentos-software/*) look for preopened folders from here on, 3 and up, where no number of a program's own is in their way. */
+const reservedFrom = 0x4000_0000;
+
 interface Common {
   /** Flags as fd_fdstat_set_flags has them. */
   flags: number;
@@ -109,10 +112,16 @@ export class Descriptors {
 
   /** What a number stands for. Throws the fault EBADF; ENOTCAPABLE when it lacks a right that it once had. */
   at(number: number, needed: bigint = 0n): Descriptor {
-    const descriptor = this.#open[number];
+    const descriptor = this.#open[number] ?? this.#reserved(number);
     if (descriptor === undefined) throw fault(errno.badf);
     if ((descriptor.denied & needed) !== 0n) throw fault(errno.notcapable);
     return descriptor;
+  }
+
+  /** A preopened folder by its reserved number. */
+  #reserved(number: number): Descriptor | undefined {
+    const descriptor = number > reservedFrom ? this.#open[number - reservedFrom] : undefined;
+    return descriptor?.kind === "folder" && descriptor.preopen !== undefined ? descriptor : undefined;
   }
 
   folderAt(number: number, needed: bigint): OpenFolder {
