@@ -9,10 +9,9 @@ import type { Input, Output } from "./streams.ts";
 /** Descriptors that may be open at a time. */
 const descriptorsMax = 1024;
 
-/**
- * A preopened folder is found by its number and by this much more as well: newer public tool builds look for theirs there, out of the way of numbers that programs choose.
- */
-const preopensAgainFrom = 0x4000_0000;
+/** The first preopen's number, and another one of its own. Newer public tool builds look for preopens there, out of the way of numbers that programs choose; they start in the folder that $PWD names, and so need the root alone. */
+const rootNumber = 3;
+const rootNumberAgain = 0x4000_0003;
 
 interface Common {
   /** Flags as fd_fdstat_set_flags has them. */
@@ -114,14 +113,14 @@ export class Descriptors {
 
   /** What a number stands for. Throws the fault EBADF; ENOTCAPABLE when it lacks a right that it once had. */
   at(number: number, needed: bigint = 0n): Descriptor {
-    const descriptor = this.#open[number] ?? this.#preopenAt(number - preopensAgainFrom);
+    const descriptor = this.#open[number] ?? (number === rootNumberAgain ? this.#root() : undefined);
     if (descriptor === undefined) throw fault(errno.badf);
     if ((descriptor.denied & needed) !== 0n) throw fault(errno.notcapable);
     return descriptor;
   }
 
-  #preopenAt(number: number): Descriptor | undefined {
-    const descriptor = this.#open[number];
+  #root(): Descriptor | undefined {
+    const descriptor = this.#open[rootNumber];
     return descriptor?.kind === "folder" && descriptor.preopen !== undefined ? descriptor : undefined;
   }
 
