@@ -86,7 +86,10 @@ describe("the build", () => {
       expect(readdirSync(built).toSorted()).toEqual(
         [
           ...workerNames().map((name) => `${name}.wasm`),
-          ...["manifest.json", "shell-licences.txt", "shell.js", "shell.json"],
+          "manifest.json",
+          "shell-licences.txt",
+          "shell.js",
+          "shell.json",
         ].toSorted(),
       );
     });
