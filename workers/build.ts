@@ -84,6 +84,8 @@ export async function compileWorker(name: string, entryName: string, sources: So
 /** One worker of a finished build. */
 export interface BuiltWorker {
   readonly name: string;
+  /** In the folder that is built to. */
+  readonly file: string;
   readonly bytes: number;
   /** Milliseconds that it took, or undefined when it was up to date. */
   readonly builtInMs: number | undefined;
@@ -101,7 +103,6 @@ export async function buildWorkers(
   folder: string = stdFolder,
 ): Promise<void> {
   mkdirSync(folder, { recursive: true });
-  for (const script of bundledScripts) tell(await buildScript(folder, script));
   const names = workerNames();
   const before = readManifest(folder);
   const after: Record<string, string> = {};
@@ -116,12 +117,13 @@ export async function buildWorkers(
     const builtInMs = current ? undefined : performance.now() - start;
     // Also after each: a build that fails halfway keeps what it did.
     if (!current) replaceFile(join(folder, "manifest.json"), manifestText({ ...before, ...after }));
-    tell({ name, bytes: statSync(target).size, builtInMs });
+    tell({ name, file: `${name}.wasm`, bytes: statSync(target).size, builtInMs });
   }
   for (const gone of Object.keys(before).filter((name) => !names.includes(name))) {
     rmSync(join(folder, `${gone}.wasm`), { force: true });
   }
   if (manifestText(before) !== manifestText(after)) replaceFile(join(folder, "manifest.json"), manifestText(after));
+  for (const script of bundledScripts) tell(await buildScript(folder, script));
 }
 
 /** A script that is bundled of workers/shell and just-bash, and the commands of just-bash's that are in it. */
@@ -146,7 +148,12 @@ async function buildScript(folder: string, { name, commands }: BundledScript): P
     replaceFile(join(folder, `${name}-licences.txt`), licences);
     replaceFile(manifest, text);
   }
-  return { name, bytes: statSync(target).size, builtInMs: current ? undefined : performance.now() - start };
+  return {
+    name,
+    file: `${name}.js`,
+    bytes: statSync(target).size,
+    builtInMs: current ? undefined : performance.now() - start,
+  };
 }
 
 function digestOf(sources: Sources): string {
@@ -178,8 +185,8 @@ function exists(path: string): boolean {
 
 if (import.meta.main) {
   try {
-    await buildWorkers(({ name, bytes, builtInMs }) => {
-      if (builtInMs !== undefined) console.log(`${name}  ${bytes} bytes  ${Math.round(builtInMs)} ms`);
+    await buildWorkers(({ file, bytes, builtInMs }) => {
+      if (builtInMs !== undefined) console.log(`${file}  ${bytes} bytes  ${Math.round(builtInMs)} ms`);
     });
   } catch (error) {
     if (!(error instanceof WorkerBuildError)) throw error;

@@ -87,7 +87,24 @@ const mendings: readonly (readonly [found: string, instead: string])[] = [
   [", increase executionLimits.maxCommandCount", ""],
   [", increase executionLimits.maxCallDepth", ""],
   // `trap` is a builtin.
-  ['if(t==="wait")return ne;', 'if(t==="wait")return ne;if(t==="trap")return coppiceTrap(c.state,n);'],
+  [
+    'if(t==="wait")return ne;',
+    'if(t==="wait")return coppiceWait(c.state,n);if(t==="trap")return coppiceTrap(c.state,n);',
+  ],
+  [
+    "l=>Om(e,t,l.stdin??n,r,s||l.stdin!==void 0)",
+    "l=>coppiceSubshell(e,()=>Om(e,t,l.stdin??n,r,s||l.stdin!==void 0),P=>Ge(P,{maxHeredocSize:e.limits.maxHeredocSize}))",
+  ],
+  [
+    "if(this.ctx.state.errexitSafe=o||i||a,this.ctx.state.options.errexit&&r!==0",
+    'if(r!==0&&!o&&!i&&!a&&this.ctx.state.coppiceTraps?.has("ERR"))n.appendResult(await coppiceError(this,t,r,P=>Ge(P,{maxHeredocSize:this.ctx.limits.maxHeredocSize})));if(this.ctx.state.errexitSafe=o||i||a,this.ctx.state.options.errexit&&r!==0',
+  ],
+  // A stage of a pipeline and what runs in the background are subshells in all: their folder, functions and parameters, too.
+  ["N=await n(y,s)}catch($)", "N=await coppiceStage(e.state,k,aa,()=>n(y,s))}catch($)"],
+  [
+    "async executeStatement(t){if(this.assertDefenseContext",
+    "async executeStatement(t){if(t.background)return coppiceBackground(this.ctx.state,aa,()=>this.executeStatement({...t,background:!1}));if(this.assertDefenseContext",
+  ],
   [
     "await new kr(k,m).executeScript(S)",
     "await coppiceScript(new kr(k,m),S,P=>Ge(P,{maxHeredocSize:this.limits.maxHeredocSize}))",
@@ -277,12 +294,12 @@ const nodeModules: Plugin = {
 
 /** The licences of the packages that these files are of, which their authors want beside every copy. */
 function licencesOf(files: readonly string[]): string {
-  const folders = new Set<string>();
+  // re2js is in a chunk of just-bash's, and no module of its own.
+  const folders = new Set([join(packageFolder, "..", "re2js")]);
   for (const file of files) {
     const [owner] = /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(join(folder, file).replaceAll("\\", "/")) ?? [];
     if (owner !== undefined) folders.add(owner);
   }
-  // re2js is in a chunk of just-bash's, and not a module of its own.
   const texts = [...folders].toSorted().map((owner) => {
     const { name, version } = JSON.parse(readFileSync(join(owner, "package.json"), "utf8")) as Record<string, string>;
     const licences = readdirSync(owner).filter((file) => /^(licen[cs]e|notice)/i.test(file));
