@@ -78,8 +78,8 @@ const blobName = (value: string) => hashObject("blob", text(value));
 
 describe("a bundle replays where nothing else is", () => {
   test("commands, which look at a part of their tree, or at nothing", async () => {
-    const script = new WasiScript().file("src/read", "read").put("new", "written").write(1, "said");
-    for (const each of [script, new WasiScript()]) {
+    const reading = new WasiScript().file("src/read", "read").put("new", "written").write(1, "said");
+    for (const each of [reading, new WasiScript()]) {
       await replayed(async (engine) => {
         const given = { in: { other: "not looked at", src: { read: "read" } }, stdin: "not read" };
         return startCommand(engine, await engine.addCommand(each.module()), given);
