@@ -147,19 +147,25 @@ function loopMs(folder: string, [name, ...args]: readonly string[], count: numbe
 }
 
 function layoutOf(): Layout {
-  const line = (at: number) => `line ${(at * 7919) % 3200} of some text with TODO${at % 17 === 0 ? " now" : ""}\n`;
-  const text = Array.from({ length: 5000 }, (_, at) => line(at))
+  const text = Array.from({ length: 5000 }, (_, at) => textLine(at))
     .join("")
     .slice(0, 131_071);
   const json = Array.from({ length: 1600 }, (_, at) => ({ id: at, name: `n${at}`, of: [at, at * 2] }));
-  const numbered = (count: number, of: (at: number) => string | Layout, prefix: string): Layout =>
-    Object.fromEntries(Array.from({ length: count }, (_, at) => [`${prefix}${at}`, of(at)]));
   return {
     "a.txt": `${text}\n`,
     "a.json": JSON.stringify(json),
     hundred: numbered(100, (at) => `${at}\n`, "f"),
     thousand: numbered(10, (folder) => numbered(100, (at) => `${folder} ${at}\n`, "f"), "d"),
   };
+}
+
+function textLine(at: number): string {
+  return `line ${(at * 7919) % 3200} of some text with TODO${at % 17 === 0 ? " now" : ""}\n`;
+}
+
+/** Entries by a prefix and their numbers. */
+function numbered(count: number, of: (at: number) => string | Layout, prefix: string): Layout {
+  return Object.fromEntries(Array.from({ length: count }, (_, at) => [`${prefix}${at}`, of(at)]));
 }
 
 function writeLayout(folder: string, layout: Layout): void {

@@ -1,0 +1,172 @@
+/** Plain calls by the WebAssembly builds beside the native commands, over folders of random files. The order of `find` is no file system's promise, so its lines are compared sorted. */
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Oid } from "../../src/store/oid.ts";
+import { plainCall } from "../../src/tools/plain-call.ts";
+import { putLayout, runCommand, type Layout } from "../guests/command.ts";
+import { sharedRoom } from "../guests/room.ts";
+
+const room = sharedRoom({ executors: 1 });
+const folder = mkdtempSync(join(tmpdir(), "coppice-plain-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const workers = new Map<string, Oid>();
+const packages = { grep: "grep", egrep: "grep", fgrep: "grep", sed: "sed", find: "findutils" } as const;
+
+beforeAll(async () => {
+  for (const [name, from] of Object.entries(packages)) {
+    const file = new URL(`../../node_modules/@rivet-dev/agent-os-${from}/wasm/${name}`, import.meta.url);
+    workers.set(name, await room.engine.addCommand(readFileSync(file)));
+  }
+});
+
+test.each([
+  ["grep", "-r", "x", "."],
+  ["grep", "-o", "x", "a"],
+  ["grep", "-l", "x", "a"],
+  ["grep", "-h", "x", "a"],
+  ["grep", "-H", "x", "a"],
+  ["grep", "-m1", "x", "a"],
+  ["grep", "a.c", "a"],
+  ["grep", "a\\|c", "a"],
+  ["grep", "-w", "a b", "a"],
+  ["grep", "--color=auto", "x", "a"],
+  ["grep"],
+  ["fgrep", "naïve", "a"],
+  ["sed", "-i", "s/a/b/", "a"],
+  ["sed", "s/a\\+/b/", "a"],
+  ["sed", "s/a/\\n/", "a"],
+  ["sed", "s//b/", "a"],
+  ["sed", "G", "a"],
+  ["sed", "1,3q", "a"],
+  ["sed", "-E", "s/(a)/b/", "a"],
+  ["sed", "s/a/b/w out", "a"],
+  ["sed", "s/a/b/e", "a"],
+  ["sed", "-s", "p", "a"],
+  ["sed"],
+  ["find", "src/", "-name", "x"],
+  ["find", ".", "-path", "*x*"],
+  ["find", ".", "-delete"],
+  ["find", ".", "-exec", "ls", "{}", ";"],
+  ["find", ".", "-name", "a", "-maxdepth", "1", "-mindepth", "1"],
+  ["find", ".", "-print0"],
+  ["find", ".", "-not", "-name", "x"],
+  ["jq", "."],
+])("%j is not plain", (...argv) => {
+  expect(plainCall(argv)).toBeUndefined();
+});
+
+test.each<readonly [readonly string[], readonly string[]]>([
+  [
+    ["grep", "-in", "todo", "a", "b"],
+    ["a", "b"],
+  ],
+  [["grep", "-e", "one", "--", "-a"], ["-a"]],
+  [["grep", "^use "], []],
+  [["fgrep", "a.*", "x"], ["x"]],
+  [["sed", "-n", "1,5p", "x"], ["x"]],
+  [["sed", "s/old/new/g;s,a,/,", "x"], ["x"]],
+  [["find", "src", "-name", "*.ts", "-type", "f"], ["src"]],
+])("%j is plain", (argv, paths) => {
+  expect(plainCall(argv)?.paths).toEqual(paths);
+});
+
+const letter = fc.constantFrom("a", "b", "o", "T", "1", " ", ".", "*", "&", "é", "-", "/", "[");
+const textLine = fc.array(letter, { maxLength: 12 }).map((letters) => letters.join(""));
+const text = fc
+  .tuple(fc.array(textLine, { maxLength: 12 }), fc.boolean())
+  .map(([lines, isEnded]) => lines.join("\n") + (isEnded && lines.length > 0 ? "\n" : ""));
+const files = fc.record({ "a.txt": text, "b.md": text, sub: fc.record({ "a.txt": text, empty: fc.constant("") }) });
+
+const plainWord = fc
+  .array(fc.constantFrom("a", "b", "o", "T", "1", " ", "-", "/"), { minLength: 1, maxLength: 3 })
+  .map((letters) => letters.join("").replace(/^-+/, "a"));
+const anchor = (of: fc.Arbitrary<string>) =>
+  fc.tuple(fc.constantFrom("", "^"), of, fc.constantFrom("", "$")).map((parts) => parts.join(""));
+const operands = fc.subarray(["a.txt", "b.md", "sub/a.txt", "sub/empty"], { minLength: 0 });
+
+const grep = fc
+  .tuple(
+    fc.constantFrom("grep", "egrep"),
+    fc.subarray(["-c", "-i", "-n", "-q", "-v", "-x", "-E", "-in", "-vn"]),
+    fc.constantFrom([], ["-m", "2"]),
+    anchor(plainWord),
+    operands,
+  )
+  .map(([name, flags, most, pattern, paths]) => [name, ...flags, ...most, pattern, ...paths]);
+const fixed = fc
+  .tuple(fc.subarray(["-i", "-n", "-v", "-x"]), textLine, operands)
+  .map(([flags, pattern, paths]) => ["fgrep", ...flags, "-e", pattern, ...paths]);
+const sedAddress = fc.constantFrom("1", "2", "$", "/a/", "/o T/", "");
+const sedPattern = anchor(
+  fc
+    .array(fc.constantFrom("a", "b", "o*", ".", ".*", "[ab]", "[^a]*", " "), { minLength: 1, maxLength: 3 })
+    .map((each) => each.join("")),
+);
+const sedCommand = fc.oneof(
+  fc.tuple(sedAddress, fc.constantFrom("p", "d", "=", "q")).map((parts) => parts.join("")),
+  fc
+    .tuple(sedAddress, sedAddress, fc.constantFrom("p", "d", "="))
+    .map(([from, to, command]) => (from === "" || to === "" ? command : `${from},${to}${command}`)),
+  fc
+    .tuple(sedAddress, sedPattern, fc.constantFrom("", "x", "[&]", "a b"), fc.constantFrom("", "g", "p", "2", "gI"))
+    .map(([at, pattern, by, flags]) => `${at}s/${pattern}/${by}/${flags}`),
+);
+const sed = fc
+  .tuple(fc.subarray(["-n", "-E"]), fc.array(sedCommand, { minLength: 1, maxLength: 3 }), operands)
+  .map(([flags, commands, paths]) => ["sed", ...flags, commands.join(";"), ...paths]);
+const find = fc
+  .tuple(
+    fc.subarray([".", "sub", "a.txt", "./sub"]),
+    fc.constantFrom([], ["-maxdepth", "1"], ["-mindepth", "1"], ["-mindepth", "1", "-maxdepth", "2"]),
+    fc.array(
+      fc.constantFrom(
+        ["-name", "*.txt"],
+        ["-name", "a*"],
+        ["-iname", "A.TXT"],
+        ["-name", "[ab].*"],
+        ["-type", "f"],
+        ["-type", "d"],
+      ),
+      { maxLength: 2 },
+    ),
+    fc.constantFrom([], ["-print"]),
+  )
+  .map(([paths, depth, tests, print]) => ["find", ...paths, ...depth, ...tests.flat(), ...print]);
+
+function writeFiles(at: string, layout: Layout): void {
+  mkdirSync(at);
+  for (const [name, what] of Object.entries(layout)) {
+    if (typeof what === "string") writeFileSync(join(at, name), what);
+    else writeFiles(join(at, name), what as Layout);
+  }
+}
+
+test("a plain call prints what the native command prints, and ends as it ends", async () => {
+  let rounds = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.oneof(grep, fixed, sed, find), files, text, async (argv, layout, stdin) => {
+      fc.pre(plainCall(argv) !== undefined);
+      const [name, ...args] = argv as [string, ...string[]];
+      const real = join(folder, String(rounds++));
+      writeFiles(real, layout);
+      const native = spawnSync(name, args, {
+        cwd: real,
+        input: stdin,
+        env: { PATH: process.env["PATH"], LC_ALL: "C.UTF-8" },
+      });
+      rmSync(real, { recursive: true });
+      const env = { LANG: "C.UTF-8", PATH: "/bin", PWD: "/" };
+      const ours = await runCommand(room.engine, workers.get(name) as Oid, { argv, in: layout, stdin, env });
+      const lines = (printed: string) => (name === "find" ? printed.split("\n").toSorted() : printed);
+      expect({ exit: ours.exit, stdout: lines(ours.stdout) }).toEqual({
+        exit: native.status,
+        stdout: lines(native.stdout.toString("utf8")),
+      });
+    }),
+    { numRuns: Number(process.env["COPPICE_PLAIN_RUNS"] ?? 150) },
+  );
+}, 240_000);
