@@ -1,11 +1,11 @@
 /** The command line: parses, has a command done, reports. The commands stand in files by what they do; what an exit status means stands in exit.ts. */
-import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
-import { packageFolder } from "../package-folder.ts";
+import { version } from "./version.ts";
 import { bundleCommands } from "./bundle-commands.ts";
 import { examplesText, type Commands } from "./command.ts";
 import { OutputFailure, UsageError, bugStatus, errorJson, exitStatus, kindOfError, messageOf } from "./exit.ts";
 import { explainCommands } from "./explain-commands.ts";
+import { mcpCommands } from "./mcp-commands.ts";
 import { isFolder } from "./naming.ts";
 import { printError, write, type Printer } from "./output.ts";
 import { runCommands } from "./run-commands.ts";
@@ -20,6 +20,7 @@ const commands: Commands = {
   ...explainCommands,
   ...verifyCommands,
   ...bundleCommands,
+  ...mcpCommands,
 };
 
 /** Runs the command line and returns the exit status. The process's current folder is changed by `-C`. */
@@ -95,11 +96,6 @@ function program(session: Session, argv: readonly string[]): Command {
   if (named.length === 0) coppice.option("-C <DIR>", "run as if started in DIR; stands before the command");
   for (const [, add] of named.length > 0 ? named : Object.entries(commands)) add(session, coppice);
   return coppice;
-}
-
-function version(): string {
-  const text = readFileSync(new URL("package.json", packageFolder), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
 }
 
 const exitText =
