@@ -85,7 +85,7 @@ export class TranscriptWriter {
   readonly #objects: number;
   /** Objects that are in the file. */
   readonly #written: Set<Oid>;
-  /** Names that calls came to. */
+  /** Names of what calls came to. */
   readonly #known: Set<Oid>;
 
   /** Opens a transcript, or begins one where nothing is. Throws UsageError for a file that is none, or what the file system says. To be closed. */
@@ -113,7 +113,7 @@ export class TranscriptWriter {
         ? { fault: { kind: answer.kind, message: answer.message, ...(answer.request && { request: answer.request }) } }
         : { answer: answer.facts };
     writeAll(this.#lines, Buffer.from(`${JSON.stringify({ tool: call.tool, arguments: call.arguments, ...came })}\n`));
-    if (!(answer instanceof ToolFault)) for (const name of namesOf(answer.facts)) this.#known.add(name);
+    if (!(answer instanceof ToolFault)) for (const name of madeBy(call, answer.facts)) this.#known.add(name);
   }
 
   close(): void {
@@ -148,11 +148,18 @@ export class TranscriptWriter {
   }
 }
 
-/** Names that an answer made known, beside those that stand in its texts by chance. */
-function namesOf(facts: object): readonly Oid[] {
+/** Names of what a run came to, which the same run comes to again. What a call only looked at came from elsewhere, and what it tells of the store may never be told again. */
+function madeBy({ tool, arguments: given }: Call, facts: RecordedFacts): readonly Oid[] {
+  if (facts.request === null || tool === "explain") return [];
+  const named = new Set(namesIn(given));
+  return namesBeside(facts).filter((name) => !named.has(name));
+}
+
+/** Names in facts, those left out that stand in texts by chance. */
+function namesBeside(facts: object): readonly Oid[] {
   return Object.entries(facts).flatMap(([key, value]) => {
     if (key === "text") return [];
-    return typeof value === "object" && value !== null ? namesOf(value as object) : namesIn(value);
+    return typeof value === "object" && value !== null ? namesBeside(value as object) : namesIn(value);
   });
 }
 
@@ -163,7 +170,10 @@ function takeUp(file: string): { readonly known: Set<Oid>; readonly end: number 
   if (!existsSync(file)) return { known, end };
   for (const line of linesOf(file)) {
     if (end === 0) checkHead(file, line.text);
-    else for (const name of namesOf(parseLine(file, 0, line.text).answer ?? {})) known.add(name);
+    else {
+      const call = parseLine(file, 0, line.text);
+      for (const name of call.answer === undefined ? [] : madeBy(call, call.answer)) known.add(name);
+    }
     end = line.end;
   }
   return { known, end };
