@@ -5,11 +5,33 @@
  * importing (src/store/git) for input that can't be used; StoreFailure, MissingObject, CorruptObject from the store.
  */
 import { availableParallelism } from "node:os";
-import { defaultGuestLimits, guestLimitsFault, scriptLimitsFault, type GuestLimits } from "./abi/limits.ts";
+import {
+  commandLimitsFault,
+  defaultGuestLimits,
+  guestLimitsFault,
+  scriptLimitsFault,
+  type CommandLimits,
+  type GuestLimits,
+} from "./abi/limits.ts";
+import {
+  MalformedCommand,
+  putCommandArgs,
+  readCommandResult,
+  type Command,
+  type CommandResult,
+} from "./abi/command.ts";
 import { putRequest, putSurroundings, readRequest, type Request } from "./abi/request.ts";
 import { NonAnswerError } from "./abi/non-answer.ts";
 import { readModulePlace } from "./abi/script-place.ts";
-import { bindArgs, putRuntimeNode, resolveImage, scriptMarker, wasmMarker, workerName } from "./abi/worker.ts";
+import {
+  bindArgs,
+  putRuntimeNode,
+  resolveImage,
+  scriptMarker,
+  wasiMarker,
+  wasmMarker,
+  workerName,
+} from "./abi/worker.ts";
 import { failureDetail } from "./failure-origin.ts";
 import { executedJobs, type ExecutedJob } from "./executed-jobs.ts";
 import { foldedPath, type FoldedPath } from "./folded-path.ts";
@@ -18,7 +40,7 @@ import type { Executing } from "./executing.ts";
 import type { ExplainOptions, Explanation } from "./explaining.ts";
 import type { ChromeTrace } from "./chrome-trace.ts";
 import type { RunTree, TreeOptions } from "./run-tree.ts";
-import type { Imported } from "./importing.ts";
+import type { Imported, ImportedFolder, WriteBackCounts } from "./importing.ts";
 import type { ExecutorPoolOptions } from "./isolate-host/executor-pool.ts";
 import type { ShownFrame } from "./isolate-host/status-board.ts";
 import { prepareModule } from "./isolate-host/wasm-guests.ts";
@@ -54,7 +76,14 @@ import type { WatchPlaces } from "./store/git/watch-places.ts";
 import type { DescribedDivergence, Selection, Verified, VerifyingProgress } from "./verifying.ts";
 
 export { NonAnswerError, type NonAnswer } from "./abi/non-answer.ts";
-export { guestLimitNames, type GuestLimitName, type GuestLimits } from "./abi/limits.ts";
+export {
+  commandLimitNames,
+  guestLimitNames,
+  type CommandLimitName,
+  type CommandLimits,
+  type GuestLimitName,
+  type GuestLimits,
+} from "./abi/limits.ts";
 export { executorsMax } from "./scheduler/claims.ts";
 export type { ExecutedJob } from "./executed-jobs.ts";
 export type {
@@ -71,7 +100,8 @@ export type {
 export type { ChromeEvent, ChromeTrace } from "./chrome-trace.ts";
 export type { RunTree, TreeNode, TreeOptions } from "./run-tree.ts";
 export { MalformedRequest } from "./abi/request.ts";
-export type { ImportHow, Imported } from "./importing.ts";
+export type { CommandResult } from "./abi/command.ts";
+export type { ImportHow, Imported, ImportedFolder, WriteBackCounts } from "./importing.ts";
 export type { Run, RunEvent, RunResult } from "./run.ts";
 export { NothingRemembered, OversizeBundle, UnfitBundle } from "./unfit-bundle.ts";
 export { UnfitScript, isScriptPath } from "./unfit-script.ts";
@@ -103,6 +133,9 @@ export type { Difference, Execution } from "./first-difference.ts";
 export type { DescribedDivergence, FoundDivergence, Selection, Verified, VerifyingProgress } from "./verifying.ts";
 export type { Keep, Settlement } from "./store/store.ts";
 export type { TraceEvent } from "./scheduler/trace.ts";
+
+/** What the names are called in the store that callers give to objects, apart from the engine's own refs. */
+const namesPrefix = "named/";
 
 /** Milliseconds that a guest may run on its own before it is taken for a runaway. */
 export const defaultWallClockMsMax = 60_000;
@@ -140,6 +173,21 @@ export interface RunInput extends RunOptions {
   /** A name in the standard library, or the oid of a worker in the store. */
   readonly worker: string;
   readonly args?: Readonly<Record<string, Arg>>;
+}
+
+export interface ExecInput extends RunOptions {
+  /** A name in the standard library, or the oid of a worker in the store. */
+  readonly worker: string;
+  /** The command's name, and what follows it. */
+  readonly argv: readonly string[];
+  /** The tree that the command sees as `/`. */
+  readonly in: Oid;
+  /** All that it sees of an environment. Default: nothing. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Default: empty. */
+  readonly stdin?: Uint8Array | { readonly oid: Oid };
+  /** The folder of `in` that it starts in, absolute. Default: `/`. */
+  readonly cwd?: string;
 }
 
 export interface FoldInput extends RunOptions {
@@ -255,9 +303,47 @@ export class Engine {
     });
   }
 
+  /**
+   * Runs a command over a tree: a worker that takes and gives what design/wasi.md says. `cwd` must be a folder of `in`. Rejects as `run` does; a command that ends with another status than 0 has a result.
+   */
+  exec(input: ExecInput): Run {
+    return this.#start(input, () => {
+      const { worker, argv, in: root, env = {}, stdin = new Uint8Array(), cwd = "/" } = input;
+      const stdinBlob = stdin instanceof Uint8Array ? this.#store.put("blob", stdin) : stdin.oid;
+      const args = this.#putCommandArgs({ argv, env, stdin: stdinBlob, in: root, cwd });
+      return this.#requestOf(worker, args, input);
+    });
+  }
+
+  /** What a command came to, from the oid of its result; undefined for a result that is no command's. Throws MissingObject. */
+  commandResult(result: Oid): CommandResult | undefined {
+    return readCommandResult(this.#store, result);
+  }
+
   /** Settles a request that is in the store already. Rejects with NonAnswerError, MalformedRequest. */
   settle(request: Oid, options: RunOptions = {}): Run {
     return this.#start(options, () => readRequest(this.#store, request));
+  }
+
+  /** The object that was given that name by `name`. */
+  named(name: string): Oid | undefined {
+    return this.#store.ref(namesPrefix + name);
+  }
+
+  /** Gives an object that is here a name, in place of what had it. */
+  name(name: string, target: Oid): void {
+    this.#store.setRef(namesPrefix + name, target);
+  }
+
+  /** Takes a name away; false when nothing had it. */
+  unname(name: string): boolean {
+    return this.#store.dropRef(namesPrefix + name);
+  }
+
+  /** Names that begin so, and what has them, in order of names. */
+  names(prefix: string): ReadonlyMap<string, Oid> {
+    const found = this.#store.refs(namesPrefix + prefix);
+    return new Map([...found].map(([name, target]) => [name.slice(namesPrefix.length), target]));
   }
 
   /** Stores a WebAssembly module as a worker, with other limits than the defaults if they are given, and returns the worker's oid. Throws UnfitWorker. */
@@ -267,6 +353,23 @@ export class Engine {
     const prepared = prepareModule(module, { ...defaultGuestLimits, ...limits });
     if ("outcome" in prepared) throw new UnfitWorker(prepared.detail);
     const worker = putRuntimeNode(this.#store, wasmMarker, this.#store.put("blob", module), limits);
+    this.#store.flush();
+    return worker;
+  }
+
+  /** Stores a WebAssembly module of WASI preview 1 as a command (abi/command.ts says what it is given), with other limits than the defaults if they are given, and returns the worker's oid. Rejects with UnfitWorker. */
+  async addCommand(module: Uint8Array, limits?: Partial<CommandLimits>): Promise<Oid> {
+    const fault = limits === undefined ? undefined : commandLimitsFault(limits);
+    if (fault !== undefined) throw new UnfitWorker(fault);
+    const { prepareCommand } = await import("./isolate-host/wasi-guests.ts");
+    const prepared = prepareCommand(module, limits);
+    if ("outcome" in prepared) throw new UnfitWorker(prepared.detail);
+    return this.putCommand(module, limits);
+  }
+
+  /** The same without a look at the module or the limits, for one that is known to be a command: of another, each run fails. */
+  putCommand(module: Uint8Array, limits?: Partial<CommandLimits>): Oid {
+    const worker = putRuntimeNode(this.#store, wasiMarker, this.#store.put("blob", module), limits);
     this.#store.flush();
     return worker;
   }
@@ -351,6 +454,22 @@ export class Engine {
   async borrowTree(path: string, rev?: string): Promise<Imported> {
     const { importInto } = await import("./importing.ts");
     return importInto(this.#store, path, rev, "borrowing", this.#host);
+  }
+
+  /** A folder as it stands: in a git work tree all but what git ignores, elsewhere all that is in it. Rejects as `importTree` does, and with what the file system says. */
+  async importFolder(path: string): Promise<ImportedFolder> {
+    const { importFolderInto } = await import("./importing.ts");
+    return importFolderInto(this.#store, path, this.#host);
+  }
+
+  /**
+   * Writes what differs between two trees into the folder that `before` was imported from. Nothing is written when one of the paths is no more as `before` has it, or something is there that was not
+   * imported: rejects with ChangedMeanwhile, UnsafeName, or what the file system says.
+   */
+  async writeBack(path: string, before: Oid, after: Oid): Promise<WriteBackCounts> {
+    const { importFolderInto, writeBack } = await import("./importing.ts");
+    const { oid: now } = await importFolderInto(this.#store, path, this.#host);
+    return writeBack(this.#store, path, { before, after, now });
   }
 
   /** Paths below `path` that an import leaves out because git does not track them; undefined when no git is installed to say. */
@@ -610,7 +729,10 @@ export class Engine {
     given: Readonly<Record<string, Arg>>,
     { std = this.#library, salt = "" }: RunOptions,
   ): Request {
-    const args = this.#putArgs(given);
+    return this.#requestOf(worker, this.#putArgs(given), { std, salt });
+  }
+
+  #requestOf(worker: string, args: Oid, { std = this.#library, salt = "" }: RunOptions): Request {
     const image = resolveImage(this.#store, this.#imageText(worker, std), std);
     if ("error" in image) throw new UnknownWorker(worker, this.workers(std), image.error);
     const bound = bindArgs(this.#store, args, image.bound);
@@ -636,6 +758,32 @@ export class Engine {
     const image = parseOid(text) === undefined ? undefined : resolveImage(this.#store, text, std);
     if (image !== undefined && "error" in image) throw new UnknownWorker(worker, this.workers(std), image.error);
     return text;
+  }
+
+  #putCommandArgs(command: Command): Oid {
+    const { in: root, stdin, cwd } = command;
+    if (this.#store.kindOf(root) !== "tree")
+      throw new MalformedArgs(`what a command runs over is a tree, and ${root} is none`);
+    if (this.#store.kindOf(stdin) !== "blob")
+      throw new MalformedArgs(`a command's stdin is a blob, and ${stdin} is none`);
+    try {
+      const args = putCommandArgs(this.#store, command);
+      if (this.#isFolderIn(root, cwd)) return args;
+    } catch (error) {
+      if (!(error instanceof MalformedCommand)) throw error;
+      throw new MalformedArgs(error.reason, { cause: error });
+    }
+    throw new MalformedArgs(`there is no folder ${JSON.stringify(cwd)} in the tree ${root}`);
+  }
+
+  /** Whether a path that starts at the root leads to a folder of the tree: no symlink is followed. */
+  #isFolderIn(root: Oid, path: string): boolean {
+    let at: Oid | undefined = root;
+    for (const part of path.split("/").filter((each) => each !== "")) {
+      at = this.list(at).find(({ name, mode }) => name === part && mode === "40000")?.oid;
+      if (at === undefined) return false;
+    }
+    return true;
   }
 
   #putArgs(args: Readonly<Record<string, Arg>>): Oid {

@@ -255,7 +255,10 @@ function distanceOf(records: RunRecords, a: Subject, b: Subject): number | undef
 }
 
 /** What tells apart workers that are not the same: those without a name of their own may each be a later version of the other. */
-function callName(records: RunRecords, { request }: Subject): string {
+function callName(records: RunRecords, subject: Subject): string {
+  const [command] = records.names.argvOf(subject) ?? [];
+  if (command !== undefined) return `command ${command}`;
+  const { request } = subject;
   const name = records.names.workerName(request.image, request.std);
   return name.startsWith("worker ") ? "worker" : name;
 }

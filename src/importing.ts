@@ -1,12 +1,14 @@
 /**
  * Brings what git names into a store: a path in a work tree with its uncommitted edits, or a path in a revision. The object's name is git's own.
  */
+import { resolve } from "node:path";
 import type { Oid } from "./store/oid.ts";
 import type { Store } from "./store/store.ts";
-import { MalformedTree, type Mode } from "./store/tree.ts";
+import { MalformedTree, encodeTree, type Mode } from "./store/tree.ts";
 import { FolderInUse, UnsafeName } from "./store/git/checkout.ts";
 import { MalformedConfig } from "./store/git/config.ts";
 import type { Host } from "./store/git/conversion.ts";
+import { putFilesInto, putFolder } from "./store/git/folder-files.ts";
 import { GitFailed } from "./store/git/git-process.ts";
 import { UnimportableObject, importObjects } from "./store/git/import-tree.ts";
 import { MalformedIndex } from "./store/git/index-file.ts";
@@ -25,10 +27,12 @@ import {
 } from "./store/git/repository.ts";
 import { AmbiguousRevision, MissingGitObject, UnknownRevision, resolveTree } from "./store/git/revision.ts";
 import { untrackedPaths } from "./store/git/untracked.ts";
+import { ChangedMeanwhile } from "./store/git/write-back.ts";
 import { revisionPlaces, workTreePlaces, type WatchPlaces } from "./store/git/watch-places.ts";
 import { DeletedPath, UnmergedPath, UnstorableFile, readWorkTree } from "./store/git/work-tree.ts";
 
 export { checkoutTree } from "./store/git/checkout.ts";
+export { writeBack, type WriteBackCounts } from "./store/git/write-back.ts";
 export { NoWorkTree, NotARepository, PathNotTracked } from "./store/git/repository.ts";
 export { DeletedPath } from "./store/git/work-tree.ts";
 
@@ -65,6 +69,63 @@ export async function untrackedBelow(path: string, host: Host): Promise<readonly
   return withRepository(path, (repository) =>
     repository.workTree === undefined ? [] : untrackedPaths(repository, insideWorkTree(repository, path), host),
   );
+}
+
+/** A folder as a command is to see it. */
+export interface ImportedFolder {
+  readonly oid: Oid;
+  /** Whether git said what belongs to it; else all that stands there does. */
+  readonly how: "work tree" | "whole";
+  /** Whether git could be asked for files that it does not track: without them, only tracked ones are there. */
+  readonly isComplete: boolean;
+}
+
+/**
+ * Stores a folder as it stands: in a git work tree what git tracks there, with its edits, and what it neither tracks nor ignores; anywhere else, and where git tracks and knows nothing (an ignored folder), all
+ * that is in it. What git has is borrowed. Committed when this returns.
+ */
+export async function importFolderInto(store: Store, path: string, host: Host): Promise<ImportedFolder> {
+  let repository: Repository;
+  try {
+    repository = openRepository(path);
+  } catch (error) {
+    if (!(error instanceof NotARepository)) throw error;
+    return wholeFolder(store, path);
+  }
+  try {
+    const { workTree } = repository;
+    const inside = insideWorkTree(repository, path);
+    if (workTree === undefined) throw new NoWorkTree(path);
+    store.addSource(objectsFolderOf(repository));
+    const tracked = trackedTree(store, repository, inside, host);
+    const prefix = inside === "" ? "" : `${inside}/`;
+    const untracked = await untrackedPaths(repository, inside, host, "files");
+    const paths = (untracked ?? []).filter((each) => each.startsWith(prefix)).map((each) => each.slice(prefix.length));
+    if (tracked === undefined && paths.length === 0) return wholeFolder(store, path);
+    const folder = inside === "" ? workTree : `${workTree}/${inside}`;
+    const oid = putFilesInto(store, tracked ?? store.put("tree", encodeTree([])), folder, paths);
+    store.flush();
+    return { oid, how: "work tree", isComplete: untracked !== undefined };
+  } finally {
+    repository.objects.close();
+  }
+}
+
+function wholeFolder(store: Store, path: string): ImportedFolder {
+  const oid = putFolder(store, resolve(path));
+  store.flush();
+  return { oid, how: "whole", isComplete: true };
+}
+
+/** Undefined where git tracks nothing, or nothing of it is left. */
+function trackedTree(store: Store, repository: Repository, inside: string, host: Host): Oid | undefined {
+  try {
+    const { mode, oid } = readWorkTree(repository, inside, store, host);
+    return mode === "40000" ? oid : undefined;
+  } catch (error) {
+    if (error instanceof PathNotTracked || error instanceof DeletedPath) return undefined;
+    throw error;
+  }
 }
 
 /** Where a change can change what `importInto` of the same path and revision gives. */
@@ -107,6 +168,7 @@ const usageFaults = [
   UnstorableFile,
   FolderInUse,
   UnsafeName,
+  ChangedMeanwhile,
   MalformedConfig,
 ] as const;
 const hostFaults = [

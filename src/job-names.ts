@@ -2,6 +2,8 @@
  * What jobs are called before people: their worker by name, their place in what is folded as a path. Reads requests as they are asked for, each once. What
  * is gone by now has no name, or no place.
  */
+import { decodeStrings } from "./abi/command.ts";
+import type { ObjectReader } from "./abi/objects.ts";
 import { MalformedRequest, readRequest, type Request } from "./abi/request.ts";
 import { resolveImage, workerName } from "./abi/worker.ts";
 import { entriesOf, entryNames } from "./folded-path.ts";
@@ -82,6 +84,21 @@ export class JobNames {
     };
   }
 
+  /** What a job is called: a command as it would be typed, any other by its worker. */
+  jobName(subject: Subject): string {
+    const argv = this.argvOf(subject);
+    return argv === undefined ? this.workerName(subject.request.image, subject.request.std) : typedText(argv);
+  }
+
+  /** The command's name and what follows it; undefined of a job that is no command's, or whose arguments are gone. */
+  argvOf({ args }: Subject): readonly string[] | undefined {
+    const found = (name: string) => args.find((entry) => entry.name === name);
+    const argv = found("argv");
+    if (argv === undefined || !["cwd", "env", "in", "stdin"].every((name) => found(name) !== undefined))
+      return undefined;
+    return stringsIn(this.#store, argv.oid);
+  }
+
   /** A name in the standard library, or `worker OID`. */
   libraryName(image: Oid, std: Oid | undefined): string {
     const key = `${image} ${std ?? ""}`;
@@ -122,6 +139,28 @@ function resolveHere(store: Store, image: Oid): Oid | undefined {
     if (error instanceof MissingObject) return undefined;
     throw error;
   }
+}
+
+/** The strings of a blob that holds a command's; undefined for what does not, or is gone. */
+export function stringsIn(objects: ObjectReader, name: Oid): readonly string[] | undefined {
+  try {
+    const { kind, body } = objects.get(name);
+    return kind === "blob" ? decodeStrings(body) : undefined;
+  } catch (error) {
+    if (error instanceof MissingObject) return undefined;
+    throw error;
+  }
+}
+
+/** Characters of a command that are shown. */
+const typedTextMax = 120;
+
+/** A command as it would be typed: quoted where a shell would take it apart, cut where it is long. */
+export function typedText(argv: readonly string[]): string {
+  const text = argv
+    .map((each) => (/^[\w@%+=:,./-]+$/.test(each) ? each : `'${each.replaceAll("'", "'\\''")}'`))
+    .join(" ");
+  return text.length <= typedTextMax ? text : `${text.slice(0, typedTextMax)}…`;
 }
 
 function remembered<K, T>(known: Map<K, T>, name: K, find: () => T): T {

@@ -6,7 +6,7 @@ import { isUtf8 } from "node:buffer";
 import type { ObjectReader } from "./abi/objects.ts";
 import { resolveImage, type ResolvedImage } from "./abi/worker.ts";
 import { entriesOf } from "./folded-path.ts";
-import type { JobNames, Subject } from "./job-names.ts";
+import { stringsIn, typedText, type JobNames, type Subject } from "./job-names.ts";
 import { parseOid, type Oid } from "./store/oid.ts";
 import { MissingObject } from "./store/store.ts";
 import type { TreeEntry } from "./store/tree.ts";
@@ -38,7 +38,7 @@ export type RequestDifference =
       /** `std/NAME`, or from `args/` on. */
       readonly path: string;
       readonly status: TreeChange["status"];
-      /** Of an argument that is a short line of text. */
+      /** Of an argument that is a short line of text; of a command's arguments (`args/argv`) and variables (`args/env/NAME`), as they would be typed. */
       readonly before?: string;
       readonly after?: string;
     };
@@ -76,9 +76,43 @@ function* differences(reading: Reading, before: Subject, after: Subject): Genera
       yield { what: "std", path: `std/${name}`, status: statusOf(from, to) };
     }
   }
+  const isCommand = [before, after].every((each) => reading.names.argvOf(each) !== undefined);
   for (const [name, from, to] of pairs(before.args, after.args)) {
+    const strings = isCommand ? stringsDifferences(reading, name, from, to) : undefined;
+    if (strings !== undefined) {
+      yield* strings;
+      continue;
+    }
     yield* argumentDifferences(reading, name, [from, old.std], [to, now.std]);
   }
+}
+
+/** How a command's arguments, or the variables of its environment, differ; undefined for anything else. */
+function stringsDifferences(
+  { objects }: Reading,
+  name: string,
+  from: TreeEntry | undefined,
+  to: TreeEntry | undefined,
+): readonly RequestDifference[] | undefined {
+  if (from === undefined || to === undefined || (name !== "argv" && name !== "env")) return undefined;
+  const [before, after] = [stringsIn(objects, from.oid), stringsIn(objects, to.oid)];
+  if (before === undefined || after === undefined) return undefined;
+  const what = "argument";
+  if (name === "argv")
+    return [{ what, path: "args/argv", status: "modified", before: typedText(before), after: typedText(after) }];
+  const [old, now] = [variables(before), variables(after)];
+  return [...new Set([...old.keys(), ...now.keys()])].flatMap((key): RequestDifference[] => {
+    const [value, next] = [old.get(key), now.get(key)];
+    const path = `args/env/${key}`;
+    if (value === next) return [];
+    if (value === undefined) return [{ what, path, status: "added" }];
+    if (next === undefined) return [{ what, path, status: "deleted" }];
+    return [{ what, path, status: "modified", before: typedText([value]), after: typedText([next]) }];
+  });
+}
+
+function variables(texts: readonly string[]): ReadonlyMap<string, string> {
+  return new Map(texts.map((text) => [text.slice(0, text.indexOf("=")), text.slice(text.indexOf("=") + 1)]));
 }
 
 type InLibrary<T> = readonly [T, std: Oid | undefined];

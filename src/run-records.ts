@@ -85,14 +85,16 @@ export class RunRecords {
   /** What the last of these is called, each of which asked for the next. */
   nameOf(way: readonly Oid[]): JobName {
     const request = way.at(-1) as Oid;
-    return { ...this.nameAt(request, undefined), path: this.names.pathOf(way) };
+    return this.nameAt(request, this.names.pathOf(way));
   }
 
   /** What a job of that place is called. */
   nameAt(request: Oid, path: string | undefined): JobName {
-    const found = this.names.subjectOf(request)?.request;
-    const worker = found === undefined ? "a worker that is gone" : this.names.workerName(found.image, found.std);
-    return { request, worker, path };
+    const found = this.names.subjectOf(request);
+    const worker = found === undefined ? "a worker that is gone" : this.names.jobName(found);
+    // A command is about a whole tree, and a place in it is where its arguments say.
+    const isCommand = found !== undefined && this.names.argvOf(found) !== undefined;
+    return { request, worker, path: isCommand ? undefined : path };
   }
 
   /** What a job is called whose parent is at that place. */

@@ -10,7 +10,7 @@ const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf
   .map((file) => file.replaceAll("\\", "/"));
 
 /** Rooms from the ground up; each may import itself and those before it. Files directly in src/ are the engine's. */
-const rooms = ["store", "abi", "scheduler", "isolate-host", "engine", "cli"];
+const rooms = ["store", "abi", "scheduler", "isolate-host", "engine", "tools", "cli"];
 /** They stand beside each other: both are edges, and use each other's files. */
 const edges = ["cli", "server"];
 const height = (room: string) => rooms.indexOf(edges.includes(room) ? "cli" : room);

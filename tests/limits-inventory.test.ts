@@ -1,7 +1,7 @@
 /** design/limits.md is the one inventory of limits: each constant in src that is named as one stands there with its file and value, and the table of guests' limits is the source's. */
 import { readFileSync, readdirSync } from "node:fs";
 import { expect, test } from "vitest";
-import { defaultGuestLimits, guestLimitNames, maximalGuestLimits } from "../src/abi/limits.ts";
+import { commandLimitNames, defaultCommandLimits, maximalCommandLimits } from "../src/abi/limits.ts";
 
 const page = readFileSync(new URL("../design/limits.md", import.meta.url), "utf8");
 const source = new URL("../src/", import.meta.url);
@@ -24,11 +24,11 @@ test("every constant whose name ends in Max is in the inventory, with its value,
   expect(listed.toSorted()).toEqual(found.toSorted());
 });
 
-test("the limits of a guest stand there with their defaults and maxima", () => {
+test("the limits of a guest and of a command stand there with their defaults and maxima", () => {
   const rows = Array.from(page.matchAll(/^\| `(\w+)` \| (\d+) \| (\d+) \|/gm), ([, name, least, most]) => [
     name,
     Number(least),
     Number(most),
   ]);
-  expect(rows).toEqual(guestLimitNames.map((name) => [name, defaultGuestLimits[name], maximalGuestLimits[name]]));
+  expect(rows).toEqual(commandLimitNames.map((name) => [name, defaultCommandLimits[name], maximalCommandLimits[name]]));
 });

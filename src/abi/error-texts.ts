@@ -65,3 +65,13 @@ export const failureTexts = {
   calledTooDeep: "the guest's calls were nested too deep",
   resultTooLarge: "the guest's result is too large",
 } as const;
+
+/** Messages of failed outcomes of commands (abi/command.ts), beside those above. They belong to the marker `coppice-wasi/1`. */
+export const commandTexts = {
+  notACommand: "args is not a command's: argv, cwd, env, in and stdin, and nothing else",
+  badArgv: "argv is not a list of strings that each end in NUL, with at least one",
+  badEnv: "env is not a list of KEY=VALUE strings that each end in NUL, sorted and each key once",
+  badCwd: "cwd is not the absolute path of a folder of in",
+  noStart: "the module does not export memory and _start",
+  wroteTooMuch: "the command wrote too much",
+} as const;

@@ -9,6 +9,17 @@
 /** Names, in alphabetical order. */
 export const guestLimitNames = ["depth", "fuel", "logBytes", "memoryPages", "nestedRuns", "resultBytes"] as const;
 export type GuestLimitName = (typeof guestLimitNames)[number];
+/** Those that a command has: a guest's, and one more. In alphabetical order. */
+export const commandLimitNames = [
+  "depth",
+  "fileBytes",
+  "fuel",
+  "logBytes",
+  "memoryPages",
+  "nestedRuns",
+  "resultBytes",
+] as const;
+export type CommandLimitName = (typeof commandLimitNames)[number];
 
 /**
  * - `depth`: slots of eight bytes that the frames of the functions being called may take together (wasm/body.ts says what a function's frame takes);
@@ -20,6 +31,9 @@ export type GuestLimitName = (typeof guestLimitNames)[number];
  */
 export type GuestLimits = Readonly<Record<GuestLimitName, number>>;
 
+/** - `fileBytes`: bytes of the files that a command changed, of its standard output and its standard error together. */
+export type CommandLimits = Readonly<Record<CommandLimitName, number>>;
+
 export const defaultGuestLimits: GuestLimits = {
   depth: 1 << 20,
   fuel: 2 ** 38,
@@ -28,6 +42,8 @@ export const defaultGuestLimits: GuestLimits = {
   nestedRuns: 1 << 22,
   resultBytes: 512 << 20,
 };
+
+export const defaultCommandLimits: CommandLimits = { ...defaultGuestLimits, fileBytes: 512 << 20 };
 
 /** What a worker may ask for at most. */
 export const maximalGuestLimits: GuestLimits = {
@@ -39,11 +55,24 @@ export const maximalGuestLimits: GuestLimits = {
   resultBytes: 512 << 20,
 };
 
-/** Length of a `limits` blob; all six at their maxima take less. */
+export const maximalCommandLimits: CommandLimits = { ...maximalGuestLimits, fileBytes: 512 << 20 };
+
+/** Length of a `limits` blob; all of them at their maxima take less. */
 const limitsBytesMax = 1024;
 
 /** The limits that a `limits` blob gives; undefined when it is malformed. */
 export function parseGuestLimits(bytes: Uint8Array): GuestLimits | undefined {
+  const given = parseLimits(bytes, guestLimitNames);
+  return given === undefined ? undefined : { ...defaultGuestLimits, ...given };
+}
+
+/** The same for a command's. */
+export function parseCommandLimits(bytes: Uint8Array): CommandLimits | undefined {
+  const given = parseLimits(bytes, commandLimitNames);
+  return given === undefined ? undefined : { ...defaultCommandLimits, ...given };
+}
+
+function parseLimits(bytes: Uint8Array, names: readonly CommandLimitName[]): Partial<CommandLimits> | undefined {
   if (bytes.length > limitsBytesMax) return undefined;
   const text = Buffer.from(bytes).toString("utf8");
   let value: unknown;
@@ -53,29 +82,41 @@ export function parseGuestLimits(bytes: Uint8Array): GuestLimits | undefined {
     return undefined; // JSON.parse reports bad text by throwing; the caller says what it means here
   }
   if (typeof value !== "object" || value === null) return undefined;
-  const given = value as Partial<Record<GuestLimitName, unknown>>;
-  const parsed: Partial<Record<GuestLimitName, number>> = {};
-  for (const name of guestLimitNames) {
+  const given = value as Partial<Record<CommandLimitName, unknown>>;
+  const parsed: Partial<Record<CommandLimitName, number>> = {};
+  for (const name of names) {
     const limit = given[name];
     if (limit === undefined) continue;
     if (typeof limit !== "number" || !isAllowed(name, limit)) return undefined;
     parsed[name] = limit;
   }
-  return formatGuestLimits(parsed) === text ? { ...defaultGuestLimits, ...parsed } : undefined;
+  return formatGuestLimits(parsed) === text ? parsed : undefined;
 }
 
 /** The text of a `limits` blob. */
-export function formatGuestLimits(limits: Partial<GuestLimits>): string {
-  return JSON.stringify(Object.fromEntries(guestLimitNames.flatMap((name) => entryOf(limits, name))));
+export function formatGuestLimits(limits: Partial<CommandLimits>): string {
+  return JSON.stringify(Object.fromEntries(commandLimitNames.flatMap((name) => entryOf(limits, name))));
 }
 
 /** Why these limits can't be a worker's, in a sentence for a person; undefined when they can. */
 export function guestLimitsFault(limits: Readonly<Record<string, unknown>>): string | undefined {
+  return limitsFault(limits, guestLimitNames);
+}
+
+/** The same for a command's. */
+export function commandLimitsFault(limits: Readonly<Record<string, unknown>>): string | undefined {
+  return limitsFault(limits, commandLimitNames);
+}
+
+function limitsFault(
+  limits: Readonly<Record<string, unknown>>,
+  names: readonly CommandLimitName[],
+): string | undefined {
   for (const [key, limit] of Object.entries(limits)) {
-    const name = guestLimitNames.find((each) => each === key);
-    if (name === undefined) return `there is no limit ${JSON.stringify(key)}; there are ${guestLimitNames.join(", ")}`;
+    const name = names.find((each) => each === key);
+    if (name === undefined) return `there is no limit ${JSON.stringify(key)}; there are ${names.join(", ")}`;
     if (typeof limit !== "number" || !isAllowed(name, limit)) {
-      return `${name} must be a whole number from 1 to ${maximalGuestLimits[name]}`;
+      return `${name} must be a whole number from 1 to ${maximalCommandLimits[name]}`;
     }
   }
   return undefined;
@@ -92,19 +133,27 @@ export function scriptLimitsFault(limits: Readonly<Record<string, unknown>>): st
 
 /** For people: which limit was passed, its value, and how to raise it. */
 export function describePassedLimit(name: GuestLimitName, limits: GuestLimits): string {
-  const value = limits[name];
-  const most = maximalGuestLimits[name];
+  return describePassed(name, limits[name], "worker add FILE");
+}
+
+/** The same for a command's. */
+export function describeCommandLimit(name: CommandLimitName, limits: CommandLimits): string {
+  return describePassed(name, limits[name], "tool add NAME FILE");
+}
+
+function describePassed(name: CommandLimitName, value: number, adding: string): string {
+  const most = maximalCommandLimits[name];
   const passed = `it passed its limit ${name} of ${value}`;
   if (value >= most) return `${passed}, which is the engine's maximum`;
   const more = JSON.stringify({ [name]: Math.min(most, value * 4) });
-  return `${passed}; a worker may have up to ${most}: \`coppice worker add FILE --limits '${more}'\``;
+  return `${passed}; a worker may have up to ${most}: \`coppice ${adding} --limits '${more}'\``;
 }
 
-function isAllowed(name: GuestLimitName, limit: number): boolean {
-  return Number.isSafeInteger(limit) && limit >= 1 && limit <= maximalGuestLimits[name];
+function isAllowed(name: CommandLimitName, limit: number): boolean {
+  return Number.isSafeInteger(limit) && limit >= 1 && limit <= maximalCommandLimits[name];
 }
 
-function entryOf(limits: Partial<GuestLimits>, name: GuestLimitName): [string, number][] {
+function entryOf(limits: Partial<CommandLimits>, name: CommandLimitName): [string, number][] {
   const limit = limits[name];
   return limit === undefined ? [] : [[name, limit]];
 }

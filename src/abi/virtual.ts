@@ -19,6 +19,16 @@ export class VirtualClock {
     this.#elapsedNs += clockStepNs;
     return now;
   }
+
+  /** The time without reading the clock: nothing advances. */
+  at(clock: "realtime" | "other"): bigint {
+    return (clock === "realtime" ? realtimeStartNs : 0n) + this.#elapsedNs;
+  }
+
+  /** Sleeps: every clock is later by so much. */
+  advance(ns: bigint): void {
+    this.#elapsedNs += ns;
+  }
 }
 
 const domain = Buffer.from("coppice-random/1\0", "latin1");

@@ -8,13 +8,23 @@ import type { GitObject } from "../store/object.ts";
 import { parseOid, type Oid } from "../store/oid.ts";
 import { MalformedTree, decodeTree, encodeTree, type TreeEntry } from "../store/tree.ts";
 import { errorTexts, type ErrorText } from "./error-texts.ts";
-import { defaultGuestLimits, formatGuestLimits, parseGuestLimits, type GuestLimits } from "./limits.ts";
+import {
+  defaultCommandLimits,
+  defaultGuestLimits,
+  formatGuestLimits,
+  parseCommandLimits,
+  parseGuestLimits,
+  type CommandLimits,
+  type GuestLimits,
+} from "./limits.ts";
 import type { ObjectReader, Objects } from "./objects.ts";
 
 /** Levels of currying that are unwrapped. */
 export const curryLevelsMax = 64;
 /** The runtime of plain wasm guests. Any change that could alter an outcome of such a guest bumps it. */
 export const wasmMarker = "coppice-wasm/3";
+/** The runtime of commands (abi/command.ts). Any change that could alter an outcome of one bumps it. */
+export const wasiMarker = "coppice-wasi/1";
 
 const scriptPrefix = "coppice-script/1 v8/";
 /**
@@ -37,7 +47,8 @@ export interface RuntimeNode {
   readonly oid: Oid;
   readonly marker: string;
   readonly module: Oid;
-  readonly limits: GuestLimits;
+  /** A command's are CommandLimits. */
+  readonly limits: GuestLimits | CommandLimits;
 }
 
 /** An image with its curries unwrapped; `bound` holds their args, outer ones over inner ones. */
@@ -52,7 +63,7 @@ export interface Refusal {
 }
 
 /** Stores a runtime node for a module that is here; limits that can be a worker's, or the defaults, which a node does not spell out. */
-export function putRuntimeNode(objects: Objects, marker: string, module: Oid, limits?: Partial<GuestLimits>): Oid {
+export function putRuntimeNode(objects: Objects, marker: string, module: Oid, limits?: Partial<CommandLimits>): Oid {
   const put = (name: string, text: string): TreeEntry => ({
     mode: "100644",
     name,
@@ -135,16 +146,20 @@ function readNode(
   if (marker === undefined || module === undefined || module.mode === "40000" || module.mode === "160000") {
     return { error: errorTexts.notAWorker };
   }
-  // What an entry of that name means to another runtime is not ours to say.
-  const isOurs = (marker.trim() === wasmMarker || marker.trim() === scriptMarker) && named(limitsEntry) !== undefined;
-  const limits = isOurs ? readLimits(objects, named(limitsEntry)) : defaultGuestLimits;
+  const limits = readLimits(objects, marker.trim(), named(limitsEntry));
   if (limits === undefined) return { error: errorTexts.notAWorker };
   return { node: { oid: found, marker: marker.trim(), module: module.oid, limits }, bound };
 }
 
-function readLimits(objects: ObjectReader, entry: TreeEntry | undefined): GuestLimits | undefined {
+/** What an entry of that name means to another runtime is not ours to say. */
+function readLimits(objects: ObjectReader, marker: string, entry: TreeEntry | undefined): GuestLimits | undefined {
+  const isCommand = marker === wasiMarker;
+  if (entry === undefined || !(isCommand || marker === wasmMarker || marker === scriptMarker)) {
+    return isCommand ? defaultCommandLimits : defaultGuestLimits;
+  }
   const text = blobText(objects, entry);
-  return text === undefined ? undefined : parseGuestLimits(Buffer.from(text, "utf8"));
+  if (text === undefined) return undefined;
+  return (isCommand ? parseCommandLimits : parseGuestLimits)(Buffer.from(text, "utf8"));
 }
 
 function unwrap(objects: ObjectReader, named: Named): { base: string; args: readonly TreeEntry[] } | undefined {

@@ -19,6 +19,7 @@ import {
   UnfitWorker,
   UnknownWorker,
 } from "../engine.ts";
+import { CommandNotFound, UnfitTool } from "../tools/tool-errors.ts";
 
 export type ErrorKind = "failed" | "usage" | "host" | "missing" | "divergent" | "cycle" | "cancelled";
 
@@ -32,6 +33,15 @@ export const exitStatus = {
   divergent: 4,
   cancelled: 130,
 } as const satisfies Record<ErrorKind, number>;
+/** `exec` ends with the status of its command; what is no answer of a command has the statuses that container tools give. The README shows these, too. */
+export const execStatus = { noAnswer: 125, notFound: 127, cancelled: exitStatus.cancelled } as const;
+
+/** The status that `exec` ends with for an error of this kind. */
+export function execStatusOf(error: unknown, kind: ErrorKind): number {
+  if (error instanceof CommandNotFound) return execStatus.notFound;
+  return kind === "cancelled" ? execStatus.cancelled : execStatus.noAnswer;
+}
+
 /** A bug of ours (EX_SOFTWARE of sysexits). */
 export const bugStatus = 70;
 
@@ -58,6 +68,8 @@ const usageErrors = [
   UnfitBundle,
   UnfitScript,
   UnfitWorker,
+  CommandNotFound,
+  UnfitTool,
 ] as const;
 const hostErrors = [
   OutputFailure,

@@ -3,7 +3,17 @@ import { Command, CommanderError } from "commander";
 import { version } from "./version.ts";
 import { bundleCommands } from "./bundle-commands.ts";
 import { examplesText, type Commands } from "./command.ts";
-import { OutputFailure, UsageError, bugStatus, errorJson, exitStatus, kindOfError, messageOf } from "./exit.ts";
+import {
+  OutputFailure,
+  UsageError,
+  bugStatus,
+  errorJson,
+  execStatusOf,
+  exitStatus,
+  kindOfError,
+  messageOf,
+} from "./exit.ts";
+import { execCommands } from "./exec-command.ts";
 import { explainCommands } from "./explain-commands.ts";
 import { mcpCommands } from "./mcp-commands.ts";
 import { isFolder } from "./naming.ts";
@@ -12,15 +22,18 @@ import { runCommands } from "./run-commands.ts";
 import { Session } from "./session.ts";
 import { isColourful, readSettings } from "./settings.ts";
 import { storeCommands } from "./store-commands.ts";
+import { toolCommands } from "./tool-commands.ts";
 import { verifyCommands } from "./verify-command.ts";
 
 const commands: Commands = {
   ...runCommands,
+  ...execCommands,
   ...storeCommands,
   ...explainCommands,
   ...verifyCommands,
   ...bundleCommands,
   ...mcpCommands,
+  ...toolCommands,
 };
 
 /** Runs the command line and returns the exit status. The process's current folder is changed by `-C`. */
@@ -42,7 +55,7 @@ export async function main(argv: readonly string[], environment: NodeJS.ProcessE
   } catch (error) {
     // Help and the version end the parsing by an error too.
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
-    return report(error, printer, argv.includes("--json"));
+    return report(error, printer, argv);
   }
 }
 
@@ -58,7 +71,7 @@ function enterFolders(argv: readonly string[]): readonly string[] {
   return argv.slice(at);
 }
 
-async function report(error: unknown, printer: Printer, isJson: boolean): Promise<number> {
+async function report(error: unknown, printer: Printer, argv: readonly string[]): Promise<number> {
   const kind = await kindOfError(error);
   if (kind === undefined) {
     printer.err.write(
@@ -70,7 +83,7 @@ async function report(error: unknown, printer: Printer, isJson: boolean): Promis
   // Called without a command, it has printed the help in place of an error.
   const isHelp = error instanceof CommanderError && error.code === "commander.help";
   if (!isHelp) printError(printer, message);
-  if (isJson) {
+  if (wantsJson(argv)) {
     try {
       await write(printer.out, errorJson(kind, message));
     } catch (failure) {
@@ -78,7 +91,20 @@ async function report(error: unknown, printer: Printer, isJson: boolean): Promis
       if (!(error instanceof OutputFailure)) printError(printer, failure.message);
     }
   }
-  return exitStatus[kind];
+  return isExec(argv) ? execStatusOf(error, kind) : exitStatus[kind];
+}
+
+/** Whether the command is `exec`, whose errors have statuses of their own. */
+function isExec(argv: readonly string[]): boolean {
+  let at = 0;
+  while (argv[at] === "-C") at += 2;
+  return argv[at] === "exec";
+}
+
+/** What follows `--` is not ours. */
+function wantsJson(argv: readonly string[]): boolean {
+  const end = isExec(argv) ? argv.indexOf("--") : -1;
+  return argv.slice(0, end < 0 ? argv.length : end).includes("--json");
 }
 
 /** The parser for `argv`: with the one command that it names, since making the others takes 2 ms, else with all. */
@@ -99,13 +125,14 @@ function program(session: Session, argv: readonly string[]): Command {
 }
 
 const exitText =
-  "0 a result, 1 a failed outcome or a cycle, 2 usage, 3 no answer (the machine, a missing object), 4 two executions differed, 70 a bug of Coppice, 130 cancelled.";
+  "0 a result, 1 a failed outcome or a cycle, 2 usage, 3 no answer (the machine, a missing object), 4 two executions differed, 70 a bug of Coppice, 130 cancelled; `exec` ends with its command's.";
 
 const examples = [
   "fold . --post language-stats             what this repository is written in",
   "fold HEAD --post line-count              lines as committed; HEAD:src, below src",
   "fold . --post file-count --pre dirs-only --json",
   "run line-count --in:@=README.md --children:hash=4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+  "exec -- grep -rn TODO src                a command over a copy of this folder, remembered",
   "import HEAD",
   "cat OID",
   "explain --last                           why that ran, or did not",

@@ -65,10 +65,12 @@ async function mcp(session: Session, options: ServingOptions): Promise<void> {
   };
   const { printer } = session;
   const { serve } = await import("../server/serve.ts");
+  const { toolFolders } = await import("../tools/find-tool.ts");
   await untilStopped(session, ["SIGINT", "SIGTERM"], (signal) =>
     session.withEngine(options, async (engine) => {
       const log = (line: string) => void printer.err.write(`coppice mcp: ${line}\n`);
-      const serving = { engine, folders, version: version(), in: process.stdin, out: printer.out, signal, log };
+      const places = { folders, toolFolders: toolFolders(process.cwd()) };
+      const serving = { engine, ...places, version: version(), in: process.stdin, out: printer.out, signal, log };
       if (options.transcript === undefined) return serve(serving);
       const { TranscriptWriter } = await import("../server/transcript.ts");
       const transcript = new TranscriptWriter(engine, filled("--transcript", options.transcript));
@@ -84,9 +86,10 @@ async function mcp(session: Session, options: ServingOptions): Promise<void> {
 async function replayCalls(session: Session, file: string, options: ReplayingOptions): Promise<void> {
   const { printer } = session;
   const replaying = await import("../server/replay-calls.ts");
+  const { toolFolders } = await import("../tools/find-tool.ts");
   await untilStopped(session, ["SIGINT"], (signal) =>
     session.withEngine(options, async (engine) => {
-      const replayed = await replaying.replayCalls(engine, file, signal);
+      const replayed = await replaying.replayCalls({ engine, toolFolders: toolFolders(process.cwd()), signal }, file);
       const { first } = replayed;
       if (options.json === true) await write(printer.out, `${JSON.stringify(figures(replayed))}\n`);
       else await write(printer.out, `${first === undefined ? "same" : "different"}: ${summaryOf(replayed)}\n`);

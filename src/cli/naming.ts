@@ -141,7 +141,7 @@ export async function addWorkerFile(engine: Engine, path: string, limitsText?: s
 }
 
 /** What it holds is for whoever takes it to look at. */
-function jsonObject(text: string, option: string): object {
+export function jsonObject(text: string, option: string): object {
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -210,9 +210,9 @@ async function watchTask(session: Session, task: WatchTask, options: WatchingOpt
 }
 
 /** Runs with progress and a Ctrl-C that ends the run and keeps what was computed; a second one ends the process. */
-async function running(
+export async function running(
   { printer }: Session,
-  { salt, rerun, log }: RunningOptions,
+  { salt, rerun, log }: Pick<RunningOptions, "salt" | "rerun" | "log">,
   start: (common: RunOptions) => Run,
 ): Promise<RunResult> {
   const abort = new AbortController();
@@ -272,7 +272,7 @@ async function finish(
 }
 
 /** Refuses before anything runs where no result could be written. An empty folder may stand there, since a tree may fill it. */
-function refuseTaken(path: string): void {
+export function refuseTaken(path: string): void {
   if (path === "") throw new UsageError("--out wants a path, and it is empty");
   if (!isFolder(dirname(resolve(path))))
     throw new UsageError(`${path}: there is no folder ${dirname(path)} to write to`);

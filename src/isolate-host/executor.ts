@@ -4,7 +4,7 @@
  */
 import { parentPort, workerData, type MessagePort } from "node:worker_threads";
 import { readRequest } from "../abi/request.ts";
-import { scriptMarker, wasmMarker } from "../abi/worker.ts";
+import { scriptMarker, wasiMarker, wasmMarker } from "../abi/worker.ts";
 import type { Dispatch, LogLine, Report } from "../scheduler/runner.ts";
 import { settleDispatch, type Dispatched, type Place } from "../scheduler/settle-dispatch.ts";
 import { Settler, type Job, type Neighbours } from "../scheduler/settle.ts";
@@ -20,6 +20,7 @@ import { ScriptGuests } from "./script-guests.ts";
 import { outliveProcesses, type OpenedChild } from "./script/script-child.ts";
 import { StatusBoard } from "./status-board.ts";
 import { asNonAnswer } from "./thrown-answer.ts";
+import { WasiGuests } from "./wasi-guests.ts";
 import { WasmGuests } from "./wasm-guests.ts";
 
 /** Log lines that one report carries; later ones are dropped, and the last says so. */
@@ -69,6 +70,7 @@ class Executor {
       store,
       new Map<string, Runtime>([
         [wasmMarker, new WasmGuests(host)],
+        [wasiMarker, new WasiGuests(host)],
         [scriptMarker, this.#scripts],
       ]),
     );

@@ -2,12 +2,12 @@
  * Rewritten modules, kept in the store, so that a process needs not rewrite again what an earlier one did: 20 to 150 ms a megabyte, against 3 to read it. Small modules are rewritten in less time than
  * a commit takes.
  *
- * One is a blob: JSON text `{"resettable": names or null}`, a newline, the module's bytes. A ref names it: `fitted/VERSION/MODULE/DEPTH-FUEL-PAGES`. Nothing but these decides the bytes, and no outcome depends on
- * whether it is here.
+ * One is a blob: JSON text `{"resettable": names or null}`, a newline, the module's bytes. A ref names it: `fitted/VERSION/MODULE/DEPTH-FUEL-PAGES`, with `/_start` behind that when it was fitted as a command, since what fits as one kind of
+ * guest need not as another. Nothing but these decides the bytes, and no outcome depends on whether it is here.
  */
 import type { Objects } from "../abi/objects.ts";
 import type { Oid } from "../store/oid.ts";
-import type { FitModule, ModuleLimits } from "./wasm/module.ts";
+import type { EntryName, FitModule, ModuleLimits } from "./wasm/module.ts";
 
 /** To be raised whenever the same module would be rewritten into other bytes; a test holds the digest of some. */
 export const fittingVersion = 2;
@@ -27,9 +27,11 @@ export function fittedModule(
   name: Oid,
   limits: ModuleLimits,
   fit: (bytes: Uint8Array) => FitModule,
+  entry: EntryName = "caos_run",
 ): FitModule {
   const { depth, fuel, memoryPages } = limits;
-  const ref = `fitted/${fittingVersion}/${name}/${depth}-${fuel}-${memoryPages}`;
+  const kind = entry === "caos_run" ? "" : `/${entry}`;
+  const ref = `fitted/${fittingVersion}/${name}/${depth}-${fuel}-${memoryPages}${kind}`;
   const known = store.ref(ref);
   if (known !== undefined) return decode(store.get(known).body);
   const bytes = store.get(name).body;

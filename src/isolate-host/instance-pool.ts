@@ -6,7 +6,7 @@
  * An instance is given up after a trap or an unwinding (its stack pointer may be anywhere, and that is a global like any other, but a trap in the host's call leaves V8's state to V8), and after its memory grew.
  */
 
-import { fuelExport, startExport } from "./wasm/module.ts";
+import { fuelExport, startExport, type EntryName } from "./wasm/module.ts";
 
 /** Memory beyond which zeroing costs more than a fresh instance. */
 const resetBytesMax = 1 << 20;
@@ -43,6 +43,7 @@ interface Image {
 export class InstancePool {
   readonly #module: WebAssembly.Module;
   readonly #imports: Record<string, Record<string, unknown>>;
+  readonly #entry: EntryName;
   /** Names of the globals to be reset; undefined when an instance serves once. */
   #resettable: readonly string[] | undefined;
   #image: Image | undefined;
@@ -51,9 +52,11 @@ export class InstancePool {
   constructor(
     module: WebAssembly.Module,
     imports: Record<string, Record<string, unknown>>,
+    entry: EntryName,
     resettable: readonly string[] | undefined,
   ) {
     this.#module = module;
+    this.#entry = entry;
     this.#imports = imports;
     this.#resettable = resettable;
   }
@@ -65,7 +68,7 @@ export class InstancePool {
     const { exports } = new WebAssembly.Instance(this.#module, this.#imports);
     const fresh: Fresh = {
       memory: exports["memory"] as WebAssembly.Memory,
-      run: exports["caos_run"] as () => void,
+      run: exports[this.#entry] as () => void,
       fuel: exports[fuelExport] as WebAssembly.Global,
       bytes: undefined,
       exports,

@@ -4,7 +4,7 @@
  */
 import { parentPort, workerData, type MessagePort } from "node:worker_threads";
 import { readRequest } from "../abi/request.ts";
-import { scriptMarker, wasmMarker } from "../abi/worker.ts";
+import { scriptMarker, wasiMarker, wasmMarker } from "../abi/worker.ts";
 import type { Dispatch, Report } from "../scheduler/runner.ts";
 import { settleDispatch, type Place } from "../scheduler/settle-dispatch.ts";
 import { Settler } from "../scheduler/settle.ts";
@@ -19,6 +19,7 @@ import { ScratchObjects } from "./scratch-objects.ts";
 import { ScriptGuests } from "./script-guests.ts";
 import { StatusBoard } from "./status-board.ts";
 import { asNonAnswer } from "./thrown-answer.ts";
+import { WasiGuests } from "./wasi-guests.ts";
 import { WasmGuests } from "./wasm-guests.ts";
 
 /** How often it is told how far a dispatch is. */
@@ -59,6 +60,7 @@ class Verifier {
     });
     const runtimes = new Map<string, Runtime>([
       [wasmMarker, new WasmGuests(host)],
+      [wasiMarker, new WasiGuests(host)],
       [scriptMarker, this.#scripts],
     ]);
     const settler = new Settler({

@@ -10,7 +10,7 @@ import { UsageError } from "../cli/exit.ts";
 import { ToolFault } from "./answer.ts";
 import { callTool } from "./calls.ts";
 import { noFolders } from "./folders.ts";
-import { namesIn } from "./tools.ts";
+import { namesIn, type Calling } from "./tools.ts";
 import { objectsFile, readObjects, readTranscript, type RecordedCall, type RecordedFacts } from "./transcript.ts";
 
 export interface CallDifference {
@@ -35,14 +35,17 @@ export interface ReplayedCalls {
 }
 
 /** Replays the transcript in a file. Rejects with UsageError for what is none, with ToolFault for what can't be computed here, StoreFailure, or what the file system says. */
-export async function replayCalls(engine: Engine, file: string, signal: AbortSignal): Promise<ReplayedCalls> {
-  takeIn(engine, file);
+export async function replayCalls(
+  calling: Pick<Calling, "engine" | "toolFolders" | "signal">,
+  file: string,
+): Promise<ReplayedCalls> {
+  takeIn(calling.engine, file);
   const seen = { calls: 0, compared: 0, executed: 0, remembered: 0 };
   for (const recorded of readTranscript(file)) {
     seen.calls++;
     if (!isRepeated(recorded)) continue;
     seen.compared++;
-    const here = await repeat(engine, recorded, signal);
+    const here = await repeat({ ...calling, folders: noFolders }, recorded);
     if (!(here instanceof ToolFault) && here["request"] !== null) {
       seen.executed += here.executed;
       if (here.remembered) seen.remembered++;
@@ -73,10 +76,10 @@ function isRepeated({ tool, fault }: RecordedCall): boolean {
 }
 
 /** What a call comes to here. */
-async function repeat(engine: Engine, recorded: RecordedCall, signal: AbortSignal): Promise<RecordedFacts | ToolFault> {
+async function repeat(calling: Calling, recorded: RecordedCall): Promise<RecordedFacts | ToolFault> {
   try {
-    if (recorded.tool === "import") return importedHere(engine, recorded);
-    const { facts } = await callTool({ engine, folders: noFolders, signal }, recorded);
+    if (recorded.tool === "import") return importedHere(calling.engine, recorded);
+    const { facts } = await callTool(calling, recorded);
     return facts;
   } catch (error) {
     if (!(error instanceof ToolFault)) throw error;

@@ -7,11 +7,9 @@ import { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js";
 import { CallToolRequestSchema, ListToolsRequestSchema, type CallToolResult } from "@modelcontextprotocol/sdk/types.js";
 import { toJSONSchema, type z } from "zod";
-import type { Engine } from "../engine.ts";
 import { commonLine, ToolFault, type Answer } from "./answer.ts";
 import { callTool, type Call } from "./calls.ts";
-import type { Folders } from "./folders.ts";
-import { tools } from "./tools.ts";
+import { tools, type Calling } from "./tools.ts";
 
 /** Bytes of a message from a client; one that says more is hung up on. */
 const messageBytesMax = 16 << 20;
@@ -22,9 +20,7 @@ const instructions = `Coppice runs sealed programs over immutable folder trees a
 State is a tree oid: begin with \`import\`, pass \`tree\` of an answer to the next call. An earlier oid stays valid: to undo or branch, pass it again. The same call on the same tree is answered from memory.
 Long texts are cut from the middle; a note in the text says how \`read\` shows the rest. \`diff\` compares any two trees.`;
 
-export interface Serving {
-  readonly engine: Engine;
-  readonly folders: Folders;
+export interface Serving extends Pick<Calling, "engine" | "folders" | "toolFolders"> {
   readonly version: string;
   readonly in: Readable;
   readonly out: Writable;
@@ -91,9 +87,9 @@ async function answerTo(
   signal: AbortSignal,
   onProgress: ((executed: number) => void) | undefined,
 ): Promise<CallToolResult> {
-  const { engine, folders, record, log } = serving;
+  const { engine, folders, toolFolders, record, log } = serving;
   try {
-    const calling = { engine, folders, signal, ...(onProgress === undefined ? {} : { onProgress }) };
+    const calling = { engine, folders, toolFolders, signal, ...(onProgress === undefined ? {} : { onProgress }) };
     const answer = await callTool(calling, call).catch((error: unknown) => {
       if (error instanceof ToolFault) return error;
       throw error;

@@ -4,11 +4,16 @@
  * A tool is a function of its arguments and of the objects that they name; `import` and `checkout` alone touch the machine's folders, and only those that the server was given. A call that can't be answered throws
  * ToolFault, UsageError or an error of the engine that says why in a sentence.
  */
+import { posix } from "node:path";
 import { z } from "zod";
 import { parseOid, type Arg, type Engine, type Oid, type RunOptions, type RunResult } from "../engine.ts";
+import { surroundings } from "../cli/exec-command.ts";
 import { explanationText } from "../cli/explain.ts";
 import { UsageError } from "../cli/exit.ts";
+import { isFolder } from "../cli/naming.ts";
 import { listing } from "../cli/output.ts";
+import { findTool } from "../tools/find-tool.ts";
+import { laidOver, takenAway } from "../tools/overlay.ts";
 import {
   commonShape,
   lookedAt,
@@ -38,6 +43,8 @@ const explainedJobsMax = 20;
 export interface Calling {
   readonly engine: Engine;
   readonly folders: Folders;
+  /** Where the packages of commands are looked for, the first first. */
+  readonly toolFolders: readonly string[];
   /** Ends what the call runs; what was computed is kept. */
   readonly signal: AbortSignal;
   /** Hears how many jobs were executed for the call so far, while they are. */
@@ -81,6 +88,61 @@ function tool<Input extends z.ZodObject>(
 ): Tool {
   return parts;
 }
+
+const exec = tool({
+  title: "Run a command",
+  description:
+    "Runs a command over a tree: a shell line (`command`, such as `grep -rn TODO src | sort | head`) or a program with its arguments (`argv`). It sees the tree as `/` and nothing else of the machine: no network, no clock of the machine, no files but these. Answered are stdout, stderr, the exit status, and as `tree` the tree that it left; the tree that was given stays what it was. Commands: ls cat head tail wc sort uniq cut tr cp mv mkdir rm touch find grep sed awk diff tar gzip jq and more.",
+  input: z.strictObject({
+    command: z.string().min(1).describe("a line, or a script, for the shell").optional(),
+    argv: z.array(z.string()).min(1).describe("in place of command: the program's name and its arguments").optional(),
+    tree: tree
+      .describe("the tree that it sees as /: from `import`, or `tree` of an earlier answer; default: an empty one")
+      .optional(),
+    env: z.record(z.string(), z.string()).describe("variables beside PATH, HOME, PWD, LANG and TZ").optional(),
+    stdin: z
+      .union([
+        z.string().describe("a text"),
+        z.strictObject({ oid: oidShape }).describe("a blob, such as an earlier stdout"),
+      ])
+      .describe("what it reads from stdin; default: nothing")
+      .optional(),
+    cwd: z.string().describe("the folder of the tree that it starts in; default: /").optional(),
+    salt: salt.optional(),
+  }),
+  output: z.object({
+    ...commonShape,
+    exit: z.int().describe("the exit status; another than 0 is an answer, too"),
+    stdout: shownShape,
+    stderr: shownShape,
+  }),
+  hints: pure,
+  call: async (calling, { command, argv, tree: given, env = {}, stdin = "", cwd = "", salt: salted }) => {
+    if ((command === undefined) === (argv === undefined)) throw new UsageError("exec wants a command, or an argv");
+    const { engine, toolFolders, onProgress } = calling;
+    const words = argv ?? ["sh", "-c", command as string];
+    const name = words[0] as string;
+    const root = given === undefined ? engine.putTree([]) : treeNamed(engine, given);
+    const found = findTool(engine, name, toolFolders);
+    const from = posix.resolve("/", cwd);
+    const running = engine.exec({
+      worker: found.worker,
+      argv: words,
+      in: laidOver(engine, name, root, found.overlay),
+      env: { ...surroundings, PWD: from, ...env },
+      stdin: typeof stdin === "string" ? Buffer.from(stdin, "utf8") : { oid: objectNamed(engine, stdin.oid, "blob") },
+      cwd: from,
+      ...runOptions(calling, salted),
+    });
+    const ran = await settled(running, onProgress);
+    const said = engine.commandResult(ran.outcome.oid);
+    if (said === undefined) throw new UsageError(`${quoted(name)} is no command: its result is none of a command's`);
+    const next = takenAway(engine, name, said.out, found.overlay);
+    const [stdout, stderr] = [shownObject(engine, said.stdout), shownObject(engine, said.stderr)];
+    const facts = { ...ranFacts(ran, null), tree: next, exit: said.exit, stdout, stderr };
+    return { facts, texts: [stdout.text, stderr.text === "" ? "" : `stderr:\n${stderr.text}`] };
+  },
+});
 
 const fold = tool({
   title: "Fold a tree",
@@ -292,7 +354,7 @@ const explain = tool({
 const importing = tool({
   title: "Import files",
   description:
-    "Begins: gives the oid of a tree that holds files of the user's folder as they are now (with git: what is tracked, with edits), or as a git revision has them. Pass that oid to the other tools. Nothing that they do changes the user's files.",
+    "Begins: gives the oid of a tree that holds files of the user's folder as they are now (with git: all but what it ignores), or as a git revision has them. Pass that oid to the other tools. Nothing that they do changes the user's files.",
   input: z.strictObject({
     path: z
       .string()
@@ -307,7 +369,7 @@ const importing = tool({
     const named = wanted === "" || wanted === "." ? "" : `:${wanted}`;
     const { kind, oid } =
       revision === undefined
-        ? await engine.borrowTree(pathToRead(folders, wanted))
+        ? await importedPath(engine, pathToRead(folders, wanted))
         : await engine.borrowTree(repositoryToRead(folders), `${revision}${named}`);
     const facts = { ...lookedAt(kind === "tree" ? oid : null), result: { kind, oid } };
     return { facts, texts: kind === "tree" ? [] : [`a file: blob ${oid}`] };
@@ -335,6 +397,7 @@ const checkout = tool({
 /** By name, in the order in which clients list them. */
 export const tools: Readonly<Record<string, Tool>> = {
   import: importing,
+  exec,
   fold,
   run,
   read,
@@ -343,6 +406,15 @@ export const tools: Readonly<Record<string, Tool>> = {
   explain,
   checkout,
 };
+
+/** A folder as it stands, as `coppice exec` sees it; a file as git stores it. */
+async function importedPath(
+  engine: Engine,
+  place: string,
+): Promise<{ readonly kind: "blob" | "tree"; readonly oid: Oid }> {
+  if (!isFolder(place)) return engine.borrowTree(place);
+  return { kind: "tree", oid: (await engine.importFolder(place)).oid };
+}
 
 function runOptions({ signal }: Calling, salted: string | undefined): RunOptions {
   return salted === undefined ? { signal } : { signal, salt: salted };

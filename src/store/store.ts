@@ -419,6 +419,22 @@ export class Store {
     });
   }
 
+  /** Takes a ref away; false when there was none. What it named stays. Committed before this returns. */
+  dropRef(name: string): boolean {
+    this.flush();
+    let dropped = 0;
+    this.#contents.transact(() => (dropped = this.#sql.dropRef.run(name).changes));
+    return dropped > 0;
+  }
+
+  /** The refs whose names begin so, in order of their names' bytes. */
+  refs(prefix: string): ReadonlyMap<string, Oid> {
+    return guarded(this.path, () => {
+      const rows = this.#sql.refs.all(prefix, prefix) as { readonly name: string; readonly oid: Buffer }[];
+      return new Map(rows.map(({ name, oid: bytes }) => [name, storedOid(bytes, "a ref")]));
+    });
+  }
+
   /** Opens the record of a run and drops the traces of runs long past. */
   beginRun(request: Oid, startedMs: number): number {
     return guarded(this.path, () => this.#runs.begin(request, startedMs));
@@ -596,6 +612,8 @@ export class Store {
 function prepareStatements(database: Database.Database) {
   return {
     ref: database.prepare("SELECT oid FROM refs WHERE name = ?").pluck(),
+    dropRef: database.prepare("DELETE FROM refs WHERE name = ?"),
+    refs: database.prepare("SELECT name, oid FROM refs WHERE substr(name, 1, length(?)) = ? ORDER BY name"),
     setRef: database.prepare("INSERT INTO refs (name, oid) VALUES (?, ?) ON CONFLICT DO UPDATE SET oid = excluded.oid"),
   };
 }

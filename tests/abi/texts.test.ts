@@ -1,7 +1,7 @@
 /** Every text that a guest can see, literally. */
 import { expect, test } from "vitest";
-import { errorTexts, failureTexts } from "../../src/abi/error-texts.ts";
-import { wasmMarker } from "../../src/abi/worker.ts";
+import { commandTexts, errorTexts, failureTexts } from "../../src/abi/error-texts.ts";
+import { wasiMarker, wasmMarker } from "../../src/abi/worker.ts";
 import { failureCodes } from "../../src/store/outcome.ts";
 
 const note = "a changed text is a changed outcome: bump the runtime's marker, then change this table";
@@ -68,7 +68,19 @@ test("the messages of failed outcomes belong to coppice-wasm/3 as well", () => {
   expect(failureCodes, note).toStrictEqual(["trap", "exit", "abi", "module", "limit"]);
 });
 
+test("the messages of commands' failed outcomes belong to coppice-wasi/1, with those above", () => {
+  expect(wasiMarker, note).toBe("coppice-wasi/1");
+  expect(commandTexts, note).toStrictEqual({
+    notACommand: "args is not a command's: argv, cwd, env, in and stdin, and nothing else",
+    badArgv: "argv is not a list of strings that each end in NUL, with at least one",
+    badEnv: "env is not a list of KEY=VALUE strings that each end in NUL, sorted and each key once",
+    badCwd: "cwd is not the absolute path of a folder of in",
+    noStart: "the module does not export memory and _start",
+    wroteTooMuch: "the command wrote too much",
+  });
+});
+
 test("no text says two things: each stands for one cause", () => {
-  const texts = [...Object.values(errorTexts), ...Object.values(failureTexts)];
+  const texts = [...Object.values(errorTexts), ...Object.values(failureTexts), ...Object.values(commandTexts)];
   expect(new Set(texts).size).toBe(texts.length);
 });

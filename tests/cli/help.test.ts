@@ -8,6 +8,11 @@ describe("help", () => {
   const commands = [
     "fold",
     "run",
+    "exec",
+    "tool",
+    "tool add",
+    "tool list",
+    "tool remove",
     "watch",
     "watch fold",
     "watch run",
@@ -27,7 +32,7 @@ describe("help", () => {
     it(`of ${command} is on stdout, with examples, and is no error`, async () => {
       const said = await room.callIn({ cwd: room.path() }, ...command.split(" "), "--help");
       expect(said).toMatchObject({ status: 0, err: "" });
-      const name = { worker: "worker add", watch: "watch fold" }[command] ?? command;
+      const name = { worker: "worker add", tool: "tool add", watch: "watch fold" }[command] ?? command;
       expect(said.out).toMatch(new RegExp(`^Usage: coppice ${command} `));
       expect(said.out).toMatch(new RegExp(`\\nExamples:\\n  \\$ coppice ${name}`));
       expect(said.out).not.toMatch(/\n\n$/);

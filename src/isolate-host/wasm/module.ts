@@ -1,7 +1,7 @@
 /**
  * Reads a WebAssembly module's sections, decides what a guest may be at all (V8 validates the rest), and writes the module that is compiled in its place:
  *
- * - it exports `memory` and `caos_run: () -> ()`;
+ * - it exports `memory` and its entry, `() -> ()`: `caos_run`, or a command's `_start`;
  * - it defines one memory of its own, 32-bit and not shared, whose maximum is at most `memoryPages`, and tables whose maximum is at most `tableElementsMax`: both are set here, since the
  *   host's own bounds must never be seen;
  * - it imports only functions that the host offers, with their exact types (V8 would convert arguments of any other type silently);
@@ -18,7 +18,7 @@ import { exnref, type ExceptionEncoding, type FunctionType } from "./body.ts";
 import { Reader, UnfitModule } from "./reader.ts";
 import { Writer } from "./writer.ts";
 
-/** Types of the functions that a guest may import, as `module.name` -> e.g. "ii:i" (i = i32, I = i64, f = f32, F = f64; params, then results). */
+/** Types of the functions that a guest may import, as `module.name` -> e.g. "ii:i" (i = i32, I = i64, f = f32, F = f64; params, then results); where there is a choice, with a bar between: "ii:i|iii:i". */
 export type OfferedFunctions = ReadonlyMap<string, string>;
 
 /** Limits that are written into the module. */
@@ -93,9 +93,19 @@ const nameBytesMax = 90_000;
 const resetGlobalsMax = 64;
 const globalPrefix = "coppice global ";
 
+/** Export names of the functions by which guests are run: a worker's, and a command's. */
+export type EntryName = "caos_run" | "_start";
+
 /** The module with its memory bounded and its functions metered. Throws UnfitModule. */
-export function fitModule(bytes: Uint8Array, offered: OfferedFunctions, limits: ModuleLimits): FitModule {
-  return rewriteModule(bytes, offered, limits, fullMetering, true);
+export function fitModule(
+  bytes: Uint8Array,
+  offered: OfferedFunctions,
+  limits: ModuleLimits,
+  entry: EntryName = "caos_run",
+): FitModule {
+  const rewriting = new Rewriting(bytes, offered, limits, fullMetering);
+  rewriting.checkEntry(entry);
+  return rewriting.write();
 }
 
 /**
@@ -110,7 +120,7 @@ export function rewriteModule(
   isGuest: boolean,
 ): FitModule {
   const rewriting = new Rewriting(bytes, offered, limits, metering);
-  if (isGuest) rewriting.checkEntry();
+  if (isGuest) rewriting.checkEntry("caos_run");
   return rewriting.write();
 }
 
@@ -187,18 +197,18 @@ class Rewriting {
     this.#startFunction = start === undefined ? undefined : new Reader(bytes, start.start, start.end).u32();
   }
 
-  checkEntry(): void {
+  checkEntry(entry: EntryName): void {
     const isExported = (name: string, fits: (each: Export) => boolean) =>
       this.#exports.some((each) => each.name === name && fits(each));
     const hasMemory = isExported("memory", ({ kind }) => kind === external.memory);
     const hasRun = isExported(
-      "caos_run",
+      entry,
       ({ kind, index }) => kind === external.function && this.#functions[index]?.text === ":",
     );
     if (hasMemory && hasRun) return;
     throw new UnfitModule(
       "noEntry",
-      "it does not export a memory `memory` and a function `caos_run` without parameters or results",
+      `it does not export a memory \`memory\` and a function \`${entry}\` without parameters or results`,
     );
   }
 
@@ -311,7 +321,7 @@ class Rewriting {
       throw new UnfitModule("unknownImport", `it imports ${name}, which no guest can have`);
     }
     const type = this.#typeAt(reader.u32());
-    if (offered !== undefined && offered.get(name) !== type.text) {
+    if (offered !== undefined && offered.get(name)?.split("|").includes(type.text) !== true) {
       const why = offered.has(name) ? "with another type than the host's" : "which no guest can have";
       throw new UnfitModule("unknownImport", `it imports ${name}, ${why}`);
     }

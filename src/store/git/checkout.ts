@@ -143,7 +143,7 @@ const dotGit = /^(?:\.git|git~1)[ .]*(?::.*)?$/is;
 const windowsDevice = /^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?$/i;
 
 /** Throws UnsafeName when a name must not be written on this platform. */
-function refuseUnsafe(name: string, inside: string): void {
+export function refuseUnsafe(name: string, inside: string): void {
   // Both rules hold everywhere, as in git: what is written here may be copied there.
   if (dotGit.test(name.replaceAll(ignoredByHfs, "")) || dotGit.test(name.split("\\", 1)[0] as string)) {
     throw new UnsafeName(inside, "it could be taken for .git");

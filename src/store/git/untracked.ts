@@ -14,14 +14,28 @@ import { UnsupportedRepository, type Repository } from "./repository.ts";
 const lookedAtIndexBytesMax = 1024 * 1024;
 
 /**
- * Untracked paths at or below `path` (inside of the work tree, empty for its root), folders with a slash at the end and not
- * what is in them. Undefined when there is no git to ask or no work tree. Rejects with GitFailed.
+ * Untracked paths at or below `path` (inside of the work tree, empty for its root): folders with a slash at the end and not what is in them, or each file (then a folder is a repository of
+ * its own). Undefined when there is no git to ask or no work tree. Rejects with GitFailed.
  */
-export async function untrackedPaths(repository: Repository, path: string, host: Host): Promise<string[] | undefined> {
+export async function untrackedPaths(
+  repository: Repository,
+  path: string,
+  host: Host,
+  as: "folders" | "files" = "folders",
+): Promise<string[] | undefined> {
   if (repository.workTree === undefined) return undefined;
   if (isAllTracked(repository, repository.workTree, path)) return [];
   const printed = await askGit({
-    args: ["--literal-pathspecs", "ls-files", "-z", "--others", "--exclude-standard", "--directory", "--", path || "."],
+    args: [
+      "--literal-pathspecs",
+      "ls-files",
+      "-z",
+      "--others",
+      "--exclude-standard",
+      ...(as === "folders" ? ["--directory"] : []),
+      "--",
+      path || ".",
+    ],
     folder: repository.workTree,
     environment: host.variables,
     extra: {},

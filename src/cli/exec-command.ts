@@ -1,0 +1,188 @@
+/**
+ * `coppice exec`: a command over a tree. What it writes to stdout and stderr is written on byte for byte, and its exit status is ours; an error of Coppice's own is one sentence and 125, a command that is
+ * not to be had 127, as container tools have it. Nothing of the machine is seen by the command but the tree, its arguments and the environment that stands here.
+ */
+import { isUtf8 } from "node:buffer";
+import { readFileSync } from "node:fs";
+import { posix } from "node:path";
+import type { Command } from "commander";
+import type { CommandResult, Engine, Oid, RunResult } from "../engine.ts";
+import { addCommand, type Commands } from "./command.ts";
+import { UsageError, execStatus, errorJson } from "./exit.ts";
+import { noteAsked } from "./last-asked.ts";
+import { importNamed, isFolder, isPath } from "./naming.ts";
+import { failureMessage, printError, printNote, write } from "./output.ts";
+import { executorCount, refuseTaken, running } from "./run-commands.ts";
+import type { CommonOptions, Session } from "./session.ts";
+
+interface ExecOptions extends CommonOptions {
+  readonly C: string;
+  readonly env: readonly string[];
+  readonly stdin?: string;
+  readonly cwd?: string;
+  readonly out?: string;
+  readonly inPlace?: true;
+  readonly json?: true;
+  readonly salt?: string;
+  readonly rerun?: true;
+  readonly jobs?: number;
+}
+
+/** Bytes of stdout or stderr that `--json` shows as text. */
+const jsonTextBytesMax = 65_536;
+
+const execExamples = [
+  "exec -- grep -rn TODO src                 in a copy of this folder; the same call is remembered",
+  "exec -C HEAD -- wc -l README.md           in a tree as committed",
+  "exec --in-place -- sed -i s/old/new/ a.txt   what it changed is written back",
+  "exec --out sorted -- sort -o names.txt names.txt",
+  "exec --stdin - --json -- jq .version < package.json",
+];
+
+/** By their first word. */
+export const execCommands: Commands = {
+  exec: (session, parent) => {
+    // So that an option that stands after COMMAND is the command's.
+    parent.enablePositionalOptions();
+    execOptions(
+      addCommand(
+        parent,
+        "exec",
+        "run a command (grep, sort, sed, awk, jq, ...) over a tree, sealed: it sees a copy of the tree and nothing else; what it prints, its exit status and the tree it leaves are remembered",
+        execExamples,
+      ),
+    ).action((command: string, args: string[], options: ExecOptions) => exec(session, [command, ...args], options));
+  },
+};
+
+function execOptions(command: Command): Command {
+  return command
+    .argument("<COMMAND>", "its name; `coppice tool list` shows those that are known")
+    .argument("[ARG...]", "all that follows is the command's")
+    .passThroughOptions()
+    .option(
+      "-C <PATH|REV:PATH|OID>",
+      "the tree: a folder (in a git work tree without what git ignores, else with all that is in it), a path in a revision, or a tree of the store",
+      ".",
+    )
+    .option(
+      "--env <NAME=VALUE>",
+      "a variable of its environment, beside PATH, HOME, PWD, LANG and TZ, which are always the same; may be given several times",
+      (text: string, before: readonly string[]) => [...before, text],
+      [],
+    )
+    .option(
+      "--stdin <FILE>",
+      "what it reads from stdin: a file, or `-` for all of the stdin of this call (else nothing)",
+    )
+    .option("--cwd <DIR>", "the folder that it starts in, from the tree's root (else the root)")
+    .option("--out <DIR>", "write the tree that it leaves there; nothing but an empty folder may be there")
+    .option("--in-place", "write what it created, changed and deleted back to the folder that -C names")
+    .option(
+      "--json",
+      "print one JSON object: request, exit, stdout, stderr, the tree's oid, and whether it was remembered",
+    )
+    .option("--salt <TEXT>", "separates this run from what is remembered under another salt")
+    .option("--rerun", "execute it even if it is remembered, and compare")
+    .option(
+      "--jobs <N>",
+      "executors that run jobs at a time (else one for each core); no result depends on it",
+      executorCount,
+    );
+}
+
+async function exec(session: Session, argv: readonly string[], options: ExecOptions): Promise<void> {
+  const folder = targetFolder(options);
+  if (options.out !== undefined) refuseTaken(options.out);
+  await session.withEngine(options, async (engine) => {
+    const { printer } = session;
+    const root = await treeNamed(session, engine, options.C);
+    const { findTool, toolFolders } = await import("../tools/find-tool.ts");
+    const { laidOver, takenAway } = await import("../tools/overlay.ts");
+    const name = argv[0] as string;
+    const tool = findTool(engine, name, toolFolders(process.cwd()));
+    const cwd = posix.resolve("/", options.cwd ?? "");
+    const env = { ...surroundings, PWD: cwd, ...environmentNamed(options.env) };
+    const stdin =
+      options.stdin === undefined ? new Uint8Array() : readFileSync(options.stdin === "-" ? 0 : options.stdin);
+    const seen = laidOver(engine, name, root, tool.overlay);
+    const result = await running(session, options, (common) =>
+      engine.exec({ worker: tool.worker, argv, in: seen, env, stdin, cwd, ...common }),
+    );
+    if (result.run === undefined) noteAsked(session.storePath(options), result.request);
+    if (result.outcome.kind === "failed") {
+      const message = failureMessage(printer, result, result.outcome);
+      printError(printer, message);
+      if (options.json) await write(printer.out, errorJson("failed", message));
+      session.status = execStatus.noAnswer;
+      return;
+    }
+    const said = engine.commandResult(result.outcome.oid);
+    if (said === undefined) throw new UsageError(`${name} is no command: its result is none of a command's`);
+    const out = takenAway(engine, name, said.out, tool.overlay);
+    const keep = async () => {
+      if (options.out !== undefined) await engine.checkout(out, options.out);
+      if (folder !== undefined && out !== root) await engine.writeBack(folder, root, out);
+    };
+    if (options.json) {
+      await keep();
+      await write(printer.out, `${JSON.stringify(execJson(engine, result, { ...said, out }))}\n`);
+    } else {
+      await write(printer.out, engine.get(said.stdout).body);
+      await write(printer.err, engine.get(said.stderr).body);
+      await keep();
+    }
+    session.status = said.exit;
+  });
+}
+
+/** All that a command knows of its surroundings, the same everywhere, beside PWD and `--env`: where programs say that they look for others, a home, UTF-8 without a language, and UTC. */
+export const surroundings = { HOME: "/", LANG: "C.UTF-8", PATH: "/bin", TZ: "UTC" } as const;
+
+/** The folder that `--in-place` writes to. */
+function targetFolder({ C: text, inPlace, out }: ExecOptions): string | undefined {
+  if (inPlace === undefined) return undefined;
+  if (out !== undefined) throw new UsageError("--out and --in-place exclude each other");
+  if (!isFolder(text)) throw new UsageError(`--in-place writes to a folder, and ${JSON.stringify(text)} is none`);
+  return text;
+}
+
+async function treeNamed({ printer }: Session, engine: Engine, text: string): Promise<Oid> {
+  if (isPath(text) && isFolder(text)) {
+    const { oid, isComplete } = await engine.importFolder(text);
+    if (!isComplete) printNote(printer, "there is no git to ask: files that git does not track, if any, are left out");
+    return oid;
+  }
+  const { kind, oid } = await importNamed(engine, text, "borrowing");
+  if (kind !== "tree") throw new UsageError(`-C wants a tree, and ${JSON.stringify(text)} is a ${kind}`);
+  return oid;
+}
+
+function environmentNamed(texts: readonly string[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    texts.map((text) => {
+      const equals = text.indexOf("=");
+      if (equals < 1) throw new UsageError(`--env wants NAME=VALUE, not ${JSON.stringify(text)}`);
+      return [text.slice(0, equals), text.slice(equals + 1)];
+    }),
+  );
+}
+
+function execJson(engine: Engine, { request, jobs, run }: RunResult, { exit, stdout, stderr, out }: CommandResult) {
+  return {
+    request,
+    exit,
+    stdout: shown(engine, stdout),
+    stderr: shown(engine, stderr),
+    out,
+    remembered: run === undefined,
+    executed: jobs.executed,
+  };
+}
+
+/** Text, or where the bytes are found that are none, or many. */
+function shown(engine: Engine, name: Oid): string | { readonly oid: Oid; readonly bytes: number } {
+  const { body } = engine.get(name);
+  if (body.length > jsonTextBytesMax || !isUtf8(body)) return { oid: name, bytes: body.length };
+  return Buffer.from(body).toString("utf8");
+}

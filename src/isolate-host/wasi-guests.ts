@@ -1,0 +1,189 @@
+/**
+ * Runs commands (`coppice-wasi/1`): WebAssembly modules that export `memory` and `_start`, on WASI preview 1 over the tree that they are given (abi/command.ts has their args and results). Each execution has an instance that is fresh or can't
+ * be told from a fresh one, on the thread that asks.
+ *
+ * A command makes no nested requests, so at most one is live on a thread. One that exits unwinds as other guests do (unwinding-trap.ts).
+ */
+import { putCommandResult, readCommandArgs } from "../abi/command.ts";
+import { commandTexts } from "../abi/error-texts.ts";
+import { defaultCommandLimits, describeCommandLimit, type CommandLimits } from "../abi/limits.ts";
+import type { RuntimeNode } from "../abi/worker.ts";
+import type { FrameEnd, Job } from "../scheduler/settle.ts";
+import type { Oid } from "../store/oid.ts";
+import { failure } from "../store/outcome.ts";
+import { Frame, GuestFailed, logLineBytesMax, type FrameHost } from "./frame.ts";
+import { completed, endedBy, nothingSpent, passedLimit } from "./guest-ends.ts";
+import { GuestModules, prepared, type GuestKind, type Prepared } from "./guest-modules.ts";
+import type { Guest } from "./instance-pool.ts";
+import type { Runtime } from "./runtimes.ts";
+import { unwindingTrap } from "./unwinding-trap.ts";
+import { errno, fault, Fault } from "./wasi/errno.ts";
+import { Files, FilesTooLarge } from "./wasi/files.ts";
+import { wasiFunctions, wasiModule } from "./wasi/functions.ts";
+import { hostCalls } from "./wasi/host-calls.ts";
+import { preview1 } from "./wasi/preview1.ts";
+import { CommandExit, Process } from "./wasi/process.ts";
+import { Input } from "./wasi/streams.ts";
+import { fuelLeft } from "./wasm/meter.ts";
+import type { OfferedFunctions } from "./wasm/module.ts";
+
+const offered: OfferedFunctions = new Map([
+  ...wasiFunctions,
+  ...Object.entries(hostCalls).map(([name, { type }]) => [name, type] as const),
+]);
+const command: GuestKind = { entry: "_start", offered, noEntry: commandTexts.noStart };
+
+interface Live {
+  readonly process: Process;
+  guest: Guest | undefined;
+  /** Why it ended; kept whatever the guest made of the trap. */
+  poison: { readonly cause: unknown } | undefined;
+  /** Calls to the host so far. */
+  calls: number;
+}
+
+type Serve = (process: Process, ...args: never[]) => number | bigint;
+
+export class WasiGuests implements Runtime {
+  readonly #host: FrameHost;
+  readonly #modules: GuestModules;
+  readonly #trap = unwindingTrap();
+  #live: Live | undefined;
+
+  /** With `reusesInstances` false every execution has a fresh instance: slower, and no guest can tell. */
+  constructor(host: FrameHost, reusesInstances: boolean = true) {
+    this.#host = host;
+    const imports: Record<string, Record<string, unknown>> = {};
+    const offer = (key: string, serve: Serve) => {
+      const dot = key.indexOf(".");
+      (imports[key.slice(0, dot)] ??= {})[key.slice(dot + 1)] = this.#guarded(serve);
+    };
+    for (const [name, serve] of Object.entries(preview1)) offer(`${wasiModule}.${name}`, serve);
+    for (const [key, { serve }] of Object.entries(hostCalls)) offer(key, serve);
+    this.#modules = new GuestModules(host.objects, command, imports, reusesInstances);
+  }
+
+  memoryBytes(): number {
+    return this.#live?.guest?.memory.buffer.byteLength ?? 0;
+  }
+
+  execute(job: Job, node: RuntimeNode): FrameEnd {
+    const limits: CommandLimits = { ...defaultCommandLimits, ...node.limits };
+    const frame = new Frame(this.#host, job, limits);
+    const pool = this.#modules.poolOf(node);
+    if ("outcome" in pool) return completed(this.#host, frame, pool.outcome, pool.detail, 0);
+    const process = this.#start(frame, limits);
+    if (typeof process === "string") {
+      return completed(this.#host, frame, failure("abi", commandTexts[process]), undefined, 0);
+    }
+    const live: Live = { process, guest: undefined, poison: undefined, calls: 0 };
+    this.#live = live;
+    try {
+      live.guest = pool.take();
+      live.guest = pool.start(live.guest, () => live.calls > 0);
+      process.memory.attach(live.guest.memory);
+      live.guest.run();
+      if (live.poison !== undefined) throw live.poison.cause;
+      const { spent, passed } = fuelLeft(live.guest.fuel, limits.fuel);
+      pool.give(live.guest);
+      if (passed === undefined) return this.#finish(frame, process, 0, spent);
+      return completed(this.#host, frame, passedLimit(passed), undefined, spent);
+    } catch (error) {
+      return this.#end(frame, live, limits, live.poison === undefined ? error : live.poison.cause);
+    } finally {
+      this.#live = undefined;
+    }
+  }
+
+  /** The process that the job's args make, or which text says why they make none. */
+  #start(frame: Frame, limits: CommandLimits): Process | keyof typeof commandTexts {
+    const { objects } = this.#host;
+    const get = (name: Oid) => {
+      frame.reads.add(name);
+      return objects.get(name);
+    };
+    const args = readCommandArgs({ get }, frame.job.request.args);
+    if (typeof args === "string") return args;
+    const isA = (kind: "blob" | "tree", name: Oid) => (objects.kindOf(name) ?? get(name).kind) === kind;
+    if (!isA("tree", args.in) || !isA("blob", args.stdin)) return "notACommand";
+    const { clock, random } = frame;
+    const sizeOf = (name: Oid) => get(name).body.length;
+    const put = objects.put.bind(objects);
+    try {
+      return new Process({
+        argv: args.argv,
+        environment: args.env,
+        stdin: new Input(() => get(args.stdin).body),
+        files: (bounds) => new Files({ get, put, sizeOf }, args.in, bounds, () => clock.at("realtime")),
+        cwd: (files) => {
+          const folder = files.find(files.root, args.cwd, true);
+          if (folder instanceof Fault) throw folder;
+          if (folder.kind !== "folder") throw fault(errno.notdir);
+          return folder;
+        },
+        clock,
+        random,
+        fileBytesMax: limits.fileBytes,
+      });
+    } catch (error) {
+      if (error instanceof Fault) return "badCwd";
+      throw error;
+    }
+  }
+
+  #finish(frame: Frame, { stdout, stderr, files }: Process, exit: number, spent: number): FrameEnd {
+    const put = (kind: "blob" | "tree", body: Uint8Array) => this.#host.objects.put(kind, body);
+    const result = putCommandResult(put, {
+      exit,
+      stdout: put("blob", stdout.bytes()),
+      stderr: put("blob", stderr.bytes()),
+      out: files.finish(),
+    });
+    frame.out("tree", result);
+    return completed(this.#host, frame, frame.finish(), undefined, spent);
+  }
+
+  /** What a thrown thing means for the frame. What is no guest's doing goes on up. */
+  #end(frame: Frame, { guest, process }: Live, limits: CommandLimits, error: unknown): FrameEnd {
+    const spending = guest === undefined ? nothingSpent : fuelLeft(guest.fuel, limits.fuel);
+    if (error instanceof CommandExit) {
+      if (spending.passed === undefined) return this.#finish(frame, process, error.status, spending.spent);
+      return completed(this.#host, frame, passedLimit(spending.passed), undefined, spending.spent);
+    }
+    tellEnd(frame, process.stderr.bytes(), limits);
+    const cause =
+      error instanceof FilesTooLarge
+        ? new GuestFailed(failure("limit", commandTexts.wroteTooMuch), describeCommandLimit("fileBytes", limits))
+        : error;
+    return endedBy(this.#host, frame, cause, spending, (passed) => describeCommandLimit(passed, limits));
+  }
+
+  /** The import that serves a call of the command that runs. A fault is its answer; whatever else it throws ends the command, by a trap. */
+  #guarded(serve: Serve): (...args: never[]) => number | bigint {
+    return (...args) => {
+      const live = this.#live;
+      if (live === undefined) throw new Error("a command called while none was running");
+      if (live.poison !== undefined) return this.#trap();
+      live.calls++;
+      live.process.memory.refresh();
+      try {
+        return serve(live.process, ...args);
+      } catch (cause) {
+        if (cause instanceof Fault) return cause.errno;
+        live.poison = { cause };
+        return this.#trap();
+      }
+    };
+  }
+}
+
+/** Logs the last lines of what a command that fails had to say: the last one becomes its outcome's message. */
+function tellEnd(frame: Frame, stderr: Uint8Array, limits: CommandLimits): void {
+  const bytes = Math.min(stderr.length, limits.logBytes - 1, logLineBytesMax);
+  frame.write(2, stderr.subarray(stderr.length - bytes));
+}
+
+/** Checks, bounds, meters and compiles a module: what is asked before one is added as a command. */
+export function prepareCommand(bytes: Uint8Array, limits: Partial<CommandLimits> = {}): Prepared {
+  return prepared(command, bytes, { ...defaultCommandLimits, ...limits });
+}

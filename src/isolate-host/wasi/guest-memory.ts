@@ -1,0 +1,96 @@
+/** A guest's memory as calls of preview 1 read and write it: little-endian, each place checked. What lies outside throws the fault EFAULT, before anything else is done. */
+import { errno, fault } from "./errno.ts";
+import { vectorsMax } from "./functions.ts";
+
+/** Bytes of a path that are looked at; a path that has as many is too long. */
+const pathBytesMax = 4096;
+const noBytes = new Uint8Array(0);
+
+export class GuestMemory {
+  /** Undefined until the guest was started: calls of a start function find none. */
+  #memory: WebAssembly.Memory | undefined;
+  #bytes = noBytes;
+  #view = new DataView(noBytes.buffer);
+
+  attach(memory: WebAssembly.Memory): void {
+    this.#memory = memory;
+    this.refresh();
+  }
+
+  /** To be called when the guest may have run since: a memory that grew has other bytes. */
+  refresh(): void {
+    if (this.#bytes.length > 0 || this.#memory === undefined) return;
+    this.#bytes = new Uint8Array(this.#memory.buffer);
+    this.#view = new DataView(this.#memory.buffer);
+  }
+
+  get view(): DataView {
+    return this.#view;
+  }
+
+  check(at: number, length: number): void {
+    if ((at >>> 0) + (length >>> 0) > this.#bytes.length) throw fault(errno.fault);
+  }
+
+  /** The memory itself, not a copy. */
+  part(at: number, length: number): Uint8Array {
+    this.check(at, length);
+    const start = at >>> 0;
+    return this.#bytes.subarray(start, start + (length >>> 0));
+  }
+
+  u8(at: number): number {
+    this.check(at, 1);
+    return this.#view.getUint8(at >>> 0);
+  }
+
+  u16(at: number): number {
+    this.check(at, 2);
+    return this.#view.getUint16(at >>> 0, true);
+  }
+
+  u32(at: number): number {
+    this.check(at, 4);
+    return this.#view.getUint32(at >>> 0, true);
+  }
+
+  u64(at: number): bigint {
+    this.check(at, 8);
+    return this.#view.getBigUint64(at >>> 0, true);
+  }
+
+  setU32(at: number, value: number): void {
+    this.check(at, 4);
+    this.#view.setUint32(at >>> 0, value, true);
+  }
+
+  setU64(at: number, value: bigint): void {
+    this.check(at, 8);
+    this.#view.setBigUint64(at >>> 0, value, true);
+  }
+
+  /** Zeros, for a record that is then filled. */
+  clear(at: number, length: number): void {
+    this.part(at, length).fill(0);
+  }
+
+  /** The parts that scatter-gather vectors name. */
+  vectors(at: number, count: number): Uint8Array[] {
+    if (count >>> 0 > vectorsMax) throw fault(errno.inval);
+    this.check(at, count * 8);
+    const start = at >>> 0;
+    const parts: Uint8Array[] = [];
+    for (let each = 0; each < count; each++) {
+      const from = this.#view.getUint32(start + each * 8, true);
+      parts.push(this.part(from, this.#view.getUint32(start + each * 8 + 4, true)));
+    }
+    return parts;
+  }
+
+  /** A path, a char a byte. */
+  path(at: number, length: number): string {
+    if (length >>> 0 > pathBytesMax) throw fault(errno.nametoolong);
+    const { buffer, byteOffset } = this.part(at, length);
+    return Buffer.from(buffer, byteOffset, length >>> 0).toString("latin1");
+  }
+}

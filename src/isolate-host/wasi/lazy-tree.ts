@@ -1,0 +1,145 @@
+/**
+ * The nodes of a git tree, made when they are first seen: a folder's tree is decoded when somebody first looks into it, a symlink's blob read when it is first followed. What a tree names wrongly
+ * (a blob where its mode says tree, bytes that are no tree) is EIO: it follows from the tree's own bytes, so every execution sees it.
+ *
+ * A gitlink is an empty folder.
+ */
+import { realtimeStartNs } from "../../abi/virtual.ts";
+import type { GitObject } from "../../store/object.ts";
+import type { Oid } from "../../store/oid.ts";
+import { MalformedTree, decodeName, decodeTree, encodeName, type TreeEntry } from "../../store/tree.ts";
+import { errno, fault, Fault } from "./errno.ts";
+import type { File, Folder, FolderOrigin, Link, Node, Times } from "./nodes.ts";
+
+/** The longest name that can be looked for or made, as on Linux. */
+const nameBytesMax = 255;
+
+/** What came with the tree is as old as the realtime clock. */
+const originTimes: Times = {
+  accessedNs: realtimeStartNs,
+  modifiedNs: realtimeStartNs,
+  changedNs: realtimeStartNs,
+};
+const noBytes = Buffer.alloc(0);
+
+export class LazyTree {
+  readonly root: Folder;
+  readonly #objects: { get(name: Oid): GitObject };
+  #inodes = 0;
+
+  constructor(objects: { get(name: Oid): GitObject }, root: Oid) {
+    this.#objects = objects;
+    this.root = this.folder(undefined, "", { mode: "40000", oid: root }, originTimes);
+  }
+
+  /** The node of that name in a folder; undefined when there is none. */
+  lookUp(folder: Folder, name: string): Node | Fault | undefined {
+    if (name.length > nameBytesMax) return fault(errno.nametoolong);
+    const entries = this.entriesOf(folder);
+    return entries instanceof Fault ? entries : entries.get(name);
+  }
+
+  entriesOf(folder: Folder): Map<string, Node> | Fault {
+    if (folder.entries !== undefined) return folder.entries;
+    const listed = this.#entriesOf(folder.origin);
+    if (listed instanceof Fault) return listed;
+    const entries = new Map<string, Node>();
+    for (const entry of listed) {
+      const name = binaryName(entry.name);
+      entries.set(name, this.#node(folder, name, entry));
+    }
+    folder.entries = entries;
+    return entries;
+  }
+
+  #entriesOf(origin: FolderOrigin | undefined): readonly TreeEntry[] | Fault {
+    if (origin === undefined || origin.mode === "160000") return [];
+    const { kind, body } = this.#objects.get(origin.oid);
+    if (kind !== "tree") return fault(errno.io);
+    try {
+      return decodeTree(body);
+    } catch (error) {
+      if (error instanceof MalformedTree) return fault(errno.io);
+      throw error;
+    }
+  }
+
+  #node(parent: Folder, name: string, { mode, oid }: TreeEntry): Node {
+    switch (mode) {
+      case "40000":
+      case "160000":
+        return this.folder(parent, name, { mode, oid }, originTimes);
+      case "120000":
+        return this.link(oid, undefined, originTimes);
+      case "100644":
+      case "100755":
+        return this.file(oid, mode === "100755", originTimes);
+    }
+  }
+
+  /** Where a link points. */
+  textOf(link: Link): string | Fault {
+    if (link.text !== undefined) return link.text;
+    const { kind, body } = this.#objects.get(link.blob as Oid);
+    if (kind !== "blob") return fault(errno.io);
+    link.text = Buffer.from(body.buffer, body.byteOffset, body.length).toString("latin1");
+    return link.text;
+  }
+
+  /** A file that has one name; an empty one of its own when there is no blob. */
+  file(blob: Oid | undefined, isExecutable: boolean, times: Times): File {
+    const size = blob === undefined ? 0 : undefined;
+    const isChanged = blob === undefined;
+    const inode = ++this.#inodes;
+    const [bytes, counted, countedBytes, opens] = [noBytes, 0, 0, 0];
+    return {
+      kind: "file",
+      inode,
+      times,
+      counted,
+      links: 1,
+      isExecutable,
+      blob,
+      bytes,
+      size,
+      countedBytes,
+      opens,
+      isChanged,
+    };
+  }
+
+  /** A folder in another; the root when that is undefined. Without an origin it is empty. */
+  folder(parent: Folder | undefined, name: string, origin: FolderOrigin | undefined, times: Times): Folder {
+    const folder = {
+      kind: "folder" as const,
+      inode: ++this.#inodes,
+      times,
+      counted: 0,
+      parent: parent as Folder,
+      name,
+      isRemoved: false,
+      origin,
+      entries: origin === undefined ? new Map<string, Node>() : undefined,
+      sorted: undefined,
+      isChanged: false,
+    };
+    folder.parent ??= folder;
+    return folder;
+  }
+
+  /** A link that has one name, and says what its blob does, or the text. */
+  link(blob: Oid | undefined, text: string | undefined, times: Times): Link {
+    return { kind: "link", inode: ++this.#inodes, times, counted: 0, links: 1, blob, text };
+  }
+}
+
+/** A tree's name (see store/tree.ts) as bytes. */
+function binaryName(name: string): string {
+  // UTF-8 is longer than UTF-16 unless all is ASCII, which has one spelling in all three.
+  return Buffer.byteLength(name) === name.length ? name : encodeName(name).toString("latin1");
+}
+
+/** Bytes as a tree's name. */
+export function treeName(binary: string): string {
+  return Buffer.byteLength(binary) === binary.length ? binary : decodeName(Buffer.from(binary, "latin1"));
+}

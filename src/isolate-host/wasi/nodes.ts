@@ -1,0 +1,78 @@
+/**
+ * Nodes: what names in a file system stand for. A node with one name stands where it says; a file or a link may have several.
+ *
+ * Names are "binary" strings, a char a byte, since git's names are bytes: comparing them as strings is comparing bytes.
+ */
+import type { Oid } from "../../store/oid.ts";
+
+/** Nanoseconds since 1970. */
+export interface Times {
+  readonly accessedNs: bigint;
+  readonly modifiedNs: bigint;
+  readonly changedNs: bigint;
+}
+
+interface Common {
+  /** Given in the order in which nodes are first seen; the root has 1. */
+  readonly inode: number;
+  times: Times;
+  /** Bytes that count for it and for names that it was given; none once nobody can reach it. */
+  counted: number;
+}
+
+export interface File extends Common {
+  readonly kind: "file";
+  /** Names that it has. */
+  links: number;
+  isExecutable: boolean;
+  /** The blob that it is; undefined when its bytes are its own. */
+  blob: Oid | undefined;
+  /** Bytes of its own, and room to grow. */
+  bytes: Buffer;
+  /** Its length; undefined while nobody asked for that of its blob. */
+  size: number | undefined;
+  /** Bytes of its own that count. */
+  countedBytes: number;
+  /** Descriptors that have it open. */
+  opens: number;
+  /** Whether it may be something else than what the tree had. */
+  isChanged: boolean;
+}
+
+export interface Folder extends Common {
+  readonly kind: "folder";
+  /** The folder that it is in, or was in last; the root's is itself. */
+  parent: Folder;
+  name: string;
+  /** Then nothing can be put into it any more. */
+  isRemoved: boolean;
+  /** The tree that it was, or the commit that its gitlink names; undefined when it is new. */
+  readonly origin: FolderOrigin | undefined;
+  /** Undefined until it is first looked into. */
+  entries: Map<string, Node> | undefined;
+  /** The entries in their order, once asked for, until names come or go. */
+  sorted: readonly FolderEntry[] | undefined;
+  /** Whether names came or went. */
+  isChanged: boolean;
+}
+
+export interface FolderOrigin {
+  readonly mode: "40000" | "160000";
+  readonly oid: Oid;
+}
+
+export interface Link extends Common {
+  readonly kind: "link";
+  links: number;
+  /** The blob that it is; undefined when it is new. */
+  readonly blob: Oid | undefined;
+  /** Where it points; undefined until it is first read. */
+  text: string | undefined;
+}
+
+export type Node = File | Folder | Link;
+
+export interface FolderEntry {
+  readonly name: string;
+  readonly node: Node;
+}

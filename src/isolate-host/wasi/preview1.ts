@@ -1,0 +1,569 @@
+/**
+ * WASI preview 1 for commands, all of it, over a file system in memory. It answers as Linux does where preview 1 leaves room, since the tools that call it are compared with native ones (design/wasi.md).
+ * Nothing waits, nothing reaches the machine: what a call answers follows from the request and the calls before it.
+ *
+ * Source of names, layouts and numbers: the snapshot_preview1 witx files of WebAssembly/WASI.
+ */
+import { rightsOf, untouched, type Descriptor, type OpenFile, type OpenFolder } from "./descriptors.ts";
+import { errno, fault, Fault, type Errno } from "./errno.ts";
+import type { FileStat, Node } from "./files.ts";
+import { rights, type functionTypes } from "./functions.ts";
+import { pollOneoff } from "./poll.ts";
+import { CommandExit, type Process } from "./process.ts";
+import { serveClock, serveClockResolution, serveRandom } from "./virtual-calls.ts";
+
+/** Serves a call with its parameters as they come: i32 signed, i64 signed. What it throws is a Fault, which is its answer, or ends the command. */
+export type Serve = (process: Process, ...args: never[]) => Errno;
+
+const fileTypes = { unknown: 0, folder: 3, file: 4, link: 7 } as const;
+const followsSymlinks = 1;
+const openFlags = { create: 1, folder: 2, exclusive: 4, truncate: 8 } as const;
+const everyOpenFlag = 15;
+const flags = { append: 1 } as const;
+const everyFlag = 31;
+const timeFlags = { accessed: 1, accessedNow: 2, modified: 4, modifiedNow: 8 } as const;
+const everyTimeFlag = 15;
+const adviceCount = 6;
+const whence = { set: 0, current: 1, end: 2 } as const;
+const statBytes = 64;
+const direntBytes = 24;
+/** What tells files from standard streams. */
+const devices = { streams: 0n, files: 1n } as const;
+
+/** What preview 1 offers a command, by its function's name. */
+export const preview1: Readonly<Record<keyof typeof functionTypes, Serve>> = {
+  args_get: (process: Process, to: number, bytesTo: number) => giveStrings(process, process.argv, to, bytesTo),
+  args_sizes_get: (process: Process, countTo: number, bytesTo: number) =>
+    giveSizes(process, process.argv, countTo, bytesTo),
+  environ_get: (process: Process, to: number, bytesTo: number) =>
+    giveStrings(process, process.environment, to, bytesTo),
+  environ_sizes_get: (process: Process, countTo: number, bytesTo: number) =>
+    giveSizes(process, process.environment, countTo, bytesTo),
+  clock_res_get: ({ memory }: Process, id: number, to: number) => serveClockResolution(memory.view, id, to),
+  clock_time_get: ({ memory, clock }: Process, id: number, _precision: bigint, to: number) =>
+    serveClock(memory.view, clock, id, to),
+  random_get: ({ memory, random }: Process, to: number, length: number) => serveRandom(memory.view, random, to, length),
+  sched_yield: () => errno.success,
+  proc_exit: (_process: Process, code: number) => {
+    throw new CommandExit(code);
+  },
+  // Nothing can be signalled.
+  proc_raise: () => errno.nosys,
+  poll_oneoff: pollOneoff,
+  sock_accept: noSocket,
+  sock_recv: noSocket,
+  sock_send: noSocket,
+  sock_shutdown: noSocket,
+
+  fd_advise: ({ descriptors }: Process, fd: number, _from: bigint, _length: bigint, advice: number) => {
+    descriptors.fileAt(fd, rights.fdAdvise, errno.badf);
+    return advice >>> 0 < adviceCount ? errno.success : errno.inval;
+  },
+  fd_allocate: ({ descriptors, files }: Process, fd: number, from: bigint, length: bigint) => {
+    const { node, writes } = descriptors.fileAt(fd, rights.fdAllocate, errno.badf);
+    if (!writes) return errno.badf;
+    const [start, count] = [from, length].map(unsigned) as [bigint, bigint];
+    if (count === 0n) return errno.inval;
+    const end = safeNumber(start + count);
+    if (end === undefined) return errno.fbig;
+    return files.stat(node).size < end ? answer(files.resize(node, end)) : errno.success;
+  },
+  fd_close: ({ descriptors }: Process, fd: number) => {
+    descriptors.close(fd);
+    return errno.success;
+  },
+  fd_datasync: synced(rights.fdDatasync),
+  fd_sync: synced(rights.fdSync),
+  fd_fdstat_get: ({ descriptors, memory }: Process, fd: number, to: number) => {
+    const descriptor = descriptors.at(fd);
+    memory.clear(to, 24);
+    const { own, below } = rightsOf(descriptor);
+    memory.view.setUint8(to >>> 0, fileTypeOf(descriptor));
+    memory.view.setUint16((to >>> 0) + 2, descriptor.flags, true);
+    memory.setU64(to + 8, own);
+    memory.setU64(to + 16, below);
+    return errno.success;
+  },
+  fd_fdstat_set_flags: ({ descriptors }: Process, fd: number, wanted: number) => {
+    const descriptor = descriptors.at(fd, rights.fdSetFlags);
+    if (wanted >>> 0 > everyFlag) return errno.inval;
+    descriptor.flags = wanted;
+    return errno.success;
+  },
+  fd_fdstat_set_rights: ({ descriptors }: Process, fd: number, own: bigint, below: bigint) => {
+    const descriptor = descriptors.at(fd);
+    const had = rightsOf(descriptor);
+    const [keeps, keepsBelow] = [own, below].map(unsigned) as [bigint, bigint];
+    if ((keeps & ~had.own) !== 0n || (keepsBelow & ~had.below) !== 0n) return errno.notcapable;
+    descriptor.denied |= had.own & ~keeps;
+    descriptor.deniedBelow |= had.below & ~keepsBelow;
+    return errno.success;
+  },
+  fd_filestat_get: (process: Process, fd: number, to: number) => {
+    const descriptor = process.descriptors.at(fd, rights.fdFilestatGet);
+    if (descriptor.kind === "file" || descriptor.kind === "folder") return giveStat(process, descriptor.node, to);
+    process.memory.clear(to, statBytes);
+    process.memory.setU64(to, devices.streams);
+    process.memory.setU64(to + 8, BigInt(fd >>> 0));
+    process.memory.setU64(to + 24, 1n);
+    return errno.success;
+  },
+  fd_filestat_set_size: ({ descriptors, files }: Process, fd: number, size: bigint) => {
+    const descriptor = descriptors.at(fd, rights.fdFilestatSetSize);
+    if (descriptor.kind !== "file" || !descriptor.writes) return errno.inval;
+    const wanted = safeNumber(unsigned(size));
+    return wanted === undefined ? errno.fbig : answer(files.resize(descriptor.node, wanted));
+  },
+  fd_filestat_set_times: (process: Process, fd: number, accessed: bigint, modified: bigint, which: number) => {
+    const descriptor = process.descriptors.at(fd, rights.fdFilestatSetTimes);
+    const node = descriptor.kind === "file" || descriptor.kind === "folder" ? descriptor.node : undefined;
+    return setTimes(process, () => node, accessed, modified, which);
+  },
+  fd_read: ({ descriptors, memory, files }: Process, fd: number, at: number, count: number, readTo: number) => {
+    const descriptor = descriptors.at(fd, rights.fdRead);
+    memory.check(readTo, 4);
+    const parts = memory.vectors(at, count);
+    let read = 0;
+    if (descriptor.kind === "input") {
+      for (const part of parts) read += descriptor.stream.read(part);
+    } else {
+      const file = readable(descriptor);
+      read = readParts(parts, (part, done) => sound(files.read(file.node, file.position + done, part)));
+      file.position += read;
+    }
+    memory.setU32(readTo, read);
+    return errno.success;
+  },
+  fd_pread: (
+    { descriptors, memory, files }: Process,
+    fd: number,
+    at: number,
+    count: number,
+    from: bigint,
+    readTo: number,
+  ) => {
+    const descriptor = descriptors.at(fd, rights.fdRead | rights.fdSeek);
+    if (descriptor.kind === "input" || descriptor.kind === "output") return errno.spipe;
+    const { node } = readable(descriptor);
+    const start = position(unsigned(from));
+    memory.check(readTo, 4);
+    const parts = memory.vectors(at, count);
+    memory.setU32(
+      readTo,
+      readParts(parts, (part, done) => sound(files.read(node, start + done, part))),
+    );
+    return errno.success;
+  },
+  fd_write: (process: Process, fd: number, at: number, count: number, writtenTo: number) => {
+    const { descriptors, memory, files } = process;
+    const descriptor = descriptors.at(fd, rights.fdWrite);
+    memory.check(writtenTo, 4);
+    const parts = memory.vectors(at, count);
+    let written = 0;
+    if (descriptor.kind === "output") {
+      for (const part of parts) {
+        process.write(descriptor.stream, part);
+        written += part.length;
+      }
+    } else {
+      const file = writable(descriptor);
+      const start = (file.flags & flags.append) === 0 ? file.position : files.stat(file.node).size;
+      written = writeParts(parts, (part, done) => files.write(file.node, start + done, part));
+      file.position = start + written;
+    }
+    memory.setU32(writtenTo, written);
+    return errno.success;
+  },
+  fd_pwrite: (
+    { descriptors, memory, files }: Process,
+    fd: number,
+    at: number,
+    count: number,
+    from: bigint,
+    writtenTo: number,
+  ) => {
+    const descriptor = descriptors.at(fd, rights.fdWrite | rights.fdSeek);
+    if (descriptor.kind === "input" || descriptor.kind === "output") return errno.spipe;
+    const file = writable(descriptor);
+    const given = position(unsigned(from));
+    memory.check(writtenTo, 4);
+    const parts = memory.vectors(at, count);
+    // Linux appends here, too, against POSIX.
+    const start = (file.flags & flags.append) === 0 ? given : files.stat(file.node).size;
+    memory.setU32(
+      writtenTo,
+      writeParts(parts, (part, done) => files.write(file.node, start + done, part)),
+    );
+    return errno.success;
+  },
+  fd_prestat_get: ({ descriptors, memory }: Process, fd: number, to: number) => {
+    const name = preopenName(descriptors.at(fd));
+    memory.clear(to, 8);
+    memory.setU32(to + 4, name.length);
+    return errno.success;
+  },
+  fd_prestat_dir_name: ({ descriptors, memory }: Process, fd: number, to: number, length: number) => {
+    const name = preopenName(descriptors.at(fd));
+    if (length >>> 0 < name.length) return errno.nametoolong;
+    memory.part(to, name.length).set(name);
+    return errno.success;
+  },
+  fd_readdir: (process: Process, fd: number, to: number, length: number, cookie: bigint, usedTo: number) => {
+    const { descriptors, memory } = process;
+    const folder = descriptors.folderAt(fd, rights.fdReaddir);
+    memory.check(usedTo, 4);
+    const target = memory.part(to, length);
+    memory.setU32(usedTo, giveEntries(process, folder, unsigned(cookie), target));
+    return errno.success;
+  },
+  fd_renumber: ({ descriptors }: Process, from: number, to: number) => {
+    descriptors.move(from, to);
+    return errno.success;
+  },
+  fd_seek: ({ descriptors, memory, files }: Process, fd: number, offset: bigint, from: number, to: number) => {
+    const file = descriptors.fileAt(fd, rights.fdSeek, errno.badf);
+    memory.check(to, 8);
+    const base = seekBase(file, from, () => files.stat(file.node).size);
+    const wanted = base === undefined ? undefined : safeNumber(BigInt(base) + offset);
+    if (wanted === undefined || wanted < 0) return errno.inval;
+    file.position = wanted;
+    memory.setU64(to, BigInt(wanted));
+    return errno.success;
+  },
+  fd_tell: ({ descriptors, memory }: Process, fd: number, to: number) => {
+    memory.setU64(to, BigInt(descriptors.fileAt(fd, rights.fdTell, errno.badf).position));
+    return errno.success;
+  },
+
+  path_create_directory: ({ descriptors, memory, files }: Process, fd: number, at: number, length: number) => {
+    const { node } = descriptors.folderAt(fd, rights.pathCreateDirectory);
+    return answer(files.makeFolder(node, memory.path(at, length)));
+  },
+  path_filestat_get: (process: Process, fd: number, follow: number, at: number, length: number, to: number) => {
+    const { node } = process.descriptors.folderAt(fd, rights.pathFilestatGet);
+    const path = process.memory.path(at, length);
+    process.memory.check(to, statBytes);
+    return giveStat(process, sound(process.files.find(node, path, (follow & followsSymlinks) !== 0)), to);
+  },
+  path_filestat_set_times: (
+    process: Process,
+    fd: number,
+    follow: number,
+    at: number,
+    length: number,
+    accessed: bigint,
+    modified: bigint,
+    which: number,
+  ) => {
+    const { node } = process.descriptors.folderAt(fd, rights.pathFilestatSetTimes);
+    const path = process.memory.path(at, length);
+    const find = () => sound(process.files.find(node, path, (follow & followsSymlinks) !== 0));
+    return setTimes(process, find, accessed, modified, which);
+  },
+  path_link: (
+    { descriptors, memory, files }: Process,
+    fd: number,
+    follow: number,
+    at: number,
+    length: number,
+    toFd: number,
+    toAt: number,
+    toLength: number,
+  ) => {
+    const from = descriptors.folderAt(fd, rights.pathLinkSource).node;
+    const to = descriptors.folderAt(toFd, rights.pathLinkTarget).node;
+    const isFollowed = (follow & followsSymlinks) !== 0;
+    return answer(files.link(from, memory.path(at, length), isFollowed, to, memory.path(toAt, toLength)));
+  },
+  path_open: (
+    process: Process,
+    fd: number,
+    follow: number,
+    at: number,
+    length: number,
+    how: number,
+    own: bigint,
+    below: bigint,
+    withFlags: number,
+    to: number,
+  ) => {
+    const { descriptors, memory } = process;
+    memory.check(to, 4);
+    const path = memory.path(at, length);
+    if (how >>> 0 > everyOpenFlag || withFlags >>> 0 > everyFlag) return errno.inval;
+    const asked = { follow, how, own: unsigned(own), below: unsigned(below), flags: withFlags };
+    // Before anything is made.
+    descriptors.checkRoom();
+    memory.setU32(to, descriptors.add(openPath(process, fd, path, asked)));
+    return errno.success;
+  },
+  path_readlink: (
+    { descriptors, memory, files }: Process,
+    fd: number,
+    at: number,
+    length: number,
+    to: number,
+    room: number,
+    usedTo: number,
+  ) => {
+    const { node } = descriptors.folderAt(fd, rights.pathReadlink);
+    const path = memory.path(at, length);
+    memory.check(usedTo, 4);
+    const target = memory.part(to, room);
+    const text = Buffer.from(sound(files.readLink(node, path)), "latin1");
+    const used = Math.min(text.length, target.length);
+    target.set(text.subarray(0, used));
+    memory.setU32(usedTo, used);
+    return errno.success;
+  },
+  path_remove_directory: ({ descriptors, memory, files }: Process, fd: number, at: number, length: number) => {
+    const { node } = descriptors.folderAt(fd, rights.pathRemoveDirectory);
+    return answer(files.removeFolder(node, memory.path(at, length)));
+  },
+  path_rename: (
+    { descriptors, memory, files }: Process,
+    fd: number,
+    at: number,
+    length: number,
+    toFd: number,
+    toAt: number,
+    toLength: number,
+  ) => {
+    const from = descriptors.folderAt(fd, rights.pathRenameSource).node;
+    const to = descriptors.folderAt(toFd, rights.pathRenameTarget).node;
+    return answer(files.rename(from, memory.path(at, length), to, memory.path(toAt, toLength)));
+  },
+  path_symlink: (
+    { descriptors, memory, files }: Process,
+    at: number,
+    length: number,
+    fd: number,
+    toAt: number,
+    toLength: number,
+  ) => {
+    const { node } = descriptors.folderAt(fd, rights.pathSymlink);
+    return answer(files.symlink(memory.path(at, length), node, memory.path(toAt, toLength)));
+  },
+  path_unlink_file: ({ descriptors, memory, files }: Process, fd: number, at: number, length: number) => {
+    const { node } = descriptors.folderAt(fd, rights.pathUnlinkFile);
+    return answer(files.unlink(node, memory.path(at, length)));
+  },
+};
+
+/** The value; a fault is thrown. */
+export function sound<T>(value: T | Fault): T {
+  if (value instanceof Fault) throw value;
+  return value;
+}
+
+/** The errno of an operation that has no other value. */
+export function answer(done: Fault | undefined): Errno {
+  return done === undefined ? errno.success : done.errno;
+}
+
+const unsigned = (value: bigint) => BigInt.asUintN(64, value);
+
+/** Undefined beyond what a number counts exactly. */
+function safeNumber(value: bigint): number | undefined {
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : undefined;
+}
+
+/** A place in a file. Throws the fault EINVAL for one that no file has. */
+function position(value: bigint): number {
+  const place = safeNumber(value);
+  if (place === undefined) throw fault(errno.inval);
+  return place;
+}
+
+function noSocket({ descriptors }: Process, fd: number): Errno {
+  descriptors.at(fd);
+  return errno.notsup;
+}
+
+function synced(right: bigint): Serve {
+  return ({ descriptors }: Process, fd: number) => {
+    const descriptor = descriptors.at(fd, right);
+    return descriptor.kind === "input" || descriptor.kind === "output" ? errno.inval : errno.success;
+  };
+}
+
+function giveSizes({ memory }: Process, strings: Uint8Array, countTo: number, bytesTo: number): Errno {
+  memory.check(bytesTo, 4);
+  let count = 0;
+  for (const byte of strings) if (byte === 0) count++;
+  memory.setU32(countTo, count);
+  memory.setU32(bytesTo, strings.length);
+  return errno.success;
+}
+
+function giveStrings({ memory }: Process, strings: Uint8Array, to: number, bytesTo: number): Errno {
+  const target = memory.part(bytesTo, strings.length);
+  const starts: number[] = [];
+  for (let start = 0; start < strings.length; start = strings.indexOf(0, start) + 1) starts.push(start);
+  memory.check(to, starts.length * 4);
+  for (const [each, start] of starts.entries()) memory.setU32(to + each * 4, (bytesTo >>> 0) + start);
+  target.set(strings);
+  return errno.success;
+}
+
+function fileTypeOf(descriptor: Descriptor): number {
+  // Preview 1 has no word for a pipe; a character device would be taken for a terminal.
+  return descriptor.kind === "file" || descriptor.kind === "folder" ? fileTypes[descriptor.kind] : fileTypes.unknown;
+}
+
+function preopenName(descriptor: Descriptor): Uint8Array {
+  if (descriptor.kind !== "folder" || descriptor.preopen === undefined) throw fault(errno.badf);
+  return descriptor.preopen;
+}
+
+function giveStat({ memory, files }: Process, node: Node, to: number): Errno {
+  memory.check(to, statBytes);
+  const stat: FileStat = files.stat(node);
+  memory.clear(to, statBytes);
+  memory.setU64(to, devices.files);
+  memory.setU64(to + 8, stat.inode);
+  memory.view.setUint8((to >>> 0) + 16, fileTypes[stat.kind]);
+  memory.setU64(to + 24, BigInt(stat.links));
+  memory.setU64(to + 32, BigInt(stat.size));
+  memory.setU64(to + 40, stat.accessedNs);
+  memory.setU64(to + 48, stat.modifiedNs);
+  memory.setU64(to + 56, stat.changedNs);
+  return errno.success;
+}
+
+/** `find` gives the node; undefined for a stream, whose times nobody sees. */
+function setTimes(
+  { files, clock }: Process,
+  find: () => Node | undefined,
+  accessed: bigint,
+  modified: bigint,
+  which: number,
+): Errno {
+  const both = (given: number, now: number) => (which & given) !== 0 && (which & now) !== 0;
+  const isContrary = both(timeFlags.accessed, timeFlags.accessedNow) || both(timeFlags.modified, timeFlags.modifiedNow);
+  if (which >>> 0 > everyTimeFlag || isContrary) return errno.inval;
+  const node = find();
+  if (node === undefined) return errno.success;
+  const now = clock.at("realtime");
+  const timeOf = (value: bigint, given: number, asNow: number) => {
+    if ((which & given) !== 0) return unsigned(value);
+    return (which & asNow) === 0 ? undefined : now;
+  };
+  files.setTimes(
+    node,
+    timeOf(accessed, timeFlags.accessed, timeFlags.accessedNow),
+    timeOf(modified, timeFlags.modified, timeFlags.modifiedNow),
+  );
+  return errno.success;
+}
+
+/** A file that is open for reading. Throws the fault EISDIR for a folder, EBADF for what is open for writing alone. */
+function readable(descriptor: Descriptor): OpenFile {
+  if (descriptor.kind === "folder") throw fault(errno.isdir);
+  if (descriptor.kind !== "file" || !descriptor.reads) throw fault(errno.badf);
+  return descriptor;
+}
+
+function writable(descriptor: Descriptor): OpenFile {
+  if (descriptor.kind !== "file" || !descriptor.writes) throw fault(errno.badf);
+  return descriptor;
+}
+
+/** Fills parts one after the other until one is not filled; returns how many bytes that were. */
+function readParts(parts: readonly Uint8Array[], read: (part: Uint8Array, done: number) => number): number {
+  let done = 0;
+  for (const part of parts) {
+    const length = part.length === 0 ? 0 : read(part, done);
+    done += length;
+    if (length < part.length) break;
+  }
+  return done;
+}
+
+/** Writes parts one after the other. What was written before a fault stays, and the fault is told if nothing was. */
+function writeParts(parts: readonly Uint8Array[], write: (part: Uint8Array, done: number) => number | Fault): number {
+  let done = 0;
+  for (const part of parts) {
+    if (part.length === 0) continue;
+    const written = write(part, done);
+    if (written instanceof Fault) {
+      if (done > 0) return done;
+      throw written;
+    }
+    done += written;
+  }
+  return done;
+}
+
+function seekBase(file: OpenFile, from: number, size: () => number): number | undefined {
+  switch (from) {
+    case whence.set:
+      return 0;
+    case whence.current:
+      return file.position;
+    case whence.end:
+      return size();
+    default:
+      return undefined;
+  }
+}
+
+/** Writes entries from a cookie on until the room is full, the last one cut where it ends; returns how much was used. */
+function giveEntries({ files }: Process, folder: OpenFolder, cookie: bigint, target: Uint8Array): number {
+  if (cookie === 0n || folder.listing === undefined) {
+    const { node } = folder;
+    folder.listing = [{ name: ".", node }, { name: "..", node: files.parent(node) }, ...sound(files.list(node))];
+  }
+  const entry = Buffer.alloc(direntBytes);
+  let used = 0;
+  for (let next = safeNumber(cookie) ?? Infinity; next < folder.listing.length && used < target.length; next++) {
+    const { name, node } = folder.listing[next] as (typeof folder.listing)[number];
+    entry.writeBigUInt64LE(BigInt(next + 1), 0);
+    entry.writeBigUInt64LE(BigInt(node.inode), 8);
+    entry.writeUInt32LE(name.length, 16);
+    entry.writeUInt32LE(fileTypes[node.kind], 20);
+    used += copyCut(entry, target, used);
+    used += copyCut(Buffer.from(name, "latin1"), target, used);
+  }
+  return used;
+}
+
+function copyCut(bytes: Uint8Array, target: Uint8Array, at: number): number {
+  const length = Math.min(bytes.length, target.length - at);
+  target.set(bytes.subarray(0, length), at);
+  return length;
+}
+
+interface Asked {
+  readonly follow: number;
+  readonly how: number;
+  readonly own: bigint;
+  readonly below: bigint;
+  readonly flags: number;
+}
+
+function openPath({ descriptors, files }: Process, fd: number, path: string, asked: Asked): Descriptor {
+  const { how, own, below } = asked;
+  const has = (flag: number) => (how & flag) !== 0;
+  const needed =
+    rights.pathOpen |
+    (has(openFlags.create) ? rights.pathCreateFile : 0n) |
+    (has(openFlags.truncate) ? rights.pathFilestatSetSize : 0n);
+  const { node: base, deniedBelow } = descriptors.folderAt(fd, needed);
+  if (((own | below) & deniedBelow) !== 0n) throw fault(errno.notcapable);
+  const writes = (own & rights.fdWrite) !== 0n;
+  const node = sound(
+    files.open(base, path, {
+      follow: (asked.follow & followsSymlinks) !== 0,
+      create: has(openFlags.create),
+      exclusive: has(openFlags.exclusive),
+      folder: has(openFlags.folder),
+      truncate: has(openFlags.truncate),
+      write: writes,
+    }),
+  );
+  const common = { ...untouched, flags: asked.flags, denied: deniedBelow, deniedBelow };
+  if (node.kind === "folder") return { ...common, kind: "folder", node, preopen: undefined, listing: undefined };
+  return { ...common, kind: "file", node, reads: (own & rights.fdRead) !== 0n, writes, position: 0 };
+}

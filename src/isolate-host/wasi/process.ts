@@ -1,0 +1,78 @@
+/** A command while it runs: its files, descriptors, streams, arguments and clock, all that calls of preview 1 work on. */
+import type { RandomStream, VirtualClock } from "../../abi/virtual.ts";
+import { Descriptors, untouched } from "./descriptors.ts";
+import { FilesTooLarge, type Files, type Folder } from "./files.ts";
+import { GuestMemory } from "./guest-memory.ts";
+import { Output, type Input } from "./streams.ts";
+
+/** Thrown by a call that ends the command. */
+export class CommandExit {
+  /** What its parent sees: eight bits. */
+  readonly status: number;
+  constructor(code: number) {
+    this.status = code & 0xff;
+  }
+}
+
+export interface ProcessStart {
+  /** Strings that each end in NUL. */
+  readonly argv: Uint8Array;
+  readonly environment: Uint8Array;
+  readonly stdin: Input;
+  /** Given the room that its streams leave. */
+  readonly files: (bounds: { readonly bytesMax: number }) => Files;
+  /** The folder that it runs in, from its root. Throws the fault that says why it can't. */
+  readonly cwd: (files: Files) => Folder;
+  readonly clock: VirtualClock;
+  readonly random: RandomStream;
+  /** Bytes of files that it changes and of its output, together. */
+  readonly fileBytesMax: number;
+}
+
+export class Process {
+  readonly memory = new GuestMemory();
+  readonly stdout = new Output();
+  readonly stderr = new Output();
+  readonly argv: Uint8Array;
+  readonly environment: Uint8Array;
+  readonly files: Files;
+  readonly cwd: Folder;
+  readonly descriptors: Descriptors;
+  readonly clock: VirtualClock;
+  readonly random: RandomStream;
+  readonly #fileBytesMax: number;
+
+  constructor({ argv, environment, stdin, files, cwd, clock, random, fileBytesMax }: ProcessStart) {
+    this.argv = argv;
+    this.environment = environment;
+    this.clock = clock;
+    this.random = random;
+    this.#fileBytesMax = fileBytesMax;
+    const room = (): number => fileBytesMax - this.stdout.length - this.stderr.length;
+    this.files = files({
+      get bytesMax() {
+        return room();
+      },
+    });
+    this.cwd = cwd(this.files);
+    this.descriptors = new Descriptors(this.files);
+    this.descriptors.add({ ...untouched, kind: "input", stream: stdin });
+    this.descriptors.add({ ...untouched, kind: "output", stream: this.stdout });
+    this.descriptors.add({ ...untouched, kind: "output", stream: this.stderr });
+    this.#preopen(this.files.root, "/");
+    // A C library looks up relative paths in the last preopen that fits them.
+    if (this.cwd !== this.files.root) this.#preopen(this.cwd, ".");
+  }
+
+  /** Throws FilesTooLarge when it has written too much. */
+  write(stream: Output, bytes: Uint8Array): void {
+    const held = this.files.bytesHeld + this.stdout.length + this.stderr.length;
+    if (held + bytes.length > this.#fileBytesMax) throw new FilesTooLarge(this.#fileBytesMax);
+    stream.append(bytes);
+  }
+
+  #preopen(node: Folder, name: string): void {
+    const preopen = Buffer.from(name, "latin1");
+    this.descriptors.add({ ...untouched, kind: "folder", node, preopen, listing: undefined });
+  }
+}

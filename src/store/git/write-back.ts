@@ -1,0 +1,223 @@
+/**
+ * Writes what changed between two trees into the folder that the first was read from. Guarantees: a path that both trees have alike is not touched; nothing is overwritten or
+ * removed that is not what the first tree has there, which is looked at for all paths before anything is written; no symlink is followed, so nothing outside of the folder
+ * is written; a file is written whole under another name and then renamed, so that nobody sees half of it.
+ *
+ * What can't be written (the disk is full) ends it in the middle: what was written is complete, and the second tree has all.
+ */
+import { randomBytes } from "node:crypto";
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  rmdirSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
+import type { ObjectKind } from "../object.ts";
+import type { Oid } from "../oid.ts";
+import { decodeName, decodeTree, type TreeEntry } from "../tree.ts";
+import { refuseUnsafe } from "./checkout.ts";
+import { errorCode, filePath, lstatOf } from "./file-path.ts";
+
+interface ObjectSource {
+  get(name: Oid): { readonly kind: ObjectKind; readonly body: Uint8Array };
+}
+
+/** Paths that are not as they were when the folder was read; nothing was written. */
+export class ChangedMeanwhile extends Error {
+  override readonly name = "ChangedMeanwhile";
+  readonly paths: readonly string[];
+  constructor(paths: readonly string[]) {
+    const shown = paths.slice(0, 3).map((path) => JSON.stringify(path));
+    const more = paths.length > 3 ? ` and ${paths.length - 3} more` : "";
+    super(
+      `nothing was written: ${shown.join(", ")}${more} changed meanwhile, or ${paths.length === 1 ? "is" : "are"} there and not part of what was read`,
+    );
+    this.paths = paths;
+  }
+}
+
+/** Paths that were written, by what happened to them. */
+export interface WriteBackCounts {
+  readonly created: number;
+  readonly changed: number;
+  readonly deleted: number;
+}
+
+interface Step {
+  readonly path: string;
+  readonly before: TreeEntry | undefined;
+  readonly after: TreeEntry | undefined;
+}
+
+/**
+ * Brings the folder from `before` to `after`; `now` is the tree of the folder as it is at present, read as `before` was. Throws ChangedMeanwhile, UnsafeName, or what the file
+ * system says.
+ */
+export function writeBack(
+  source: ObjectSource,
+  folder: string,
+  { before, after, now }: { readonly before: Oid; readonly after: Oid; readonly now: Oid },
+): WriteBackCounts {
+  const steps = [...differences(source, before, after)];
+  refuseChanged(source, folder, steps, now);
+  // What goes, deepest first, makes place for what comes, folders before what is in them.
+  for (const step of steps.toReversed()) remove(folder, step);
+  for (const step of steps) create(source, folder, step);
+  const files = steps.filter((step) => isKept(step.before) || isKept(step.after));
+  return {
+    created: files.filter((step) => !isKept(step.before)).length,
+    changed: files.filter((step) => isKept(step.before) && isKept(step.after)).length,
+    deleted: files.filter((step) => !isKept(step.after)).length,
+  };
+}
+
+/** A file or symlink: what is counted. */
+function isKept(entry: TreeEntry | undefined): boolean {
+  return entry !== undefined && !isFolder(entry);
+}
+
+/** A gitlink is a folder whose content is not ours. */
+function isFolder(entry: TreeEntry | undefined): boolean {
+  return entry?.mode === "40000" || entry?.mode === "160000";
+}
+
+/** Paths that differ, a folder before what is in it; a folder that both have is none. */
+function* differences(
+  source: ObjectSource,
+  before: Oid | undefined,
+  after: Oid | undefined,
+  prefix = "",
+): Generator<Step> {
+  if (before === after) return;
+  const old = entriesOf(source, before);
+  const next = entriesOf(source, after);
+  for (const name of new Set([...old.keys(), ...next.keys()])) {
+    const [from, to] = [old.get(name), next.get(name)];
+    if (from?.oid === to?.oid && from?.mode === to?.mode) continue;
+    const path = prefix + name;
+    if (from?.mode !== "40000" || to?.mode !== "40000") {
+      refuseUnsafe(name, path);
+      yield { path, before: from, after: to };
+    }
+    yield* differences(source, treeOf(from), treeOf(to), `${path}/`);
+  }
+}
+
+function treeOf(entry: TreeEntry | undefined): Oid | undefined {
+  return entry?.mode === "40000" ? entry.oid : undefined;
+}
+
+function entriesOf(source: ObjectSource, tree: Oid | undefined): ReadonlyMap<string, TreeEntry> {
+  if (tree === undefined) return new Map();
+  return new Map(decodeTree(source.get(tree).body).map((entry) => [entry.name, entry]));
+}
+
+function refuseChanged(source: ObjectSource, folder: string, steps: readonly Step[], now: Oid): void {
+  const present = (path: string): TreeEntry | undefined => {
+    let tree: Oid | undefined = now;
+    let entry: TreeEntry | undefined;
+    for (const part of path.split("/")) {
+      entry = entriesOf(source, tree).get(part);
+      tree = treeOf(entry);
+    }
+    return entry;
+  };
+  const stepped = new Set(steps.map(({ path }) => path));
+  const folders = new Map<string, boolean>();
+  /** Whether the folders that a path is in, those that a step makes excepted, are folders still. */
+  const isReachable = (path: string): boolean => {
+    const slash = path.lastIndexOf("/");
+    if (slash < 0) return true;
+    const above = path.slice(0, slash);
+    const known = folders.get(above);
+    if (known !== undefined) return known;
+    const isHere = stepped.has(above) || lstatOf(filePath(folder, above))?.isDirectory() === true;
+    const is = isReachable(above) && isHere;
+    folders.set(above, is);
+    return is;
+  };
+  const replaced = new Set(steps.filter(({ before }) => isKept(before)).map(({ path }) => path));
+  const isReplaced = (path: string): boolean =>
+    path.split("/").some((_part, count, parts) => replaced.has(parts.slice(0, count).join("/")));
+  const isAsRead = ({ path, before, after }: Step): boolean => {
+    if (!isReachable(path)) return false;
+    const found = present(path);
+    if (isFolder(before)) {
+      if (found !== undefined && found.mode !== before?.mode) return false;
+      return !isKept(after) || !holdsOther(source, folder, path, before);
+    }
+    if (before !== undefined) return found?.oid === before.oid && found.mode === before.mode;
+    if (found !== undefined) return false;
+    // What is in the way goes, and nothing is behind it; where it leads, if it is a symlink, is not looked at.
+    if (isReplaced(path)) return true;
+    // What was not read, as git ignores it: a folder may be there already, where a folder is wanted.
+    const stat = lstatOf(filePath(folder, path));
+    return stat === undefined || (stat.isDirectory() && isFolder(after));
+  };
+  const paths = steps.filter((step) => !isAsRead(step)).map(({ path }) => path);
+  if (paths.length > 0) throw new ChangedMeanwhile(paths);
+}
+
+/** Whether a folder that is to become a file holds something that was not read, and that would be lost. */
+function holdsOther(source: ObjectSource, folder: string, path: string, entry: TreeEntry | undefined): boolean {
+  const place = filePath(folder, path);
+  if (lstatOf(place)?.isDirectory() !== true) return false;
+  const known = entriesOf(source, treeOf(entry));
+  return readdirSync(place, { encoding: "buffer" }).some((bytes) => {
+    const name = decodeName(bytes);
+    const inner = known.get(name);
+    return inner === undefined || (isFolder(inner) && holdsOther(source, folder, `${path}/${name}`, inner));
+  });
+}
+
+/** Takes away what is to be gone, or to be of another kind. A folder stays while something is in it that was not read. */
+function remove(folder: string, { path, before, after }: Step): void {
+  if (before === undefined) return;
+  if (!isFolder(before)) {
+    // A file that another file replaces is renamed over.
+    if (after === undefined || isFolder(after)) unlinkSync(filePath(folder, path));
+    return;
+  }
+  if (isFolder(after)) return;
+  try {
+    rmdirSync(filePath(folder, path));
+  } catch (error) {
+    const code = errorCode(error);
+    if (code !== "ENOTEMPTY" && code !== "EEXIST" && code !== "ENOENT") throw error;
+    if (after !== undefined) throw error;
+  }
+}
+
+function create(source: ObjectSource, folder: string, { path, after }: Step): void {
+  if (after === undefined) return;
+  const place = filePath(folder, path);
+  if (isFolder(after)) {
+    if (lstatOf(place) === undefined) mkdirSync(place);
+    return;
+  }
+  const body = source.get(after.oid).body;
+  const temporary = filePath(folder, `${path}.${randomBytes(6).toString("hex")}~`);
+  try {
+    if (after.mode === "120000") symlinkSync(Buffer.from(body), temporary);
+    else {
+      writeFileSync(temporary, body, { flag: "wx", mode: after.mode === "100755" ? 0o777 : 0o666 });
+      // What the person forbade others stays forbidden.
+      const old = lstatOf(place);
+      if (old?.isFile() === true) chmodSync(temporary, Number(old.mode & 0o666n) | executable(after, old.mode));
+    }
+    renameSync(temporary, place);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** Whoever may read a program may run it. */
+function executable(after: TreeEntry, mode: bigint): number {
+  return after.mode === "100755" ? Number((mode & 0o444n) >> 2n) : 0;
+}

@@ -1,0 +1,121 @@
+/**
+ * Finds the worker of a command by its name: the user's own (own-tools.ts), else a known one, read from its npm package where the user or Coppice has it installed.
+ *
+ * A known tool's file is pinned by its SHA-256, and so is the ref under which its worker is remembered: where the ref is there, what it names was checked once and is in the store, and no file is
+ * looked at any more, let alone hashed. So a remembered call works after the package is gone, too.
+ */
+import { hash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Engine, Oid } from "../engine.ts";
+import { packageFolder } from "../package-folder.ts";
+import { wasiMarker } from "../abi/worker.ts";
+import { MalformedContainer, readContained } from "./package-container.ts";
+import { knownTools, type KnownTool, type PinnedFile } from "./known-tools.ts";
+import { ownTool } from "./own-tools.ts";
+import { CommandNotFound, UnfitTool } from "./tool-errors.ts";
+import { MalformedTar, putTar } from "./tar-tree.ts";
+
+export interface FoundTool {
+  readonly worker: Oid;
+  /** A tree that the command wants to find at that name in the root. */
+  readonly overlay?: { readonly at: string; readonly tree: Oid };
+}
+
+/** Where packages are looked for: from the user's folder upwards, then from Coppice's own. */
+export function toolFolders(folder: string): readonly string[] {
+  return [folder, fileURLToPath(packageFolder)];
+}
+
+/** The worker for a command. Packages are looked for in `node_modules` of these folders and those above each, in order. Throws CommandNotFound or UnfitTool. */
+export function findTool(engine: Engine, name: string, folders: readonly string[]): FoundTool {
+  const own = ownTool(engine, name);
+  if (own !== undefined) return { worker: own };
+  const known = Object.hasOwn(knownTools, name) ? knownTools[name] : undefined;
+  if (known === undefined) {
+    throw new CommandNotFound(
+      name,
+      "command not found; `coppice tool list` shows those that are known, `coppice tool add NAME FILE.wasm` adds one",
+    );
+  }
+  const worker = remembered(engine, workerRef(known), () =>
+    engine.putCommand(readPinned(name, known, folders), known.limits),
+  );
+  const { overlay } = known;
+  if (overlay === undefined) return { worker };
+  const tree = remembered(engine, `tool/tree/${overlay.sha256}`, () => {
+    try {
+      return putTar(engine, readPinned(name, overlay, folders));
+    } catch (error) {
+      if (!(error instanceof MalformedTar)) throw error;
+      throw new UnfitTool(`${name} of ${packageText(overlay)} can't be run: ${error.message}`, { cause: error });
+    }
+  });
+  return { worker, overlay: { at: overlay.at, tree } };
+}
+
+/** Whether a known tool is in the store, or its package is where `findTool` looks. */
+export function isInstalled(engine: Engine, tool: KnownTool, folders: readonly string[]): boolean {
+  return engine.named(workerRef(tool)) !== undefined || placesOf(tool, folders).some((place) => existsSync(place));
+}
+
+function workerRef({ sha256, limits }: KnownTool): string {
+  return `tool/known/${wasiMarker}/${sha256}${limits === undefined ? "" : `/${hash("sha1", JSON.stringify(limits), "hex")}`}`;
+}
+
+function remembered(engine: Engine, ref: string, make: () => Oid): Oid {
+  const known = engine.named(ref);
+  if (known !== undefined) return known;
+  const made = make();
+  engine.name(ref, made);
+  return made;
+}
+
+/** The first file in place that is the pinned one. Throws CommandNotFound where there is none, UnfitTool where all are others. */
+function readPinned(name: string, pinned: PinnedFile, folders: readonly string[]): Buffer {
+  let other: string | undefined;
+  for (const place of placesOf(pinned, folders)) {
+    const bytes = readAt(place, pinned.within);
+    if (bytes === undefined) continue;
+    if (hash("sha256", bytes, "hex") === pinned.sha256) return bytes;
+    other ??= place;
+  }
+  if (other === undefined) {
+    throw new CommandNotFound(
+      name,
+      `it comes from the npm package ${pinned.package.name}, which is not installed: npm install ${packageText(pinned)}`,
+    );
+  }
+  throw new UnfitTool(
+    `${name}: ${other} is not the file of ${packageText(pinned)} (its SHA-256 is another); npm install ${packageText(pinned)}`,
+  );
+}
+
+function packageText({ package: { name, version } }: PinnedFile): string {
+  return `${name}@${version}`;
+}
+
+function readAt(place: string, within: string | undefined): Buffer | undefined {
+  try {
+    if (within === undefined) return readFileSync(place);
+    return readContained(place, within);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    if (error instanceof MalformedContainer) throw new UnfitTool(`${place}: ${error.message}`, { cause: error });
+    throw error;
+  }
+}
+
+/** Where a package's file may lie, nearest first. */
+function placesOf(pinned: PinnedFile, folders: readonly string[]): readonly string[] {
+  return [...new Set(folders.flatMap(upwards))].map((each) =>
+    join(each, "node_modules", pinned.package.name, pinned.file),
+  );
+}
+
+function upwards(folder: string): readonly string[] {
+  const above = dirname(folder);
+  return above === folder ? [folder] : [folder, ...upwards(above)];
+}

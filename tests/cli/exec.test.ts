@@ -1,0 +1,304 @@
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { assemble } from "../guests/assemble.ts";
+import { jsonError, sharedRoom, smallRepository } from "./room.ts";
+
+const room = sharedRoom();
+
+interface ExecJson {
+  readonly request: string;
+  readonly exit: number;
+  readonly stdout: string | { readonly oid: string; readonly bytes: number };
+  readonly stderr: string | { readonly oid: string; readonly bytes: number };
+  readonly out: string;
+  readonly remembered: boolean;
+  readonly executed: number;
+}
+
+const exec = (...args: readonly string[]) => room.call("exec", ...args);
+const execJson = async (...args: readonly string[]) => JSON.parse((await exec("--json", ...args)).out) as ExecJson;
+
+/** A command of the user's own in WebAssembly text: `body` is what it does. */
+function command(body: string, more = ""): Buffer {
+  return assemble(`(module
+    (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+    (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 1) ${more}
+    (func (export "_start") ${body}))`) as Buffer;
+}
+
+beforeAll(async () => {
+  room.makeRepository("repository", smallRepository);
+  room.write("trap.wasm", command("unreachable"));
+  room.write("endless.wasm", command("(loop $again (br $again))"));
+  room.write("status.wasm", command("(call $exit (i32.const 125))"));
+  // Two bytes that are no UTF-8.
+  room.write(
+    "bytes.wasm",
+    command(
+      "(drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16)))",
+      String.raw`(data (i32.const 0) "\08\00\00\00\02\00\00\00\ff\fe")`,
+    ),
+  );
+  room.write("idle.wasm", assemble(`(module (memory (export "memory") 1))`));
+  room.write("text.wasm", "no module\n");
+  for (const name of ["trap", "status", "bytes"]) {
+    const { status, err } = await room.call("tool", "add", name, room.path(`${name}.wasm`));
+    if (status !== 0) throw new Error(err);
+  }
+  const limits = `{"fuel":100000}`;
+  await room.call("tool", "add", "endless", room.path("endless.wasm"), "--limits", limits);
+});
+
+describe("exec", () => {
+  it("writes what the command writes and nothing else, and ends with its status", async () => {
+    expect(await exec("--", "grep", "-n", "t", "a.txt", "sub/b.txt", "nowhere")).toMatchSnapshot();
+    expect(await exec("--", "cat", "a.txt")).toEqual({ status: 0, out: "alpha\n", err: "" });
+    expect(await exec("--", "grep", "nothing", "a.txt")).toEqual({ status: 1, out: "", err: "" });
+  });
+
+  it("passes on bytes that are no text", async () => {
+    const line = `coppice exec -- bytes | od -An -tx1`;
+    expect((await room.shell(line)).out).toBe(" ff fe\n");
+  });
+
+  it("takes all that follows COMMAND for the command's, with and without --", async () => {
+    expect((await exec("echo", "--json", "-C", "x", "--help")).out).toBe("--json -C x --help\n");
+    expect((await exec("--", "echo", "--json", "--", "x")).out).toBe("--json -- x\n");
+  });
+
+  it("answers from the memo the second time, and executes what changed", async () => {
+    const first = await execJson("--", "wc", "-c", "a.txt");
+    expect(first).toMatchObject({ exit: 0, stdout: "6 a.txt\n", stderr: "", remembered: false, executed: 1 });
+    const again = await execJson("--", "wc", "-c", "a.txt");
+    expect(again).toEqual({ ...first, remembered: true, executed: 0 });
+    expect(await execJson("--salt", "x", "--", "wc", "-c", "a.txt")).toMatchObject({ remembered: false });
+    expect(await execJson("--rerun", "--", "wc", "-c", "a.txt")).toEqual(first);
+  });
+
+  it("shows text as text, and the oid of what is none or long", async () => {
+    const bytes = await execJson("--", "bytes");
+    expect(bytes.stdout).toMatchObject({ bytes: 2 });
+    const long = await execJson("--", "seq", "1", "20000");
+    expect(long.stdout).toMatchObject({ bytes: 108_894 });
+    const { oid } = long.stdout as { readonly oid: string };
+    expect((await room.call("cat", oid)).out).toMatch(/^1\n2\n/);
+  });
+
+  it("sees a few variables, always the same, and those that are given", async () => {
+    const said = await exec("--env", "A=1=2", "--env", "TZ=CET", "--cwd", "sub", "--", "printenv");
+    expect(said.out.split("\n").toSorted()).toEqual([
+      "",
+      "A=1=2",
+      "HOME=/",
+      "LANG=C.UTF-8",
+      "PATH=/bin",
+      "PWD=/sub",
+      "TZ=CET",
+    ]);
+  });
+
+  it("starts in the folder that --cwd names", async () => {
+    for (const cwd of ["sub", "/sub", "./sub/", "sub/deep/.."])
+      expect((await exec("--cwd", cwd, "--", "cat", "b.txt")).out).toBe("one\ntwo\n");
+  });
+
+  it("reads stdin only if it is asked for", async () => {
+    expect(await room.shell("echo hello | coppice exec -- cat")).toEqual({ status: 0, out: "", err: "" });
+    expect((await room.shell("echo hello | coppice exec --stdin - -- cat")).out).toBe("hello\n");
+    expect((await exec("--stdin", "sub/b.txt", "--", "wc", "-l")).out.trim()).toBe("2");
+  });
+
+  it("tells of a trap and of a limit in a sentence, with 125", async () => {
+    for (const [name, message] of [
+      ["trap", "the guest trapped"],
+      ["endless", "the guest ran out of fuel"],
+    ] as const) {
+      const said = await exec("--", name);
+      expect(said).toMatchObject({ status: 125, out: "" });
+      expect(said.err).toMatch(new RegExp(`^error: request [0-9a-f]{40} failed: ${message}.*\n$`));
+      const json = await exec("--json", "--", name);
+      expect(json.status).toBe(125);
+      expect(jsonError(json).error.kind).toBe("failed");
+    }
+    expect(await exec("--", "status")).toEqual({ status: 125, out: "", err: "" });
+  });
+});
+
+describe("the tree that a command sees", () => {
+  it("is the current folder as it stands, untracked files included and ignored ones not", async () => {
+    const folder = room.makeRepository("untracked", { "a.txt": "1", ".gitignore": "*.log\n" });
+    writeFileSync(join(folder, "new.txt"), "2");
+    writeFileSync(join(folder, "x.log"), "3");
+    writeFileSync(join(folder, "a.txt"), "edited");
+    expect((await room.callIn({ cwd: folder }, "exec", "--", "ls")).out).toBe("a.txt\nnew.txt\n");
+    expect((await room.callIn({ cwd: folder }, "exec", "--", "cat", "a.txt")).out).toBe("edited");
+    const json = await room.callIn({ cwd: folder }, "exec", "--json", "--", "true");
+    room.git(folder, "add", "-A");
+    expect((JSON.parse(json.out) as ExecJson).out).toBe(room.git(folder, "write-tree"));
+  });
+
+  it("is a folder outside of a repository, whole", async () => {
+    const folder = room.path("plain");
+    mkdirSync(join(folder, "sub"), { recursive: true });
+    writeFileSync(join(folder, "sub/x.log"), "1");
+    expect((await exec("-C", folder, "--", "find", ".", "-type", "f")).out).toBe("./sub/x.log\n");
+  });
+
+  it("is a path in a revision, or a tree of the store", async () => {
+    expect((await exec("-C", "HEAD:sub", "--", "ls")).out).toBe("b.txt\ndeep\n");
+    const tree = room.git(room.repository, "rev-parse", "HEAD:sub/deep");
+    await room.call("import", ".");
+    expect((await exec("-C", tree, "--", "ls")).out).toBe("c.txt\n");
+  });
+});
+
+describe("what a command leaves", () => {
+  let folder = "";
+  let count = 0;
+  beforeEach(() => {
+    folder = room.makeRepository(`left-${++count}`, {
+      "a.txt": "b\na\n",
+      "run.sh": "x\n",
+      "sub/b.txt": "1\n",
+      ".gitignore": "out/\n",
+    });
+  });
+  const inPlace = (...args: readonly string[]) => room.callIn({ cwd: folder }, "exec", "--in-place", "--", ...args);
+
+  it("is written to --out as a checkout is", async () => {
+    const target = room.path("sorted");
+    const said = await room.callIn({ cwd: folder }, "exec", "--out", target, "--", "sort", "-o", "a.txt", "a.txt");
+    expect(said).toEqual({ status: 0, out: "", err: "" });
+    expect(readFileSync(join(target, "a.txt"), "utf8")).toBe("a\nb\n");
+    expect(readFileSync(join(folder, "a.txt"), "utf8")).toBe("b\na\n");
+  });
+
+  it("is written back with --in-place: what was created, changed and deleted", async () => {
+    expect(await inPlace("sort", "-o", "a.txt", "a.txt")).toEqual({ status: 0, out: "", err: "" });
+    expect(await inPlace("cp", "-r", "sub", "copy")).toMatchObject({ status: 0 });
+    expect(await inPlace("rm", "-r", "sub", "run.sh")).toMatchObject({ status: 0 });
+    expect(room.git(folder, "status", "--short")).toBe("M a.txt\n D run.sh\n D sub/b.txt\n?? copy/");
+    expect(readFileSync(join(folder, "a.txt"), "utf8")).toBe("a\nb\n");
+  });
+
+  it("is written back from a remembered run, too, and whatever its status", async () => {
+    await room.callIn({ cwd: folder }, "exec", "--", "rm", "a.txt", "nowhere");
+    expect((await inPlace("rm", "a.txt", "nowhere")).status).toBe(1);
+    expect(existsSync(join(folder, "a.txt"))).toBe(false);
+  });
+
+  it("overwrites nothing that was not read", async () => {
+    mkdirSync(join(folder, "out"));
+    writeFileSync(join(folder, "out/x"), "mine");
+    const said = await inPlace("mv", "sub", "out");
+    expect(said.status).toBe(0);
+    rmSync(join(folder, "out/b.txt"));
+    writeFileSync(join(folder, "out/run.sh"), "mine");
+    mkdirSync(join(folder, "other"));
+    const refused = await inPlace("sh-free", "x");
+    expect(refused.status).toBe(127);
+    expect(readFileSync(join(folder, "out/x"), "utf8")).toBe("mine");
+  });
+});
+
+describe("bad input is told in one sentence, and nothing runs", () => {
+  const cases: readonly (readonly [what: string, args: readonly string[], status: number, message: string])[] = [
+    ["no command", [], 125, "missing required argument 'COMMAND'"],
+    ["an unknown option", ["--nope", "ls"], 125, "unknown option '--nope'"],
+    [
+      "an unknown command",
+      ["--", "nope"],
+      127,
+      `"nope": command not found; \`coppice tool list\` shows those that are known, \`coppice tool add NAME FILE.wasm\` adds one`,
+    ],
+    ["a path that is not there", ["-C", "./x", "--", "ls"], 125, `there is no path "./x"`],
+    ["a file in place of a tree", ["-C", "a.txt", "--", "ls"], 125, `-C wants a tree, and "a.txt" is a blob`],
+    ["a folder that is not there", ["--cwd", "x", "--", "ls"], 125, `there is no folder "/x" in the tree`],
+    ["a file in place of a folder", ["--cwd", "a.txt", "--", "ls"], 125, `there is no folder "/a.txt" in the tree`],
+    ["a variable without a value", ["--env", "A", "--", "ls"], 125, `--env wants NAME=VALUE, not "A"`],
+    ["a variable without a name", ["--env", "=A", "--", "ls"], 125, `--env wants NAME=VALUE, not "=A"`],
+    ["stdin from nowhere", ["--stdin", "x", "--", "cat"], 125, "x: no such file or directory"],
+    ["stdin from a folder", ["--stdin", "sub", "--", "cat"], 125, "illegal operation on a directory"],
+    [
+      "both places to write to",
+      ["--out", "x", "--in-place", "--", "ls"],
+      125,
+      "--out and --in-place exclude each other",
+    ],
+    [
+      "a revision in place",
+      ["--in-place", "-C", "HEAD", "--", "ls"],
+      125,
+      `--in-place writes to a folder, and "HEAD" is none`,
+    ],
+    ["a place that is taken", ["--out", "sub", "--", "ls"], 125, "sub"],
+    ["no number of executors", ["--jobs", "0", "--", "ls"], 125, "--jobs wants a whole number"],
+  ];
+  it.each(cases)("%s", async (_what, args, status, message) => {
+    const said = await exec(...args);
+    expect(said.err).toMatch(/^error: [^\n]+\n$/);
+    expect(said.err).toContain(message);
+    expect(said).toMatchObject({ status, out: "" });
+    const json = await exec("--json", ...args);
+    expect(json.status).toBe(status);
+    expect(jsonError(json).error.message).toContain(message);
+  });
+
+  const tools: readonly (readonly [what: string, args: readonly string[], message: string])[] = [
+    [
+      "a name with a slash",
+      ["add", "a/b", "FILE"],
+      "can't be a command's name: it has a space, a slash or a control character",
+    ],
+    ["a file that is not there", ["add", "x", "nowhere.wasm"], "no such file or directory"],
+    ["a folder", ["add", "x", "sub"], "sub can't be a command: it is no file"],
+    ["what is no module", ["add", "x", "TEXT"], "can't be a command"],
+    ["a module without a start", ["add", "x", "IDLE"], "can't be a command"],
+    ["limits that are no JSON", ["add", "x", "FILE", "--limits", "x"], "--limits takes a JSON object"],
+    ["a limit that there is not", ["add", "x", "FILE", "--limits", `{"x":1}`], "x"],
+    ["a command that was not added", ["remove", "cat"], `no command "cat" was added`],
+  ];
+  it.each(tools)("tool: %s", async (_what, args, message) => {
+    const named: Readonly<Record<string, string>> = { FILE: "trap.wasm", TEXT: "text.wasm", IDLE: "idle.wasm" };
+    const said = await room.call(
+      "tool",
+      ...args.map((each) => (named[each] === undefined ? each : room.path(named[each]))),
+    );
+    expect(said.err).toMatch(/^error: [^\n]+\n$/);
+    expect(said.err).toContain(message);
+    expect(said).toMatchObject({ status: 2, out: "" });
+  });
+});
+
+describe("tool", () => {
+  it("adds, lists and removes a command", async () => {
+    const added = await room.call("tool", "add", "hello", room.path("status.wasm"));
+    expect(added).toMatchObject({ status: 0, err: "" });
+    const { out } = await room.call("tool", "list");
+    expect(out).toContain(`hello         worker ${added.out}`);
+    expect(out).toMatch(/^jq +@rivet-dev\/agent-os-jq@0\.0\.260331072558$/m);
+    expect((await exec("--", "hello")).status).toBe(125);
+    expect(await room.call("tool", "remove", "hello")).toEqual({ status: 0, out: "", err: "" });
+    expect((await exec("--", "hello")).status).toBe(127);
+  });
+});
+
+describe("explain and trace", () => {
+  it("call a command's job by its arguments, and tell what was another", async () => {
+    const folder = room.makeRepository("explained", { "a.txt": "1\n" });
+    const call = (...args: readonly string[]) => room.callIn({ cwd: folder }, ...args);
+    const explained = async () => (await call("explain", "--last")).out;
+    await call("exec", "--", "grep", "-n", "it's", "a.txt");
+    expect(await explained()).toMatch(/^job +grep -n 'it'\\''s' a\.txt$/m);
+    await call("exec", "--", "grep", "-c", "1", "a.txt");
+    expect(await explained()).toContain(`args/argv "grep -n 'it'\\\\''s' a.txt" -> "grep -c 1 a.txt"`);
+    await call("exec", "--env", "A=1", "--", "grep", "-c", "1", "a.txt");
+    expect(await explained()).toContain("args/env/A added");
+    writeFileSync(join(folder, "a.txt"), "1\n1\n");
+    await call("exec", "--", "grep", "-c", "1", "a.txt");
+    expect(await explained()).toContain("args/in/a.txt modified");
+    expect((await call("trace", "--last")).out).toMatch(/ grep -c 1 a\.txt$/m);
+  });
+});

@@ -1,0 +1,170 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openEngine, type Engine } from "../../src/engine.ts";
+import { assemble } from "../guests/assemble.ts";
+import { findTool } from "../../src/tools/find-tool.ts";
+import { knownTools, type PinnedFile } from "../../src/tools/known-tools.ts";
+import { ownTools, removeOwnTool, setOwnTool, toolNameFault } from "../../src/tools/own-tools.ts";
+import { laidOver, takenAway } from "../../src/tools/overlay.ts";
+import { CommandNotFound, UnfitTool } from "../../src/tools/tool-errors.ts";
+import { toolsKnown } from "../../src/tools/tool-list.ts";
+
+const top = mkdtempSync(join(tmpdir(), "coppice-tools-"));
+const repository = join(import.meta.dirname, "../..");
+const nothing = join(top, "nothing");
+let engine: Engine;
+beforeAll(() => {
+  engine = openEngine({ store: join(top, "store.sqlite") });
+});
+afterAll(async () => {
+  await engine.close();
+  rmSync(top, { recursive: true, force: true });
+});
+
+/** An engine that remembers nothing. */
+async function withEngine<T>(work: (fresh: Engine) => T): Promise<T> {
+  const fresh = openEngine({ store: join(mkdtempSync(join(top, "store-")), "store.sqlite") });
+  try {
+    return work(fresh);
+  } finally {
+    await fresh.close();
+  }
+}
+
+/** A folder where something lies in place of a package's file. */
+function folderWith(pinned: PinnedFile, bytes: string): string {
+  const folder = mkdtempSync(join(top, "folder-"));
+  const file = join(folder, "node_modules", pinned.package.name, pinned.file);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, bytes);
+  return folder;
+}
+
+const [cat, sort, clang] = ["cat", "sort", "clang"].map((name) => knownTools[name] as PinnedFile) as [
+  PinnedFile,
+  PinnedFile,
+  PinnedFile,
+];
+
+describe("a known command", () => {
+  test("is found in the package that is installed, and then without it", async () => {
+    await withEngine((fresh) => {
+      const { worker } = findTool(fresh, "cat", [repository]);
+      expect(findTool(fresh, "cat", [nothing])).toEqual({ worker });
+    });
+  });
+
+  test("is the same worker under each of its names", () => {
+    const workers = ["grep", "egrep", "fgrep"].map((name) => findTool(engine, name, [repository]).worker);
+    expect(new Set(workers).size).toBe(1);
+  });
+
+  test("is taken from another folder when a nearer one has another file", async () => {
+    const folder = folderWith(cat, "another version");
+    await withEngine((fresh) => {
+      expect(findTool(fresh, "cat", [folder, repository])).toEqual(findTool(engine, "cat", [repository]));
+    });
+  });
+
+  test("is refused where all that is installed is another file", async () => {
+    const folder = folderWith(cat, "another version");
+    await withEngine((fresh) => {
+      expect(() => findTool(fresh, "cat", [folder])).toThrow(UnfitTool);
+      const place = join(folder, "node_modules", cat.package.name, cat.file);
+      expect(() => findTool(fresh, "cat", [folder])).toThrow(
+        `cat: ${place} is not the file of @rivet-dev/agent-os-coreutils@0.0.260331072558 (its SHA-256 is another)`,
+      );
+    });
+  });
+
+  test("in a container that is damaged is refused", async () => {
+    const folder = folderWith(sort, "no container at all");
+    await withEngine((fresh) => {
+      expect(() => findTool(fresh, "sort", [folder])).toThrow(UnfitTool);
+      expect(() => findTool(fresh, "sort", [folder])).toThrow("its first bytes are not those of one");
+    });
+  });
+
+  test("that is not installed says how it would be", () => {
+    expect(() => findTool(engine, "clang", [nothing])).toThrow(CommandNotFound);
+    expect(() => findTool(engine, "clang", [nothing])).toThrow(
+      `"clang": it comes from the npm package @yowasp/clang, which is not installed: npm install @yowasp/clang@${clang.package.version}`,
+    );
+  });
+
+  test("is none of the names that every object has", () => {
+    for (const name of ["constructor", "__proto__", "toString", "nope", ""])
+      expect(() => findTool(engine, name, [repository])).toThrow(CommandNotFound);
+  });
+});
+
+test("every known file that a dependency brings is the one that is pinned", async () => {
+  await withEngine((fresh) => {
+    for (const [name, tool] of Object.entries(knownTools)) {
+      if (tool.package !== clang.package) findTool(fresh, name, [repository]);
+    }
+  });
+});
+
+describe("a command of the user's own", () => {
+  const module = assemble(`(module (memory (export "memory") 1) (func (export "_start")))`);
+
+  test("wins over a known one until it is removed", () => {
+    const known = findTool(engine, "wc", [repository]);
+    const own = engine.putCommand(module);
+    setOwnTool(engine, "wc", own);
+    expect(findTool(engine, "wc", [repository])).toEqual({ worker: own });
+    expect([...ownTools(engine)]).toEqual([["wc", own]]);
+    expect(toolsKnown(engine, [repository]).find(({ name }) => name === "wc")).toEqual({
+      name: "wc",
+      from: `worker ${own}`,
+      isInstalled: true,
+    });
+    expect(removeOwnTool(engine, "wc")).toBe(true);
+    expect(removeOwnTool(engine, "wc")).toBe(false);
+    expect(findTool(engine, "wc", [repository])).toEqual(known);
+  });
+
+  test.each([
+    ["", "it is empty"],
+    ["a b", "it has a space, a slash or a control character"],
+    ["a/b", "it has a space, a slash or a control character"],
+    ["a\n", "it has a space, a slash or a control character"],
+    ["-x", "it starts with a dash"],
+    ["x".repeat(256), "it is longer than 255 bytes"],
+    ["hello-2.0", undefined],
+    ["[", undefined],
+  ])("is not called %j", (name, fault) => {
+    expect(toolNameFault(name)).toBe(fault);
+  });
+});
+
+test("the list has every command once, in order, and says what is not installed", () => {
+  const tools = toolsKnown(engine, [nothing]);
+  const names = tools.map(({ name }) => name);
+  expect(names).toEqual([...new Set(Object.keys(knownTools))].toSorted());
+  expect(tools.find(({ name }) => name === "clang")).toMatchObject({ isInstalled: false });
+});
+
+describe("a tree that a command brings", () => {
+  const blob = () => engine.putBlob(Buffer.from("x"));
+  const overlayOf = () => ({ at: "usr", tree: engine.putTree([{ mode: "100644", name: "h", oid: blob() }]) });
+
+  test("stands in the root and is gone from what it leaves", () => {
+    const overlay = overlayOf();
+    const root = engine.putTree([{ mode: "100644", name: "a", oid: blob() }]);
+    const seen = laidOver(engine, "clang", root, overlay);
+    expect(engine.list(seen).map(({ name }) => name)).toEqual(["a", "usr"]);
+    expect(takenAway(engine, "clang", seen, overlay)).toBe(root);
+    expect([laidOver(engine, "cat", root, undefined), takenAway(engine, "cat", root, undefined)]).toEqual([root, root]);
+  });
+
+  test("is refused where the tree has its name, or the command changed it", () => {
+    const overlay = overlayOf();
+    const taken = engine.putTree([{ mode: "100644", name: "usr", oid: blob() }]);
+    expect(() => laidOver(engine, "clang", taken, overlay)).toThrow("clang brings a folder usr of its own");
+    expect(() => takenAway(engine, "clang", taken, overlay)).toThrow("clang changed the folder usr that it brings");
+  });
+});

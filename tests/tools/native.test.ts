@@ -1,0 +1,294 @@
+/**
+ * The known commands beside the native ones: over the same tree the same stdout, exit status and tree. What stderr says is worded otherwise by each implementation and not compared. Where a
+ * command does otherwise than the native one, that stands in the table with the reason, and what it does is compared with what stands there.
+ *
+ * The native folder's times are those that a command sees (1,000,000,000 s), its locale is C, its time zone UTC.
+ */
+import { spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  lutimesSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openEngine, type Engine, type Oid } from "../../src/engine.ts";
+import { findTool } from "../../src/tools/find-tool.ts";
+
+const top = mkdtempSync(join(tmpdir(), "coppice-native-"));
+const repository = join(import.meta.dirname, "../..");
+let engine: Engine;
+let tree: Oid;
+
+const json = { name: "coppice", tags: ["a", "b"], size: { lines: 3, bytes: 1e3 }, none: null };
+const files: Readonly<Record<string, string | Buffer>> = {
+  "a.txt": "one\ntwo\nthree\nTODO: four\nfive\n",
+  "b.txt": "one\n2\nthree\nfour TODO\nfive\nsix",
+  "names.txt": "pear\napple\nfig\napple\nBanana\n10\n9\nfig\n",
+  "table.csv": "id,name,count\n1,pear,3\n2,fig,20\n3,apple,100\n",
+  "data.json": `${JSON.stringify(json, undefined, 2)}\n`,
+  "lines.json": `{"n":1,"s":"x"}\n{"n":2,"s":"y"}\n`,
+  "empty.txt": "",
+  "binary.bin": Buffer.from([0, 1, 2, 255, 254, 10, 65, 0, 66, 10, 200]),
+  "src/main.c": "int main(void) {\n\treturn 0; // TODO\n}\n",
+  "src/lib/deep.c": "int deep;\n",
+  "src/lib/notes.md": "# Notes\n\nTODO write\n",
+  "utf8.txt": "naïve café\nπ ≈ 3.14159\n",
+};
+
+function makeFolder(folder: string): void {
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  }
+  writeFileSync(join(folder, "run.sh"), "#!/bin/sh\necho hi\n");
+  chmodSync(join(folder, "run.sh"), 0o755);
+  symlinkSync("a.txt", join(folder, "link"));
+  symlinkSync("nowhere", join(folder, "dangling"));
+  for (const path of ["", ...readdirSync(folder, { recursive: true, encoding: "utf8" })])
+    lutimesSync(join(folder, path), 1_000_000_000, 1_000_000_000);
+}
+
+const native = { PATH: process.env["PATH"], LC_ALL: "C", TZ: "UTC", HOME: "/nonexistent" };
+
+function git(folder: string, args: readonly string[]): string {
+  const { stdout, status, stderr } = spawnSync("git", args, {
+    cwd: folder,
+    encoding: "utf8",
+    env: { ...native, GIT_DIR: `${folder}.git`, GIT_WORK_TREE: folder, GIT_CONFIG_GLOBAL: "/dev/null" },
+  });
+  if (status !== 0) throw new Error(stderr);
+  return stdout.trim();
+}
+
+/** The folder as git would store it. */
+function treeOf(folder: string): string {
+  git(folder, ["init", "-q"]);
+  git(folder, ["add", "-A", "-f"]);
+  const written = git(folder, ["write-tree"]);
+  rmSync(`${folder}.git`, { recursive: true });
+  return written;
+}
+
+interface Said {
+  readonly exit: number | null;
+  readonly stdout: string;
+  readonly tree: string;
+}
+
+/** Without empty folders, which git does not store. */
+function pruned(name: Oid): Oid | undefined {
+  const entries = engine.list(name).flatMap((entry) => {
+    if (entry.mode !== "40000") return [entry];
+    const kept = pruned(entry.oid);
+    return kept === undefined ? [] : [{ ...entry, oid: kept }];
+  });
+  return entries.length === 0 ? undefined : engine.putTree(entries);
+}
+
+let folders = 0;
+function runNative({ argv, stdin = "" }: Case): Said {
+  const folder = join(top, `native-${++folders}`);
+  mkdirSync(folder);
+  makeFolder(folder);
+  const { status, stdout, error } = spawnSync(argv[0] as string, argv.slice(1), {
+    cwd: folder,
+    input: stdin,
+    env: native,
+  });
+  if (error !== undefined) throw error;
+  const said = { exit: status, stdout: stdout.toString("latin1"), tree: treeOf(folder) };
+  rmSync(folder, { recursive: true });
+  return said;
+}
+
+async function runOurs({ argv, stdin = "" }: Case): Promise<Said & { readonly stderr: string }> {
+  const { worker } = findTool(engine, argv[0] as string, [repository]);
+  const env = { HOME: "/", LANG: "C.UTF-8", PATH: "/bin", PWD: "/", TZ: "UTC" };
+  const { outcome } = await engine.exec({ worker, argv, in: tree, env, stdin: Buffer.from(stdin, "latin1") });
+  if (outcome.kind === "failed") throw new Error(`${argv.join(" ")}: ${outcome.message}`);
+  const result = engine.commandResult(outcome.oid);
+  if (result === undefined) throw new Error("no command's result");
+  const text = (name: Oid) => Buffer.from(engine.get(name).body).toString("latin1");
+  return {
+    exit: result.exit,
+    stdout: text(result.stdout),
+    stderr: text(result.stderr),
+    tree: pruned(result.out) ?? engine.putTree([]),
+  };
+}
+
+interface Case {
+  readonly argv: readonly string[];
+  readonly stdin?: string;
+  /** The order of lines is that of the folder's entries, which no file system promises: ours is that of their names' bytes. */
+  readonly isUnordered?: true;
+  /** Why it does otherwise than the native command, and what it does, as far as that is not the same. */
+  readonly but?: { readonly reason: string } & Partial<Pick<Said, "exit" | "stdout">>;
+}
+
+/** A line as one would type it without quotes or spaces inside of words. */
+const line = (text: string, more: Omit<Case, "argv"> = {}): Case => ({ argv: text.split(" "), ...more });
+const argv = (...words: readonly string[]): Case => ({ argv: words });
+const unordered = (...words: readonly string[]): Case => ({ argv: words, isUnordered: true });
+
+const cases: readonly Case[] = [
+  line("ls"),
+  line("ls -a"),
+  line("ls -R src"),
+  line("ls -1 src a.txt"),
+  line("ls nowhere"),
+  line("cat a.txt b.txt"),
+  line("cat -n a.txt"),
+  line("cat binary.bin"),
+  line("cat - a.txt", { stdin: "from stdin\n" }),
+  line("cat", { stdin: "only stdin\n" }),
+  line("cat nowhere a.txt"),
+  line("cat link"),
+  line("head -n 2 a.txt b.txt"),
+  line("head -c 5 a.txt"),
+  line("head -n -2 a.txt"),
+  line("head -n 1", { stdin: "1\n2\n" }),
+  line("tail -n 2 a.txt"),
+  line("tail -n +3 a.txt"),
+  line("tail -c 4 b.txt"),
+  line("tail -n 1", { stdin: "1\n2\n" }),
+  line("wc a.txt b.txt"),
+  line("wc -l a.txt"),
+  line("wc -c binary.bin"),
+  line("wc", { stdin: "one two\nthree\n" }),
+  line("sort names.txt"),
+  line("sort -r names.txt"),
+  line("sort -n names.txt"),
+  line("sort -u names.txt"),
+  line("sort -t, -k3,3n table.csv"),
+  line("sort -o sorted.txt names.txt"),
+  line("sort -c names.txt"),
+  line("sort", { stdin: "b\na\n" }),
+  line("uniq", { stdin: "a\na\nb\n" }),
+  line("uniq -c", { stdin: "a\na\nb\n" }),
+  line("uniq -d", { stdin: "a\na\nb\n" }),
+  line("uniq a.txt out.txt"),
+  line("cut -d, -f2 table.csv"),
+  line("cut -c1-3 a.txt"),
+  line("cut -d, -f1,3 --output-delimiter=; table.csv"),
+  line("tr a-z A-Z", { stdin: "hello\n" }),
+  line("tr -d aeiou", { stdin: "education\n" }),
+  line("tr -s l", { stdin: "hellllo\n" }),
+  line("sha256sum a.txt b.txt"),
+  line("sha256sum", { stdin: "x" }),
+  line("sha256sum nowhere"),
+  line("cp a.txt c.txt"),
+  line("cp -r src copy"),
+  line("cp -P link link2"),
+  line("cp run.sh other.sh"),
+  line("cp a.txt b.txt src"),
+  line("cp nowhere c.txt"),
+  line("mv a.txt moved.txt"),
+  line("mv src other"),
+  line("mv a.txt b.txt src"),
+  line("mv nowhere x"),
+  line("mkdir -p new/deep"),
+  line("mkdir src"),
+  line("mkdir x y"),
+  line("rm a.txt"),
+  line("rm -r src"),
+  line("rm src"),
+  line("rm -f nowhere"),
+  line("rm nowhere"),
+  line("rm link"),
+  line("touch new.txt a.txt"),
+  line("touch -c nowhere"),
+  unordered("find", "src", "-name", "*.c"),
+  unordered("find", ".", "-type", "f", "-name", "*.txt", "-size", "0"),
+  unordered("find", "src", "-type", "d"),
+  unordered("find", "src", "-maxdepth", "1", "-type", "f"),
+  unordered("find", ".", "-type", "l"),
+  unordered("find", "src", "-name", "*.md", "-delete"),
+  line("find nowhere"),
+  line("grep TODO a.txt b.txt"),
+  line("grep -n TODO a.txt"),
+  unordered("grep", "-rn", "TODO", "src"),
+  line("grep -c e a.txt"),
+  line("grep -i todo a.txt"),
+  line("grep -v e a.txt"),
+  line("grep -l TODO a.txt b.txt names.txt"),
+  line("grep nothing a.txt"),
+  line("grep x nowhere"),
+  line("grep -q one a.txt"),
+  line("grep -w fig names.txt"),
+  line("grep -A1 two a.txt"),
+  line("grep -o t.. a.txt"),
+  argv("grep", "-E", "^(one|two)$", "a.txt"),
+  line("grep -F . a.txt"),
+  line("grep two", { stdin: "one\ntwo\n" }),
+  line("sed s/one/ONE/ a.txt"),
+  line("sed -n 2,3p a.txt"),
+  line("sed -i s/one/ONE/ a.txt b.txt"),
+  line("sed /two/d a.txt"),
+  argv("sed", "-E", "s/(t)(.)/\\2\\1/g", "a.txt"),
+  argv("sed", "-e", "1i\\", "-e", "first", "a.txt"),
+  line("sed $d a.txt"),
+  line("sed s/a/b/", { stdin: "a\na\n" }),
+  argv("awk", "-F,", "NR > 1 { total += $3 } END { print total }", "table.csv"),
+  argv("awk", '{ print NR ": " $1 }', "a.txt"),
+  argv("awk", "-v", "x=3", "BEGIN { print x * 2; exit 4 }"),
+  argv("awk", '{ n[$1]++ } END { print n["apple"], length(n) }', "names.txt"),
+  argv("awk", '/TODO/ { print FILENAME ":" FNR }', "a.txt", "b.txt"),
+  argv("awk", '{ printf "%-8s|%5.2f\\n", $1, NR / 3 }', "a.txt"),
+  line("diff a.txt b.txt"),
+  line("diff -u a.txt a.txt"),
+  line("diff a.txt nowhere"),
+  line("tar -cf out.tar src"),
+  line("tar -tf nowhere.tar"),
+  line("gzip -k a.txt"),
+  line("gzip -c a.txt"),
+  line("gzip -dc nowhere.gz"),
+  line("jq . data.json"),
+  line("jq -r .name data.json"),
+  line("jq .tags[1] data.json"),
+  line("jq -c .size data.json"),
+  line("jq -c .n lines.json"),
+  line("jq -s length lines.json"),
+  line("jq -e .none data.json"),
+  argv("jq", '.tags | map(. + "!")', "data.json"),
+  line("jq .a", { stdin: '{"a": 1}' }),
+  line("jq .", { stdin: "no json" }),
+];
+
+beforeAll(async () => {
+  engine = openEngine({ store: join(top, "store.sqlite") });
+  makeFolder(join(top, "fixture"));
+  tree = (await engine.importFolder(join(top, "fixture"))).oid;
+});
+afterAll(async () => {
+  await engine.close();
+  rmSync(top, { recursive: true, force: true });
+});
+
+describe("a command does what the native one does", () => {
+  test.each(cases.map((each) => [each.argv.join(" "), each] as const))("%s", async (_text, each) => {
+    const ours = await runOurs(each);
+    const { reason: _reason, ...instead } = each.but ?? { reason: "" };
+    const wanted = { ...runNative(each), ...instead };
+    const ordered = (text: string) => (each.isUnordered ? text.split("\n").toSorted().join("\n") : text);
+    wanted.stdout = ordered(wanted.stdout);
+    const said = { exit: ours.exit, stdout: ordered(ours.stdout), tree: ours.tree };
+    if (ours.exit !== wanted.exit) expect({ ...said, stderr: ours.stderr }).toEqual(wanted);
+    expect(said).toEqual(wanted);
+  });
+});
+
+test("every command of the table is compared several times", () => {
+  const times = Map.groupBy(cases, ({ argv: [name] }) => name as string);
+  const wanted =
+    "ls cat head tail wc sort uniq cut tr sha256sum cp mv mkdir rm touch find grep sed awk diff tar gzip jq";
+  expect([...times.keys()].toSorted()).toEqual(wanted.split(" ").toSorted());
+  expect(Math.min(...[...times.values()].map((each) => each.length))).toBeGreaterThan(1);
+});
