@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFil
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { absent, emptyTree, commandFile, jsonResult, sharedRoom, smallRepository } from "../cli/room.ts";
 import { syntheticTree } from "../fold-bench/fixtures.ts";
-import { guest } from "../guests/assemble.ts";
+import { assemble, guest } from "../guests/assemble.ts";
 import { served, withServer, type Answered, type Served } from "./client.ts";
 
 const room = sharedRoom();
@@ -39,7 +39,7 @@ describe("the tools", () => {
   it("are listed with what a client must know: descriptions, schemas of arguments and answers, and what they change", async () => {
     const { tools } = await server.client.listTools();
     expect(tools.map(({ name }) => name)).toEqual(
-      expect.arrayContaining(["import", "fold", "run", "read", "ls", "diff", "explain", "checkout"]),
+      expect.arrayContaining(["import", "exec", "fold", "run", "read", "ls", "diff", "explain", "checkout"]),
     );
     for (const { name, description, inputSchema, outputSchema, annotations } of tools) {
       expect(description?.length).toBeGreaterThan(50);
@@ -97,6 +97,38 @@ describe("the tools", () => {
     expect(facts.result.kind).toBe("tree");
     expect(facts.tree).toBe(facts.result.oid);
     expect(facts.output.text).toMatch(/^040000 tree [0-9a-f]{40}\tsub\n/m);
+  });
+
+  it("exec runs a command over a tree, and gives what it said, its status and the tree that it left", async () => {
+    const found = await call("exec", { tree: root, argv: ["grep", "-n", "t", "sub/b.txt"] });
+    expect(found.facts).toMatchObject({ tree: root, exit: 0, remembered: false, executed: 1 });
+    expect(found.facts).toMatchObject({ stdout: { text: "2:two\n" }, stderr: { text: "" } });
+    expect(found.text).toBe(`exit 0, tree ${root}, request ${found.facts.request}, 1 executed\n2:two\n`);
+    const again = await call("exec", { tree: root, argv: ["grep", "-n", "t", "sub/b.txt"] });
+    expect(again.facts).toEqual({ ...found.facts, remembered: true, executed: 0 });
+    const none = await call("exec", { tree: root, argv: ["grep", "nothing", "a.txt"] });
+    expect(none).toMatchObject({ isError: false, facts: { exit: 1, tree: root } });
+    const copied = await call("exec", { tree: root, argv: ["cp", "b.txt", "../copy.txt"], cwd: "/sub" });
+    const { text } = await call("diff", { from: root, to: copied.facts.tree });
+    expect(text).toContain("+++ b/copy.txt\n@@ -0,0 +1,2 @@\n+one\n+two\n");
+    // The tree before is as it was, so another branch begins there.
+    expect((await call("exec", { tree: root, argv: ["cat", "copy.txt"] })).facts).toMatchObject({
+      exit: 1,
+      stderr: { text: expect.stringContaining("copy.txt") as string },
+    });
+  });
+
+  it("exec takes an input, variables and no tree, and a blob that an earlier call came to", async () => {
+    const counted = await call("exec", { argv: ["seq", "1", "50000"] });
+    expect(counted.facts).toMatchObject({ tree: emptyTree, exit: 0, stdout: { bytes: 288_894, encoding: "utf-8" } });
+    expect(counted.facts.stdout.leftOut?.lines).toBeGreaterThan(40_000);
+    const last = await call("exec", { argv: ["tail", "-n", "1"], stdin: { oid: counted.facts.stdout.blob } });
+    expect(last.facts.stdout.text).toBe("50000\n");
+    expect((await call("exec", { argv: ["wc", "-c"], stdin: "tür" })).facts.stdout.text.trim()).toBe("4");
+    const named = await call("exec", { argv: ["printenv", "PWD", "WORD"], env: { WORD: "x" } });
+    expect(named.facts.stdout.text).toBe("/\nx\n");
+    const zipped = await call("exec", { argv: ["gzip", "-c"], stdin: "hello\n" });
+    expect(zipped.facts.stdout).toMatchObject({ encoding: "binary" });
   });
 
   it("read shows files, symlinks, ranges of lines, and blobs by their oids", async () => {
@@ -236,6 +268,14 @@ describe("a call that can't be answered", () => {
     ["nothing to read", "read", () => ({ path: "a.txt" }), /^read wants a tree and a path, or a blob/],
     ["line 0", "read", () => ({ tree: root, path: "a.txt", from: 0 }), /from: too small/],
     ["too many levels", "ls", () => ({ tree: root, depth: 65 }), /depth: too big/],
+    ["nothing to run", "exec", () => ({ tree: root }), /^exec wants a command, or an argv/],
+    ["a command and an argv", "exec", () => ({ command: "ls", argv: ["ls"] }), /^exec wants a command, or an argv/],
+    ["a command that there is not", "exec", () => ({ argv: ["nonesuch"] }), /^"nonesuch": command not found/],
+    ["a folder that is not there", "exec", () => ({ argv: ["ls"], cwd: "none" }), /^there is no folder "\/none" in/],
+    ["an argument with a NUL", "exec", () => ({ argv: ["ls", "a\0b"] }), /NUL/],
+    ["a variable that can't be", "exec", () => ({ argv: ["ls"], env: { "A=B": "x" } }), /"A=B"/],
+    ["an input from nowhere", "exec", () => ({ argv: ["cat"], stdin: { oid: absent } }), /has no object/],
+    ["an input that is a tree", "exec", () => ({ argv: ["cat"], stdin: { oid: root } }), /and a blob is wanted/],
     ["a worker that there is not", "fold", () => ({ tree: root, post: "nonesuch" }), /^unknown worker "nonesuch"/],
     ["a worker that is none", "run", () => ({ worker: root }), /unknown worker/],
     [
@@ -292,6 +332,19 @@ describe("a call that can't be answered", () => {
   it("leaves the server as it was", async () => {
     expect((await call("read", { tree: root, path: "a.txt" })).facts.output.text).toBe("alpha\n");
     expect(readdirSync(room.path("elsewhere"))).toEqual([]);
+  });
+
+  it("because a command spins is told by the limit that it passed", async () => {
+    const wasm = room.write(
+      "spin.wasm",
+      assemble(`(module (memory (export "memory") 1) (func (export "_start") (loop $again (br $again))))`),
+    );
+    const added = await room.callIn({ cwd: room.path() }, "tool", "add", "spin", wasm, "--limits", '{"fuel":100000}');
+    expect(added).toMatchObject({ status: 0 });
+    const { isError, text } = await call("exec", { argv: ["spin"] });
+    expect(text).toMatch(/^request [0-9a-f]{40} failed: .*fuel/);
+    expect(text).toMatch(oneSentence);
+    expect(isError).toBe(true);
   });
 
   it("because a worker fails names the request, and so does its memo", async () => {

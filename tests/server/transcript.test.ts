@@ -33,19 +33,23 @@ async function session(name: string, work: (call: Calls) => Promise<void>): Prom
 
 /** Fifty calls of all sorts, each on what calls before came to. */
 async function fiftyCalls(call: Calls): Promise<void> {
-  const standard = ["line-count", "byte-count", "file-count", "language-stats"];
-  const trees: string[] = [];
   for (let round = 0; round < 5; round++) {
     writeFileSync(room.path("repository", "a.txt"), "alpha\n".repeat(round + 1));
     const { tree } = (await call("import", {})).facts;
-    trees.push(tree);
-    for (const post of standard) expect((await call("fold", { tree, post })).isError).toBe(false);
-    const { facts } = await call("ls", { tree, path: "sub" });
-    const [entry] = facts["entries"] as readonly [{ readonly oid: string }];
-    await call("run", { worker: "line-count", args: { in: { oid: entry.oid }, children: { oid: emptyTree } } });
-    const { request } = (await call("fold", { tree, post: "line-count", pre: "dirs-only" })).facts;
+    const exec = async (root: string, ...argv: readonly string[]) => {
+      const { facts, isError } = await call("exec", { tree: root, argv });
+      expect(isError).toBe(false);
+      return facts;
+    };
+    const made = await exec(tree, "mkdir", `made-${round}`);
+    const copied = await exec(made.tree, "cp", "a.txt", `made-${round}/copy.txt`);
+    const counted = await exec(copied.tree, "wc", "-l", "a.txt", `made-${round}/copy.txt`);
+    await call("exec", { argv: ["sort", "-r"], stdin: { oid: counted.stdout.blob } });
+    expect((await exec(copied.tree, "cat", "none")).exit).toBe(1);
+    const { request } = (await call("fold", { tree: copied.tree, post: "line-count" })).facts;
     expect((await call("explain", { request })).isError).toBe(false);
-    await call("diff", { from: trees[0], to: tree });
+    await call("diff", { from: tree, to: copied.tree });
+    expect((await call("read", { tree: copied.tree, path: `made-${round}/copy.txt` })).facts["lines"]).toBe(round + 1);
   }
 }
 
@@ -65,7 +69,7 @@ describe("a session of 50 calls", () => {
       same: true,
       calls: 50,
       compared: 50,
-      // All that are no imports, listings, diffs and explanations.
+      // All that are no imports, diffs, explanations and looks into files.
       jobs: { executed: 0, remembered: 30 },
     });
   });
@@ -92,20 +96,20 @@ describe("a session of 50 calls", () => {
 
   it("that is altered is told at the first call that differs, with status 4", async () => {
     const lines = readFileSync(file, "utf8").split("\n");
-    const at = lines.findIndex((line) => line.includes('"post":"byte-count"'));
+    const at = lines.findIndex((line) => line.includes('"argv":["wc"'));
     const { request } = (JSON.parse(lines[at] as string) as { answer: { request: string } }).answer;
     const altered = room.path("altered.jsonl");
     writeFileSync(altered, lines.with(at, (lines[at] as string).replace(request, absent)).join("\n"));
     copyFileSync(`${file}.car`, `${altered}.car`);
     const said = await room.callIn({ cwd: room.path() }, "replay-calls", altered);
     expect(said.status).toBe(4);
-    expect(said.out).toMatch(/^different: 3 of 3 calls compared, /);
+    expect(said.out).toMatch(/^different: 4 of 4 calls compared, /);
     expect(said.err).toBe(
-      `error: call ${at} (fold) differs: recorded is request ${absent}, here is request ${request}\n`,
+      `error: call ${at} (exec) differs: recorded is request ${absent}, here is request ${request}\n`,
     );
     expect(replayedOf(await replay(altered, "empty.sqlite"))).toMatchObject({
       same: false,
-      first: { call: at, tool: "fold", what: "request", recorded: `request ${absent}`, here: `request ${request}` },
+      first: { call: at, tool: "exec", what: "request", recorded: `request ${absent}`, here: `request ${request}` },
     });
   });
 
