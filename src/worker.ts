@@ -94,8 +94,8 @@ export interface Job<ArgName extends string = string> {
   text(of: Named): string;
   /** A blob's text as JSON. Throws when it is none. */
   json(of: Named): unknown;
-  /** The object of that name, which must be of that kind where it is used. */
-  entry(kind: "blob" | "tree", oid: Oid): Entry;
+  /** The object of that name, which must be of that kind where it is used. `mode` is how it stands in a tree: of a blob, a file unless it says otherwise. */
+  entry(kind: "blob" | "tree", oid: Oid, mode?: "40000" | "100644" | "100755" | "120000"): Entry;
 
   /** Stores a blob. */
   putBlob(content: string | Bytes): Entry;

@@ -1,5 +1,5 @@
 /**
- * Builds the guest programs: every folder of workers/ with a worker.ts becomes build/std/NAME.wasm.
+ * Builds the guest programs: every folder of workers/ with a worker.ts becomes build/std/NAME.wasm, and workers/shell becomes build/std/shell.js.
  *
  * The bytes follow from the sources and the compiler alone: the compiler sees each worker under names
  * relative to workers/, and nothing but the worker's own folder and the SDK, so neither the place of the
@@ -11,6 +11,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, wri
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
+import { bundleShell, shellSources } from "./bundle-shell.ts";
 
 const sourceRoot = import.meta.dirname;
 const sdk = "sdk";
@@ -99,6 +100,7 @@ export async function buildWorkers(
   folder: string = stdFolder,
 ): Promise<void> {
   mkdirSync(folder, { recursive: true });
+  tell(await buildShell(folder));
   const names = workerNames();
   const before = readManifest(folder);
   const after: Record<string, string> = {};
@@ -119,6 +121,22 @@ export async function buildWorkers(
     rmSync(join(folder, `${gone}.wasm`), { force: true });
   }
   if (manifestText(before) !== manifestText(after)) replaceFile(join(folder, "manifest.json"), manifestText(after));
+}
+
+/** The shell is no worker of the standard library, whose name it would change: it is bound to its tools by whoever has them (src/tools/shell.ts). `shell.json` says what it was built from. */
+async function buildShell(folder: string): Promise<BuiltWorker> {
+  const target = join(folder, "shell.js");
+  const manifest = join(folder, "shell.json");
+  const text = `${JSON.stringify({ sources: createHash("sha256").update(shellSources()).digest("hex") })}\n`;
+  const start = performance.now();
+  const current = exists(target) && exists(manifest) && readFileSync(manifest, "utf8") === text;
+  if (!current) {
+    const { code, licences } = await bundleShell();
+    replaceFile(target, code);
+    replaceFile(join(folder, "shell-licences.txt"), licences);
+    replaceFile(manifest, text);
+  }
+  return { name: "shell", bytes: statSync(target).size, builtInMs: current ? undefined : performance.now() - start };
 }
 
 function digestOf(sources: Sources): string {
@@ -151,7 +169,7 @@ function exists(path: string): boolean {
 if (import.meta.main) {
   try {
     await buildWorkers(({ name, bytes, builtInMs }) => {
-      if (builtInMs !== undefined) console.log(`${name}.wasm  ${bytes} bytes  ${Math.round(builtInMs)} ms`);
+      if (builtInMs !== undefined) console.log(`${name}  ${bytes} bytes  ${Math.round(builtInMs)} ms`);
     });
   } catch (error) {
     if (!(error instanceof WorkerBuildError)) throw error;

@@ -30,6 +30,11 @@ export class ScratchObjects implements ScratchedObjects {
     return this.#held(name) ?? this.#store.get(name);
   }
 
+  /** Throws what the store's `get` throws. */
+  sizeOf(name: Oid): number {
+    return this.#held(name)?.body.length ?? this.#store.sizeOf(name);
+  }
+
   kindOf(name: Oid): ObjectKind | undefined {
     if (this.#requests.has(name)) return "tree";
     return this.#objects.get(name)?.kind ?? this.#store.kindOf(name);

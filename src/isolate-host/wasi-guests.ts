@@ -112,7 +112,7 @@ export class WasiGuests implements Runtime {
     try {
       return new Process({
         argv: args.argv,
-        environment: args.env,
+        variables: args.env,
         stdin: new Input(() => get(args.stdin).body),
         files: (bounds) => new Files({ get, put, sizeOf }, args.in, bounds, () => clock.at("realtime")),
         cwd: (files) => {

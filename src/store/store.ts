@@ -35,6 +35,7 @@ import { hashObject, type GitObject, type ObjectKind } from "./object.ts";
 import { oidToBytes, type Oid } from "./oid.ts";
 import { sameOutcome, type Memo, type Outcome } from "./outcome.ts";
 import type { ObjectSink } from "./git/object-sink.ts";
+import { packedBodyBytesMax } from "./packed-objects.ts";
 import { Quarantine, type Divergence, type Keep, type Settlement } from "./quarantine.ts";
 import { Sources } from "./sources.ts";
 import { Wholes } from "./wholes.ts";
@@ -57,8 +58,9 @@ export {
 export type { Divergence, Keep, Settlement } from "./quarantine.ts";
 export { traceBytesMax, type RunRecord, type RunTotals } from "./runs.ts";
 
-/** Entries of the hot maps: kinds (0.1 KB each), outcomes (0.2 KB each). A map holds up to twice as many. */
+/** Entries of the hot maps: kinds and sizes (0.1 KB each), outcomes (0.2 KB each). A map holds up to twice as many. */
 const hotKindsMax = 50_000;
+const hotSizesMax = 50_000;
 const hotOutcomesMax = 25_000;
 
 /** What a flush came to: the refused requests, with the causes of the quarantines that stand against them. */
@@ -113,6 +115,8 @@ export class Store {
   readonly #sources: Sources;
   readonly #wholes: Wholes;
   readonly #hotKinds = new HotMap<Oid, ObjectKind>(hotKindsMax);
+  /** Of objects that are read from rows of their own, and were. */
+  readonly #hotSizes = new HotMap<Oid, number>(hotSizesMax);
   readonly #hotOutcomes = new HotMap<Oid, Outcome>(hotOutcomesMax);
   /** Of the contents, when the hot maps were last known to say nothing that is gone. */
   #generation: number;
@@ -184,6 +188,18 @@ export class Store {
     const fetched = this.#fetch(name);
     if (this.#buffer.isDue) this.flush();
     return fetched;
+  }
+
+  /**
+   * Length of that object's body, of bytes that hashed to the name: a large object is read for it once, and its size remembered. A length that a row or a header claims is not believed.
+   * Throws what `get` throws.
+   */
+  sizeOf(name: Oid): number {
+    const known = this.#hotSizes.get(name);
+    if (known !== undefined) return known;
+    const size = (this.near(name) ?? this.get(name)).body.length;
+    if (size > packedBodyBytesMax) this.#hotSizes.set(name, size);
+    return size;
   }
 
   /** The object of that name if having it costs microseconds: it is in memory, or small and in the file. */
@@ -565,6 +581,7 @@ export class Store {
     this.#sources.cool();
     this.#wholes.discard();
     this.#hotKinds.clear();
+    this.#hotSizes.clear();
     this.#hotOutcomes.clear();
     this.#contents.cool();
   }

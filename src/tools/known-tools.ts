@@ -36,7 +36,9 @@ export interface KnownTool extends PinnedFile {
 }
 
 const version = "0.0.260331072558";
-const coreutils: ToolPackage = { name: "@rivet-dev/agent-os-coreutils", version };
+const coreutils: ToolPackage = { name: "@agentos-software/coreutils", version: "0.3.4" };
+/** Only its cp: the other package's makes a symlink's target executable. Of its own sort wants threads, touch can't set times, and messages are the names of messages. */
+const olderCoreutils: ToolPackage = { name: "@rivet-dev/agent-os-coreutils", version };
 const grep: ToolPackage = { name: "@rivet-dev/agent-os-grep", version };
 const sed: ToolPackage = { name: "@rivet-dev/agent-os-sed", version };
 const gawk: ToolPackage = { name: "@rivet-dev/agent-os-gawk", version };
@@ -45,8 +47,6 @@ const diffutils: ToolPackage = { name: "@rivet-dev/agent-os-diffutils", version 
 const tar: ToolPackage = { name: "@rivet-dev/agent-os-tar", version };
 const gzip: ToolPackage = { name: "@rivet-dev/agent-os-gzip", version };
 const jq: ToolPackage = { name: "@rivet-dev/agent-os-jq", version };
-/** Only its sort: the other package's wants threads, and traps. */
-const laterCoreutils: ToolPackage = { name: "@agentos-software/coreutils", version: "0.3.4" };
 /** 101 MB, so no dependency, not even an optional one: it is used where somebody has installed it. */
 const clang: ToolPackage = { name: "@yowasp/clang", version: "22.0.0-git20542-10" };
 
@@ -54,6 +54,16 @@ const clang: ToolPackage = { name: "@yowasp/clang", version: "22.0.0-git20542-10
 function files(from: ToolPackage, digests: Readonly<Record<string, string>>): Readonly<Record<string, KnownTool>> {
   return Object.fromEntries(
     Object.entries(digests).map(([name, sha256]) => [name, { package: from, file: `wasm/${name}`, sha256 }]),
+  );
+}
+
+/** One file a command, all in one container. */
+function contained(from: ToolPackage, digests: Readonly<Record<string, string>>): Readonly<Record<string, KnownTool>> {
+  return Object.fromEntries(
+    Object.entries(digests).map(([name, sha256]) => [
+      name,
+      { package: from, file: "dist/package.aospkg", within: `/bin/${name}`, sha256 },
+    ]),
   );
 }
 
@@ -77,83 +87,88 @@ const llvm: KnownTool = {
 
 /** By the name of the command. */
 export const knownTools: Readonly<Record<string, KnownTool>> = {
-  ...files(coreutils, {
-    "[": "c9e8650bd93f92284aa5db75f734d13eff1dc3f4645d4ee66b7d97b1ce6ed5e5",
-    b2sum: "dcf2963fa8c9ef2699d493542a64b67f9ccbc28feebe59c0e34bf9504de382a7",
-    base32: "0997f07153fbac96be08e10028435156cc0ed1b28846e09a45197ff8b445fce3",
-    base64: "5f29d2aec08a2c8225b3ff7042a7fdb91b97c93ff8832954dea3e11f2930c75f",
-    basename: "014e112afca4f7a7cd3fcf8f7199042702b9563677d1f17f62b1d5f9a0ced600",
-    basenc: "18713eab4cd4064137eeda721e14ca2d5fcbfd35d4ac85bd2358a66d6ee7bab8",
-    cat: "620a0dc9999f258462247f5c567a9fe990247bf444812eb5bf1f401c6debe259",
-    chmod: "9ab202b0035c369454fdef027071c104424b471dab1ade3d947cbc1eacb2e981",
-    cksum: "797eba06e2349e809fcf45ed3132adc3238682ee19fa4bd48717f05e638b2c3b",
-    column: "3e5ab072cfee0ab53fea902cb889691c749fb3edaad49bf9edeb073008ee6029",
-    comm: "96aed8cec72e1fdcab97ea4035dbb3a7b23dda0d59b5953b21dcf9421a1697ed",
+  ...contained(coreutils, {
+    "[": "b287a2897af02b90d61fc5c994bf8a0a0572251d94993a8c5542a3bda6189a97",
+    b2sum: "80902bf5f5afb8e7e18d4006049fb5a926d604ef6d7027ecd1df92e79ff02aae",
+    base32: "471c867a7c3f0d87312ce610f54eaa16e970c80e07407f025d03c6eee7a5bfc1",
+    base64: "16b40065c298dc166a4b52bdaf52311125aa554050e9b40c28c1c84efd8dac5d",
+    basename: "c0f29c170c688a1e1423217ac212d70c2b66de7d1a5b2e1320bb6ee76ffc8c5e",
+    basenc: "522ce09c98a6ef37219b4d6a1540e0d231dd74834ba3ae21dc9328f7dbc4e5f0",
+    bc: "614288d3c6ee540ab81e04a5055c2b8cb2d80a2a91dc80608163c18273989b8d",
+    cat: "ae8fbe60a2da81bad4ab78f89d1ad9696cd43f66752bc92886bb870b4917ae2d",
+    chmod: "508ba6c206e12f1c88e3fddd6ab943935716e22fd4b9552f18184de84446faa4",
+    cksum: "fc4af2bf15bad3c92cec6eedafb2682c48fa263f976906012081d048cdc5249e",
+    cmp: "91901faf6e3431ddadc49d6bcc73c08f25c80aaf4052933c50bb5c421e0dacbc",
+    column: "b857c0979c81d3167b2a753cb0d95212f3851a8d3bfd39edaa868425b8419c22",
+    comm: "6adf68f571422e32246499fbba0a5c84b18f62636e23dcebf64bdc7af8d91a6b",
+    cut: "73d742fde466958d8d9c552c9a51978a2533e5c2be244dec03df9fa13d033c4c",
+    date: "b8e2432dcc6883601446603fdcbd0f9fdff3d0852cd34f506e8885ff2a69147a",
+    dd: "7fca1ff4de040459bfaa76298bb04294f4f7965bee92e068fe74ff23a9c91ca6",
+    dir: "1bd6de25dac7ef3b21e9fc2a064ba5bb4e6a3a380834df955d73a00cbc749d97",
+    dircolors: "85c6018a190e9f188be9922eff3f91e49a7602d1d8a293a8243121b9e45e37f5",
+    dirname: "339fcb8ce4e8576dcae80226c680e68bf466af8e657a42d7e6f6837e1838c226",
+    du: "6cf225165c23e726892bff6f9bc02b668b5f0d361f8b70d5bdd6a937d9e01f2d",
+    echo: "a5173428a69aa7270c6ddac97d27b6f3ac521d57d3f05c1b6a1fa82eab1016b7",
+    expand: "0b87b3bb8340517a2f3c4b7898521079172d063f2b754f6849ad3f833b017de8",
+    expr: "cc71ea6fa06bee1503e2d814349218e77346ee6d2562294351777d047662856e",
+    factor: "a9ea629590b803fca167b790d65c981ddc35e3ea0510ab841a29850777f809b1",
+    false: "d5dc1fd62d353fdaa5796f6553038599e6a17bf13dd56142d80302bfbf49a617",
+    fmt: "41770ad8c9d989f4d61ab4210c6cd59eb9bc8b0983ffd5a107ce7a73cc9b5ba8",
+    fold: "2d4a1d6981eae744be4c9813785173d473729166431aa6ca14292e8be50a5685",
+    head: "4a82140d29ddd18f020edc5911e8216e697ba2b58b4ccb85776a5c411ea16804",
+    join: "0d25f5c08389b1cfcba94837f705ee4c72edd052c02124663e54c0c5ec985455",
+    link: "f2e7507101381ce37718c93e7da85511d432989a1a9766390afcbd4ee646be13",
+    ln: "3f0e0b828ea50d187129af441d642a7ea772428043d390eb2d5ea1ce72729e81",
+    ls: "1bd6de25dac7ef3b21e9fc2a064ba5bb4e6a3a380834df955d73a00cbc749d97",
+    md5sum: "bea939a6983bdcb0aa43c2b0cc259fd7c3f689dd70dc27a77b05811cf7f0342f",
+    mkdir: "283021a1ec15f1e7b15ffa742d3c2bf35d79000f59309d847342814ea1e9f232",
+    mktemp: "7817dd5f8db37a763663865632d0561cec45dbed68f5325b164e71d44c9b638f",
+    mv: "aff20a006aa9e320758bbea377c3c142f4a71462b7bce06f0390b3a5e56da1d9",
+    nl: "a969b7993264df220c7c2744b3cdb96670107700bd1a016643e357f809417685",
+    numfmt: "3770439cebf34058711da1c59a9d993d8414444e1aa033920ab7d7cce2608e1d",
+    od: "a9907ef08682c301335635228882df05a5879cf7837b2eb56018cf41753e265e",
+    paste: "61448cb51b26913f618b083978f3ec3fe98125f5d9fb5b9ece42a0c2c42f8b53",
+    pathchk: "8941333582fa0a4cb7717caf13a97e670e1869c9e78226bc2cf912761b99d137",
+    printenv: "14a589e0c153b4c5cc7b2bec640eb120e381c42eebc2241aeb33e6fca994bcf1",
+    printf: "e776a749307e245065200730e8ea1dbe863a881aa58f2c39fbd733d4d7bfa914",
+    ptx: "3abef958f5210df84ba72bd69cf27c397823aa0d2931b49f61cef88b3e833058",
+    pwd: "b0ade50c6338a502ca4b9381fb28c784a15dcecbc6d9ea21d0a7f96602fe62c3",
+    readlink: "01d19f8acf9c25a1fb5f26288421f64d6e5e510ae99bdd95928ffbffdd306b1a",
+    realpath: "ad0483d409c1f7d295496145488973f521b00a482c1738c9ef201a59f61cd137",
+    rev: "8310eb8699f4ed229f1fa2f62f3a4824d6001c1ba572057ad5287513e7a2e01d",
+    rm: "4eea216fa9040212a3aa57a9aae21446262c87a676051ec45668fd72c382a28c",
+    rmdir: "2aa9e58507b9251c4a695edcd39d3ec995baa5a31fadfa9e226905d003ed761b",
+    seq: "4cc069e8d91799106b0d568875875aa12aa7953cee97f65e63e60bf77ee6e582",
+    sha1sum: "37200020881639593dad29e594358e98e67ae1e4cab3c0d98685e50848896e7e",
+    sha224sum: "7dbe46077f6874b0f49e3a5efa54abb56dee2cf7516e04a9e68b8cc418724f5c",
+    sha256sum: "abc6e46395e94abbf91f32830ca746995c97139d72941903dae2a4d0f02d56ae",
+    sha384sum: "036b59a3c3bee6ceba558bca77e949630843b97b3022fe07d663238cdd85416e",
+    sha512sum: "2101491bda51a9b98fd442b1557cd44564b806c514a29eedde357772627a7505",
+    shuf: "ba4bfcf15ba87fa689cd26bf706c5208e23535bd53994350cbfe5c807aff132f",
+    sleep: "59dfd1af32760a9f4c9632b9e5d1b71652aefeaaa5c7403cdbbcb233d371a94a",
+    sort: "ea1e9b74bc44f4ad7bfba4b57a90d1ab015d87b23543723ce4b481c05cfaf1b2",
+    split: "f8a837f21f2a106b0beb57685b3c80dd09ec19117e8530d61fe1e0feba975e96",
+    stat: "092d6428082cf52f7d4cb0a1e0ec116ac5c777582f50dd840e6238e80246633f",
+    strings: "03a953059a9c997bd986a0bb3dfaae3aec59516dc707768677e4568f0e72c6d9",
+    sum: "9c03113419c836f091cabe8118ea277c62abc503549237f74134bc81887cf97b",
+    tac: "ecd07996e7e284c5e23b3153d5f79dae552c3a192dc50dc0da3d020aeb16f023",
+    tail: "39756d3fb525cb84bdbe2693ba9ffc94c90f925731407f2427d1ba9a9d75251b",
+    tee: "de18c51fe5c6f0ff5196f876df552f75b9989f2d8cbbf1d1134f384224153a42",
+    test: "b287a2897af02b90d61fc5c994bf8a0a0572251d94993a8c5542a3bda6189a97",
+    touch: "fd347391d53c0ad3433e36796431f48f36759ba7bdfc44bfb4656b91f1fc1ee0",
+    tr: "8df20fb0621d6d1b9723a6797ac268a1873f500024b1f9f6e2e8f4d9a1b652f9",
+    true: "27e52fc74a28afce4f17d4d69721fba157ea233dbf09bb7e0a3a56ea23a8c6c4",
+    truncate: "d88d15a7b34dbbcf19216fe07a1323fef82d59c882163b7a5a1f30ce383e422f",
+    tsort: "a06888da7e75407aad298c3bfc3549da6a9657f8c373df9526743de998c4e948",
+    unexpand: "08dbbe78d1a848e36cfee8147b6f72a28e3b7b852e8af8a8035779a3c6079941",
+    uniq: "ed0c8f2283b777f7ddcfb9ff6baf8309bd7169f6cda39b5e1757b21858ca4561",
+    unlink: "009ab294511ca5ec96cfd7498c2e29f63485f4f835462cea0acf316d3d04513f",
+    vdir: "1bd6de25dac7ef3b21e9fc2a064ba5bb4e6a3a380834df955d73a00cbc749d97",
+    wc: "4de2756012a0dfab95a970488ee4c487bd1ed6918c4b005e31868a61cf67a764",
+    yes: "8bd8fbabff55085cff9f828d423a9884acc04a66488ff5eac144d1aa9c1b812b",
+  }),
+  ...files(olderCoreutils, {
     cp: "76c926e74eb8b300b05361d35c93a40fb19fb17799a7e061e256d0e0b1610e2d",
-    cut: "53b06f8fc19944de3259ce83806f3f8b9497a86e0be956b86c75e3ce5701dfb1",
-    date: "d6d36cde0d08839a10cf5171112e6efbb496dd5c5135949fa407fba37cfa4256",
-    dd: "c9cd14a69a4dc6c22b54445294f4f316c55c338fd5e49e941f7970d2d9d8d84c",
-    dir: "5ef64c65f6f4fe793c8bbd99e57f20c8c19e722c30641d4673b6544b96335b8b",
-    dircolors: "e1b5a7e3632dcc230c49014f2b820b7979689d9b0da5111b3cd7b2a3e0e207ba",
-    dirname: "5194184cfb436465843899109da396c75492b51c63b5390fc7e2717f8ee18a6c",
-    du: "3ffe368533d270933a3ff5c0112f6935c1a85830044c944f3d78bf888ae627fb",
-    echo: "f53071e2c46efb4618128125cb0ee747502397559f07de8d952b029d7f335686",
-    expand: "45e77f797b0bd04c0411d8fc580191fed8de304743101c766a06df0499b39cb3",
-    expr: "c5f18082cf197c854019457594a2bee77ee59fc2652fcfa63251fc06e52fca52",
-    factor: "5349034d52033406803edfd5ce87c06a8f7908ab01245e5a4d786c85b2fd077f",
-    false: "5f08026fb6d344cd5b63a579d5f89f10df9b5807d4938ad008f853a84a36ff8c",
-    fmt: "921eb5ac2a24cfba8667ef0dc4828b587bfd0218b401a4a6843e4190c585bff7",
-    fold: "770794a84a7b6bb2f2c75bec75662595ff100750a972340af993d27e31d0754c",
-    head: "1314ae869a44cb2f0e3dde9c8c6002ed1b605f39ac9e8207cd00ae74db2ebca6",
-    join: "fd1f85bdcdfb25c74bc9483dac39835f56fdb12300af748c8ab1af13b65e04cc",
-    link: "0ca71ccdada9600615eea4e96221e9af2515db1058ce366aec970709f220d44f",
-    ln: "3c4315ec648b8ba8c537d1db7ab388dbe0a34beaf91ecec022e6c42b8f2bc94e",
-    ls: "5ef64c65f6f4fe793c8bbd99e57f20c8c19e722c30641d4673b6544b96335b8b",
-    md5sum: "072d71bef7f64571b3d34f0fa7976bb318961b44e17fc1d3c65f8f553d7a3311",
-    mkdir: "dfe03de3523ee2dd3478565d1a52384c835bf839140d58eeff6abd2802000e5d",
-    mktemp: "ff7fac02065abfa17e6d6ec8515aea8fdabced641a130a8fb7d3107514e86793",
-    mv: "daaf726101c952705b9c769d0177a7ab27934f16d5dfcb54e0af729814876c96",
-    nl: "94087cdb50e8f295891a55b6c08979d98644fff037bfe40980dead7968a47173",
-    numfmt: "4cab63e0e5c207cde422a77ca9ab36b03a42a2a0e53d59148cdf9f94a8dabaa9",
-    od: "3f0088056c64a516c5f9bcfaf1c312adca6f436266f2365798554e5e3e1e2f4c",
-    paste: "acc3f179d01c25a4669c92cea039f56c4fc9de2402cbe8415639eeb2bad05b40",
-    pathchk: "207ee2ad8557ca837883a5e0cf49178094d64e87c222340df5cfc45e34725be2",
-    printenv: "13126fd0f884809487ed2ca30139cb9416c245cc121bff5ccab752a5ad98c428",
-    printf: "85c69f2449bc5fe7de8603ce158231c078bb1977c31016ec3e8d48f3f1222aed",
-    ptx: "de4908a2262a9d4062cf9c9a851769826c1440949e766421fb32bc3f1d6c7ab3",
-    pwd: "03cb3c6f390185bc27ed1f024e9a94a6afc0a4da0a7d8cd02c53050895991ade",
-    readlink: "03f619348827b7a717cced6635b5e0f0c6ee7c63c9b641b71792f9b1370e3555",
-    realpath: "198d609ae90fef55125a010eb4c43b8db635603ad7f71d9d251cb4a8a1b4067e",
-    rev: "aaffc7176cf3c499cb2f5bc415b5f34fa57880370e2b29e66588e21ca48d4402",
-    rm: "53fe407bb5a36d8d5241936a03853ba9782f56e4aa07396f6c63baac2b8494c7",
-    rmdir: "be4c69da9c24eada6fb355a4a06ee791ac9dd84a8a04282b3c99ba6a409d338e",
-    seq: "5b3b3251a65e83801f8b78a9fa6f50cbd028495d3afae7b32cf65e78dce34db0",
-    sha1sum: "a33c21dd8936e13dc75b3600eca6773d8e7f0c20f168b05cd3132027c2a89dd5",
-    sha224sum: "f19d2a98c4521b92f3a748e61d3a169295a5615708e95a32f394e14333526660",
-    sha256sum: "5a2a43a82f59dcd81e9c3383a4da4ae403c55fc71b99fb4dfdfc815094d03bdf",
-    sha384sum: "c7e307d5f19403947eab227bd3f074faf5ba77eb6d724028bd131c4496e56780",
-    sha512sum: "d38862f1be2924d4702a453f7b7ece3f4d57621e965d6c748844757b92e068cc",
-    shuf: "c1d52a4bef923db5f8d55565b16fa537540d61ab682e1c2e619c23e817b8db89",
-    sleep: "5c01eb7549f1925b1c0b1c8ba4f5386e6d87bfcddd2c2f1d7ef4c9121bd3ba0a",
-    split: "564bb478a47f05c44e698a88790d3194eb86d174bfb4db1ccf1c8884c0aa6a52",
-    stat: "c097879d42f1180f0e42c8a83dad5231cae3f57ac0804dfd5d2f7608b5c196b9",
-    strings: "3f5534e2870e87803cd31aa46d4946e9f2c0075c0565a11629e9263aef0cc1db",
-    sum: "f14d13e17e47778b3891b493d5d88df60c8654a40405f642b48e273940992fd5",
-    tac: "eed8d12466de3ab7a4ee4c972a248c029ad41543c5f68a4da37fe3c1af574d69",
-    tail: "344236d86953e39436d183bc460780577a8000ec3823f16088af97083009cf66",
-    tee: "ebad4ed476b6a1743bebe4cbadb7f498b6dd472564427b1e9bde8f8be1179173",
-    test: "c9e8650bd93f92284aa5db75f734d13eff1dc3f4645d4ee66b7d97b1ce6ed5e5",
-    touch: "58e0d7c4c8d4a2b073bd6d279b6215ee2d4c1ffa5760e792c08cd8d656b360d9",
-    tr: "89e8c2e6ea47d59c27cc1a63d6daf121cba16696cbb382ac1a795d6f33fd456a",
-    true: "f59da139dac5082497f1b47a1b976237d0a66361942e80fbbb77ab74037aa2f0",
-    truncate: "d7b5f3710414793584b0ba6a36aa508e7e4f8a0bc0e2ee87bcefc17f7c37eb86",
-    tsort: "df1e1b7605b1d264d22d46821512855b6a30fcb78ece00fd06c762cd31c3f014",
-    unexpand: "bc064063175fd295e8d56de826d91635203b8a8bc268eb8c90ab5f21f5327aac",
-    uniq: "99964cc85542f2387fcb5c2ae66c5416caf2d6e0249180245a3dc0f724e31cc1",
-    unlink: "9cc197808b22c6977c98fdcd1550d63325a7dd4a007c09789f2b94890f45c107",
-    vdir: "5ef64c65f6f4fe793c8bbd99e57f20c8c19e722c30641d4673b6544b96335b8b",
-    wc: "1ed18ea1bf2cf0de5baec364692c57321ba1868e45bfed456da06e1c08d5a139",
-    yes: "f01a754130b5fdfcc629dc88bbb24d8acfbe074df0371e15685c1d4967ea25d7",
   }),
   ...files(grep, {
     grep: "34eafe6eaf61bfdc2f41f489f1fac8fff3d3bbc28d96d756a52e35fa57b9ae51",
@@ -183,14 +198,5 @@ export const knownTools: Readonly<Record<string, KnownTool>> = {
   ...files(jq, {
     jq: "4ddf77d1cfb8b07c14f630e6c6ee5ff05269817500b6cf065d3a310180f6b7e0",
   }),
-  ...names(
-    {
-      package: laterCoreutils,
-      file: "dist/package.aospkg",
-      within: "/bin/sort",
-      sha256: "ea1e9b74bc44f4ad7bfba4b57a90d1ab015d87b23543723ce4b481c05cfaf1b2",
-    },
-    "sort",
-  ),
   ...names(llvm, "clang", "clang++", "wasm-ld", "llvm-ar", "llvm-nm", "llvm-objdump"),
 };

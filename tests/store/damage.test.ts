@@ -133,6 +133,8 @@ function tryAll(path: string, { objects, memos, run }: Contents, finding: Findin
   if (store === undefined) return;
   for (const [name, { kind, body }] of objects) {
     attempt("kindOf", () => store.kindOf(name));
+    const size = attempt("sizeOf", () => store.sizeOf(name));
+    if (size !== undefined && size !== body.length) finding.wrongObjects.push(`${label}: size of ${name}`);
     const found = attempt("get", () => store.get(name));
     if (found !== undefined && (found.kind !== kind || Buffer.compare(found.body, body) !== 0)) {
       finding.wrongObjects.push(`${label}: ${name}`);
@@ -206,7 +208,10 @@ test("undamaged, the same operations find everything", () => {
     copyFileSync(source, path);
     if (existsSync(`${source}-wal`)) copyFileSync(`${source}-wal`, `${path}-wal`);
     const store = openStore(path);
-    for (const [name, { kind }] of contents.objects) expect(store.kindOf(name)).toBe(kind);
+    for (const [name, { kind, body }] of contents.objects) {
+      expect(store.kindOf(name)).toBe(kind);
+      expect(store.sizeOf(name)).toBe(body.length);
+    }
     for (const [request, outcome] of contents.memos) expect(store.outcome(request)).toEqual(outcome);
     store.close();
   }

@@ -59,6 +59,15 @@ describe("a store that reads from a repository", () => {
       expect(store.stats().sources).toEqual([join(folder, ".git", "objects")]);
     }));
 
+  test("tells the size of what is there by reading it, and then has it", () =>
+    withStore((store) => {
+      const folder = repositoryWith({ small: "a\n", large: "b".repeat(50_000) });
+      borrow(store, folder);
+      const names = [named(folder, "small"), named(folder, "large")];
+      expect(names.map((name) => store.sizeOf(name))).toEqual([2, 50_000]);
+      expect(countsOf(store)).toEqual({ blob: 2, tree: 0 });
+    }));
+
   test("copies the edits of a work tree, which git has not", () =>
     withStore((store) => {
       const folder = repositoryWith(files);

@@ -76,6 +76,7 @@ describe("an object", () => {
         const name = names[at] as Oid;
         expect(name).toBe(hashObject(kind, body));
         expect(handle.kindOf(name)).toBe(kind);
+        expect(handle.sizeOf(name)).toBe(body.length);
         const object = handle.get(name);
         expect(object.kind).toBe(kind);
         expect(Buffer.compare(object.body, body)).toBe(0);
@@ -104,6 +105,7 @@ describe("an object", () => {
     const store = openStore(":memory:");
     expect(store.kindOf(absent)).toBeUndefined();
     expect(() => store.get(absent)).toThrow(new MissingObject(absent));
+    expect(() => store.sizeOf(absent)).toThrow(new MissingObject(absent));
     expect(thrown(() => store.get(absent))).toMatchObject({ name: "MissingObject", oid: absent });
     store.close();
   });
@@ -119,6 +121,23 @@ describe("an object", () => {
     expect(Buffer.compare(other.get(name).body, bytes("x"))).toBe(0);
     one.close();
     other.close();
+  });
+
+  test("that is large has a size that was checked: what a row says is not believed", () => {
+    const path = file();
+    const name = reopened(path, (store) => store.put("blob", Buffer.alloc(100_000, 3)));
+    const store = openStore(path);
+    edit(path, (database) => database.prepare("UPDATE objects SET body = ?").run(Buffer.alloc(99_999, 3)));
+    expect(() => store.sizeOf(name)).toThrow(CorruptObject);
+    edit(path, (database) => database.prepare("UPDATE objects SET body = ?").run(Buffer.alloc(100_000, 3)));
+    expect(store.sizeOf(name)).toBe(100_000);
+    // Known once and for all, until somebody deletes.
+    edit(path, (database) => database.prepare("UPDATE objects SET body = ?").run(Buffer.alloc(99_999, 3)));
+    expect(store.sizeOf(name)).toBe(100_000);
+    edit(path, (database) => database.exec("UPDATE counters SET value = value + 1 WHERE name = 'generation'"));
+    store.refresh();
+    expect(() => store.sizeOf(name)).toThrow(CorruptObject);
+    store.close();
   });
 
   test("is flushed by closing", () => {

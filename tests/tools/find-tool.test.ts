@@ -42,7 +42,7 @@ function folderWith(pinned: PinnedFile, bytes: string): string {
   return folder;
 }
 
-const [cat, sort, clang] = ["cat", "sort", "clang"].map((name) => knownTools[name] as PinnedFile) as [
+const [cp, sort, clang] = ["cp", "sort", "clang"].map((name) => knownTools[name] as PinnedFile) as [
   PinnedFile,
   PinnedFile,
   PinnedFile,
@@ -51,8 +51,8 @@ const [cat, sort, clang] = ["cat", "sort", "clang"].map((name) => knownTools[nam
 describe("a known command", () => {
   test("is found in the package that is installed, and then without it", async () => {
     await withEngine((fresh) => {
-      const { worker } = findTool(fresh, "cat", [repository]);
-      expect(findTool(fresh, "cat", [nothing])).toEqual({ worker });
+      const { worker } = findTool(fresh, "cp", [repository]);
+      expect(findTool(fresh, "cp", [nothing])).toEqual({ worker });
     });
   });
 
@@ -62,19 +62,19 @@ describe("a known command", () => {
   });
 
   test("is taken from another folder when a nearer one has another file", async () => {
-    const folder = folderWith(cat, "another version");
+    const folder = folderWith(cp, "another version");
     await withEngine((fresh) => {
-      expect(findTool(fresh, "cat", [folder, repository])).toEqual(findTool(engine, "cat", [repository]));
+      expect(findTool(fresh, "cp", [folder, repository])).toEqual(findTool(engine, "cp", [repository]));
     });
   });
 
   test("is refused where all that is installed is another file", async () => {
-    const folder = folderWith(cat, "another version");
+    const folder = folderWith(cp, "another version");
     await withEngine((fresh) => {
-      expect(() => findTool(fresh, "cat", [folder])).toThrow(UnfitTool);
-      const place = join(folder, "node_modules", cat.package.name, cat.file);
-      expect(() => findTool(fresh, "cat", [folder])).toThrow(
-        `cat: ${place} is not the file of @rivet-dev/agent-os-coreutils@0.0.260331072558 (its SHA-256 is another)`,
+      expect(() => findTool(fresh, "cp", [folder])).toThrow(UnfitTool);
+      const place = join(folder, "node_modules", cp.package.name, cp.file);
+      expect(() => findTool(fresh, "cp", [folder])).toThrow(
+        `cp: ${place} is not the file of @rivet-dev/agent-os-coreutils@0.0.260331072558 (its SHA-256 is another)`,
       );
     });
   });

@@ -105,11 +105,12 @@ export class FileBytes {
   /** Cuts a file or appends zeros to it. Throws FilesTooLarge. */
   resize(file: File, size: number): Fault | undefined {
     if (size > putBytesMax) return fault(errno.fbig);
-    const before = this.sizeOf(file);
+    // Cutting all off takes no look at what there was.
+    const before = size === 0 ? file.size : this.sizeOf(file);
     if (size === before) return undefined;
     const bad = this.#own(file, size);
     if (bad !== undefined) return bad;
-    if (size > before) file.bytes.fill(0, before, size);
+    if (before !== undefined && size > before) file.bytes.fill(0, before, size);
     return undefined;
   }
 

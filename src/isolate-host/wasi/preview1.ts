@@ -35,10 +35,9 @@ export const preview1: Readonly<Record<keyof typeof functionTypes, Serve>> = {
   args_get: (process: Process, to: number, bytesTo: number) => giveStrings(process, process.argv, to, bytesTo),
   args_sizes_get: (process: Process, countTo: number, bytesTo: number) =>
     giveSizes(process, process.argv, countTo, bytesTo),
-  environ_get: (process: Process, to: number, bytesTo: number) =>
-    giveStrings(process, process.environment, to, bytesTo),
+  environ_get: (process: Process, to: number, bytesTo: number) => giveStrings(process, process.variables, to, bytesTo),
   environ_sizes_get: (process: Process, countTo: number, bytesTo: number) =>
-    giveSizes(process, process.environment, countTo, bytesTo),
+    giveSizes(process, process.variables, countTo, bytesTo),
   clock_res_get: ({ memory }: Process, id: number, to: number) => serveClockResolution(memory.view, id, to),
   clock_time_get: ({ memory, clock }: Process, id: number, _precision: bigint, to: number) =>
     serveClock(memory.view, clock, id, to),

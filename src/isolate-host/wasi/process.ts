@@ -17,7 +17,7 @@ export class CommandExit {
 export interface ProcessStart {
   /** Strings that each end in NUL. */
   readonly argv: Uint8Array;
-  readonly environment: Uint8Array;
+  readonly variables: Uint8Array;
   readonly stdin: Input;
   /** Given the room that its streams leave. */
   readonly files: (bounds: { readonly bytesMax: number }) => Files;
@@ -34,7 +34,7 @@ export class Process {
   readonly stdout = new Output();
   readonly stderr = new Output();
   readonly argv: Uint8Array;
-  readonly environment: Uint8Array;
+  readonly variables: Uint8Array;
   readonly files: Files;
   readonly cwd: Folder;
   readonly descriptors: Descriptors;
@@ -42,9 +42,9 @@ export class Process {
   readonly random: RandomStream;
   readonly #fileBytesMax: number;
 
-  constructor({ argv, environment, stdin, files, cwd, clock, random, fileBytesMax }: ProcessStart) {
+  constructor({ argv, variables, stdin, files, cwd, clock, random, fileBytesMax }: ProcessStart) {
     this.argv = argv;
-    this.environment = environment;
+    this.variables = variables;
     this.clock = clock;
     this.random = random;
     this.#fileBytesMax = fileBytesMax;

@@ -419,9 +419,12 @@ function freezeShared(): void {
     Object.freeze(each);
 }
 
-const entryOf = (kind: unknown, oid: unknown): Ref => {
+const entryOf = (kind: unknown, oid: unknown, mode?: unknown): Ref => {
   if (kind !== "blob" && kind !== "tree") throw new TypeError("the kind of an object is blob or tree");
-  return newRef(kind, hex(unhex(oid)), kind === "tree" ? "40000" : "100644");
+  const plain = kind === "tree" ? "40000" : "100644";
+  if (mode === undefined || mode === plain) return newRef(kind, hex(unhex(oid)), plain);
+  if (kind !== "blob" || (mode !== "100755" && mode !== "120000")) throw new TypeError(`no ${kind} has that mode`);
+  return newRef(kind, hex(unhex(oid)), mode);
 };
 
 function runMany(job: Job, items: unknown): Promise<Ref[]> {

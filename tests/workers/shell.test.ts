@@ -1,0 +1,229 @@
+/** The worker `sh`: what its nested runs are, what it sees, what it does at its limits, and that scripts do what they do in the system's bash. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { emptyTree } from "../../src/store/object.ts";
+import type { Store } from "../../src/store/store.ts";
+import { decodeTree, type TreeEntry } from "../../src/store/tree.ts";
+import { openShell, standIn, type Shell } from "./shell-room.ts";
+
+/** Tools that are scripts, for what does not depend on what a tool does. */
+const tools = (store: Store) => ({
+  // Files of the root, or stdin.
+  cat: standIn(
+    store,
+    `const names = new Map(job.tree(job.args.in).map((entry) => [entry.name, entry]));
+     if (argv.length === 1) stdout = stdin;
+     for (const name of argv.slice(1)) {
+       if (names.has(name)) stdout += job.text(names.get(name));
+       else { stderr += "cat: " + name + ": No such file or directory\\n"; exit = 1; }
+     }`,
+  ),
+  env: standIn(store, "stdout = 'not asked'"),
+  printenv: standIn(store, "stdout = strings('env').join('\\n') + '\\n'"),
+  put: standIn(
+    store,
+    `const entries = new Map(job.tree(job.args.in).map((entry) => [entry.name, entry]));
+     entries.set(argv[1], argv[2]);
+     out = job.putTree(entries);`,
+  ),
+  sort: standIn(store, "stdout = stdin.split('\\n').slice(0, -1).toSorted().map((line) => line + '\\n').join('')"),
+  "sort-too": standIn(
+    store,
+    "stdout = stdin.split('\\n').slice(0, -1).toSorted().map((line) => line + '\\n').join('')",
+  ),
+  trap: standIn(store, "stdout = 'not asked'"),
+  traps: standIn(store, "throw new Error('it fell over')"),
+  up: standIn(store, "stdout = stdin.toUpperCase()"),
+  where: standIn(store, "stdout = job.text(job.args.cwd) + '\\n'"),
+});
+
+let shell: Shell;
+beforeAll(() => {
+  shell = openShell(tools, ["cat", "sort"]);
+});
+afterAll(() => shell[Symbol.asyncDispose]());
+
+const text = async (script: string) => (await shell.end(["-c", script])).stdout;
+
+/** The folder with another file in it. */
+function withFile(name: string, content: string | Uint8Array, mode: TreeEntry["mode"] = "100644"): string {
+  const entries = decodeTree(shell.engine.get(shell.folder).body).filter((entry) => entry.name !== name);
+  return shell.engine.putTree([...entries, { mode, name, oid: shell.engine.putBlob(Buffer.from(content)) }]);
+}
+
+describe("what is remembered", () => {
+  test("each stage of a pipeline is a request of its own, and a changed last stage runs alone", async () => {
+    const first = await shell.run(["-c", "cat b.txt | sort-too | up | cat"]);
+    expect(shell.commands(first).toSorted()).toEqual(["cat", "cat b.txt", "sort-too", "up"]);
+    const second = await shell.run(["-c", "cat b.txt | sort-too | up | sort"]);
+    expect(shell.commands(second)).toEqual(["sort"]);
+    const third = await shell.run(["-c", "x=1; cat b.txt | sort-too | up | sort"]);
+    expect(shell.commands(third)).toEqual([]);
+  });
+
+  test("a known command that reads nothing but its stdin does not run again when the folder changes", async () => {
+    await shell.run(["-c", "cat a.txt | sort | up"]);
+    const changed = withFile("other", "other\n");
+    const again = await shell.run(["-c", "cat a.txt | sort | up"], { in: changed });
+    expect(shell.commands(again).toSorted()).toEqual(["cat a.txt", "up"]);
+  });
+
+  test("a pipeline over equal bytes of another folder is remembered from there on", async () => {
+    await shell.run(["-c", "cat a.txt | sort -r"]);
+    const again = await shell.run(["-c", "cat copied | sort -r"], {
+      in: withFile("copied", "alpha\nbeta\ngamma\nalpha\n"),
+    });
+    expect(shell.commands(again)).toEqual(["cat copied"]);
+  });
+
+  test("time, random numbers and process numbers are the request's", async () => {
+    const script =
+      "echo $RANDOM $RANDOM $SECONDS $$ $PPID $BASHPID; date() { printf '%(%Y)T\\n' -1; }; date; sleep 100";
+    const first = await shell.run(["-c", script]);
+    const second = await shell.run(["-c", script], { rerun: true });
+    expect(first.outcome).toEqual(second.outcome);
+    expect(await text(script)).not.toBe(await text(`${script} `));
+  });
+});
+
+describe("the tree", () => {
+  test("what a tool leaves is what the next command sees", async () => {
+    const { stdout, out } = await shell.end([
+      "-c",
+      "put made 'by a tool'; read -r line < made; echo \"$line\"; echo more > made; cat made",
+    ]);
+    expect(stdout).toBe("by a tool\nmore\n");
+    expect(decodeTree(shell.engine.get(out).body).map(({ name }) => name)).toContain("made");
+  });
+
+  test("a script that changes nothing gives the tree that it was given", async () => {
+    const { out } = await shell.end([
+      "-c",
+      "cat a.txt > /dev/null; echo x > b; cd src; [ -f main.c ]; echo * > ../c; cd ..; : > /tmp/scratch; echo > /dev/null",
+    ]);
+    const names = decodeTree(shell.engine.get(out).body).map(({ name }) => name);
+    expect(names).toContain("c");
+    expect(names).not.toContain("tmp");
+    expect((await shell.end(["-c", "cat a.txt; echo $(< b.txt); for f in */*; do :; done"])).out).toBe(shell.folder);
+  });
+
+  test("exec bits, symlinks, submodules, empty folders and names that are no UTF-8 stay", async () => {
+    const { engine } = shell;
+    const blob = (content: string) => engine.putBlob(Buffer.from(content));
+    const odd = engine.putTree([{ mode: "100644", name: "\udcff", oid: blob("odd") }]);
+    const before = engine.putTree([
+      { mode: "40000", name: "empty", oid: emptyTree },
+      { mode: "100755", name: "exec", oid: blob("#!/bin/sh\n") },
+      { mode: "120000", name: "link", oid: blob("exec") },
+      { mode: "160000", name: "module", oid: "1".repeat(40) },
+      { mode: "40000", name: "odd", oid: odd },
+    ]);
+    const { stdout, out } = await shell.end(
+      [
+        "-c",
+        "for f in *; do [ -L $f ] && echo link $f; [ -x $f ] && [ -f $f ] && echo exec $f; [ -d $f ] && echo folder $f; done; echo x > empty.too; echo more >> exec",
+      ],
+      { in: before },
+    );
+    expect(stdout).toBe("folder empty\nexec exec\nlink link\nexec link\nfolder module\nfolder odd\n");
+    const entries = decodeTree(engine.get(out).body);
+    expect(entries.map(({ mode, name }) => `${mode} ${name}`)).toEqual([
+      "100644 empty.too",
+      "40000 empty",
+      "100755 exec",
+      "120000 link",
+      "160000 module",
+      "40000 odd",
+    ]);
+    expect(entries.find(({ name }) => name === "odd")?.oid).toBe(odd);
+  });
+
+  test("bytes that are no text pass through variables, pipes and files unchanged", async () => {
+    const bytes = Buffer.from(Array.from({ length: 255 }, (_, at) => at + 1));
+    const tree = withFile("bytes", bytes);
+    const { stdout } = await shell.end(
+      ["-c", 'cat() { while IFS= read -r l || [ -n "$l" ]; do printf \'%s\\n\' "$l"; done; }; cat < bytes'],
+      { in: tree },
+    );
+    expect(Buffer.from(stdout, "latin1")).toEqual(Buffer.concat([bytes, Buffer.from("\n")]));
+  });
+
+  test("the current folder of a tool is the script's, without symlinks", async () => {
+    const tree = shell.engine.putTree([
+      ...decodeTree(shell.engine.get(shell.folder).body),
+      { mode: "120000", name: "way", oid: shell.engine.putBlob(Buffer.from("src/lib")) },
+    ]);
+    expect(
+      (await shell.end(["-c", "where; cd way; pwd; where; (cd ..; pwd; where); pwd -P"], { in: tree })).stdout,
+    ).toBe("/\n/way\n/src/lib\n/\n/\n/src/lib\n");
+    expect((await shell.end(["-c", "pwd; where"], { cwd: "/src" })).stdout).toBe("/src\n/src\n");
+  });
+});
+
+describe("what a script sees", () => {
+  test.each([
+    [
+      "cd ../../../..; pwd; echo *",
+      "/\na.txt b.txt binary colons.txt copy.me empty lib.sh link.txt numbers.txt pairs.txt run.sh src\n",
+    ],
+    [
+      "echo /*/main.c; [ -e /etc/passwd ] || echo none; [ -e /proc/self ] || echo none; [ -e /../etc ] || echo none",
+      "/src/main.c\nnone\nnone\nnone\n",
+    ],
+    ["read x < /etc/hostname || echo refused; . /etc/profile; echo $?", "refused\n1\n"],
+    ["printenv", "HOME=/\nLANG=C\nLC_ALL=C\nPATH=/usr/bin:/bin\nPWD=/\nTZ=UTC\n"],
+    ["eval 'globalThis.process'; curl x; node -e 1; python3 -c 1; js-exec -c 1; sqlite3; echo $?", "127\n"],
+    [
+      "ls /bin; command -v cat; [ -x /usr/bin/sort ] && echo there; which up nothing",
+      "/usr/bin/cat\nthere\n/usr/bin/up\n",
+    ],
+  ])("%s", async (script, stdout) => {
+    expect(await text(script)).toBe(stdout);
+  });
+
+  test("symlinks out of the tree lead to its root", async () => {
+    const tree = withFile("out", "../../../../../b.txt", "120000");
+    expect((await shell.end(["-c", "read -r x < out; echo $x; echo changed > out"], { in: tree })).stdout).toBe(
+      "beta\n",
+    );
+  });
+});
+
+describe("how a script ends", () => {
+  test.each([
+    ["echo 'unclosed", 2, /unexpected EOF|matching/],
+    ["if then", 2, /syntax error/],
+    ["no-such", 127, /no-such: command not found/],
+    ["./a.txt", 126, /Permission denied/],
+    ["traps; echo $?; exit 3", 3, /^traps: .*it fell over/],
+    ["while :; do :; done", 126, /too many commands executed/],
+    ["f() { f; }; f", 126, /maximum recursion depth/],
+    ['f() { sh -c "$1" "$1"; }; export x=\'sh -c "$x"\'; sh -c "$x"', 126, /shells are active/],
+    [":(){ :|:& };:", 126, /recursion|too many/],
+  ])("%s", async (script, exit, stderr) => {
+    const end = await shell.end(["-c", script]);
+    expect(end.exit).toBe(exit);
+    expect(end.stderr).toMatch(stderr);
+  });
+
+  test.each([
+    [["-z"], "bash: -z: invalid option\n"],
+    [["-c"], "bash: -c: option requires an argument\n"],
+    [["--what"], "bash: --what: invalid option\n"],
+    [["-o"], "bash: -o: it takes an option's name\n"],
+    [["none.sh"], "bash: none.sh: No such file or directory\n"],
+    [["src"], "bash: src: Is a directory\n"],
+  ])("started with %j it says what is wrong", async (argv, stderr) => {
+    expect((await shell.end(argv)).stderr).toBe(stderr);
+  });
+
+  test("arguments that are none are a failed outcome", async () => {
+    const { outcome } = await shell.engine.run({ worker: shell.worker, args: { argv: "no end" } });
+    expect(outcome.kind).toBe("failed");
+  });
+
+  test("tools do not stand in for what the shell does itself", async () => {
+    expect(await text("env | while read -r x; do case $x in HOME=*) echo $x;; esac; done; trap 'echo bye' EXIT")).toBe(
+      "HOME=/\nbye\n",
+    );
+  });
+});

@@ -1,0 +1,251 @@
+/**
+ * Bundles the worker `sh`: workers/shell and just-bash, which is a package for development alone, so that whoever uses the shell installs nothing. The bytes follow from the sources, just-bash's and esbuild's
+ * versions alone.
+ *
+ * Of just-bash the parser and the interpreter are taken, and the few commands of its own that the shell keeps. The realm of scripts has no Node, no timers and no `import()`, so what asks for them is replaced; and what
+ * the interpreter does otherwise than a shell is mended here, in its text. Each replacement must be found, and found once: another version of just-bash fails to build rather than to mean something else.
+ */
+import { readFileSync, readdirSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import type { Plugin } from "esbuild";
+
+const folder = join(import.meta.dirname, "shell");
+const require = createRequire(import.meta.url);
+const packageFolder = join(dirname(require.resolve("just-bash")), "..", "..");
+const mainFile = join(packageFolder, "dist", "bundle", "index.js");
+
+/** Commands of just-bash's that are bundled, with the chunk's and the export's name. */
+const kept = ["echo", "printf", "pwd", "true", "false", "alias", "unalias", "which"];
+
+/** What is replaced in just-bash's main file. */
+const mendings: readonly (readonly [found: string, instead: string])[] = [
+  // A tool in a group or loop takes the shell's stdin only where it has none of its own, and leaves nothing of it.
+  ["await pf(c,t,n,s,o),", "await(this.ctx.state.coppiceOwnStdin=l,pf(c,t,n,s,o)),"],
+  ['let d=r||i.state.groupStdin||""', "let d=coppiceStdin(r,i.state)"],
+  ["get stdin(){return p=!0,d}", "get stdin(){return p=!0,coppiceDrain(r,i.state),d}"],
+  // `exec COMMAND` ends the shell.
+  [
+    "return{...await u(f,d,[],s,!1,!1,-1,l),internalProducerOmitsShellPrefix:!0}",
+    "let q=await u(f,d,[],s,!1,!1,-1,l);c.state.coppiceReplaced=!0;return{...q,internalProducerOmitsShellPrefix:!0}",
+  ],
+  [
+    'case"SimpleCommand":return this.executeSimpleCommand(t,n);',
+    'case"SimpleCommand":return this.executeSimpleCommand(t,n).then(coppiceAfter(this.ctx.state,G));',
+  ],
+  // A script's name is what was typed.
+  ["await a(c.path,n,r);", 'await(i.state.coppiceTyped=t.includes("/")?t:c.path,a(c.path,n,r));'],
+  [
+    'e.state.currentSource=t,e.state.env.set("0",t)',
+    'e.state.currentSource=t,e.state.env.set("0",e.state.coppiceTyped)',
+  ],
+  // Parameters may have spaces.
+  ['i=(e.state.env.get("@")||"").split(" ").filter(Boolean)', "i=coppiceParameters(e.state)"],
+  // A pattern that ends with a slash matches folders.
+  [
+    "async expand(t){if(this.globstar)",
+    "async expand(t){if(/[^/]\\/+$/.test(t))return coppiceFolders(this,t);if(this.globstar)",
+  ],
+  // `a=b` is a word where no command begins: a pattern, an item, a target.
+  ...[
+    'e.isWord()||e.error("Expected redirection target")',
+    "!e.check(E.SEMICOLON,E.NEWLINE,E.DO,E.EOF)&&e.isWord();)i.push(e.parseWord())",
+    "e.isWord()||e.error(\"Expected word after 'case'\")",
+    "for(;e.isWord()&&(t.push(e.parseWord()),e.check(E.PIPE));)e.advance()",
+    "e.checkIterationLimit(),e.isWord()?t.push(e.parseWord()):kd.has(e.current().type)",
+  ].map((found) => [found, found.replace("e.isWord()", "(e.isWord()||e.check(E.ASSIGNMENT_WORD))")] as const),
+  // A command's name may be several words: `$CC -c`.
+  [
+    "let u=await se(this.ctx,t.name),f=[],d=[],p=(P,$)",
+    'let W=(await gt(this.ctx,t.name)).values,u=W[0]??"",f=W.slice(1),d=f.map(()=>!1),p=(P,$)',
+  ],
+  // Bracket expressions: `[!a-z]`, `[[:digit:]]`, `[]]`.
+  [
+    'let i=e.indexOf("]",r+1);i!==-1?(n+=e.slice(r,i+1),r=i):n+="\\\\["',
+    'let i=coppiceBracket(e,r);i!==void 0?(n+=i.regex,r=i.end):n+="\\\\["',
+  ],
+  // What is followed by && or || may fail under `set -e`, all that it calls included.
+  [
+    "let f=await this.executePipeline(c);",
+    "let f=await coppiceListed(this.ctx.state,l<t.pipelines.length-1||c.negated,()=>this.executePipeline(c));",
+  ],
+  // Whole numbers of 64 bits.
+  [
+    'function Yp(e,t,n){switch(n){case"+":',
+    'function Yp(e,t,n){let q=coppiceArithmetic(e,t,n);if(q!==void 0)return q;switch(n){case"+":',
+  ],
+  [
+    'function Jc(e,t,n){switch(n){case"=":',
+    'function Jc(e,t,n){let q=coppiceArithmetic(e,t,n.slice(0,-1));if(q!==void 0)return q;switch(n){case"=":',
+  ],
+  // `((y |= 1))` is put together from tokens again, as `y | =1`.
+  [
+    "let a=this.parseArithmeticExpression(n.trim()),l=this.parseOptionalRedirections();return M.arithmeticCommand",
+    "let a=this.parseArithmeticExpression(coppiceJoined(n)),l=this.parseOptionalRedirections();return M.arithmeticCommand",
+  ],
+  // Its limits are ours, and no option of anybody's.
+  [", increase executionLimits.maxCommandCount", ""],
+  [", increase executionLimits.maxCallDepth", ""],
+  // `trap` is a builtin.
+  ['if(t==="wait")return ne;', 'if(t==="wait")return ne;if(t==="trap")return coppiceTrap(c.state,n);'],
+  [
+    "await new kr(k,m).executeScript(S)",
+    "await coppiceScript(new kr(k,m),S,P=>Ge(P,{maxHeredocSize:this.limits.maxHeredocSize}))",
+  ],
+];
+
+/** Everything that the bundle follows from, as text. */
+export function shellSources(): string {
+  const own = readdirSync(folder)
+    .filter((file) => file.endsWith(".ts"))
+    .toSorted()
+    .map((file) => [file, readFileSync(join(folder, file), "utf8")]);
+  const versions = ["just-bash", "esbuild"].map((name) => versionOf(name));
+  return JSON.stringify([own, versions, readFileSync(import.meta.filename, "utf8")]);
+}
+
+function versionOf(name: string): string {
+  const file = name === "just-bash" ? join(packageFolder, "package.json") : require.resolve(`${name}/package.json`);
+  return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
+}
+
+/** The worker's script, and the licences of what is in it. */
+export async function bundleShell(): Promise<{ readonly code: Uint8Array; readonly licences: string }> {
+  const { build } = await import("esbuild");
+  const built = await build({
+    entryPoints: [join(folder, "shell.ts")],
+    absWorkingDir: folder,
+    outfile: join(folder, "shell.js"),
+    write: false,
+    bundle: true,
+    metafile: true,
+    format: "iife",
+    globalName: "shell",
+    footer: { js: "module.exports=shell.default;" },
+    target: "node24",
+    platform: "browser",
+    mainFields: ["module", "main"],
+    conditions: ["production"],
+    inject: [join(folder, "stand-ins.ts"), join(folder, "mended.ts")],
+    define: {
+      ...Object.fromEntries(
+        ["setTimeout", "clearTimeout", "setInterval", "clearInterval"].map((name) => [`globalThis.${name}`, name]),
+      ),
+      [["process", "env", "NODE_ENV"].join(".")]: '"production"',
+    },
+    tsconfigRaw: { compilerOptions: { useDefineForClassFields: true, verbatimModuleSyntax: false } },
+    minify: true,
+    legalComments: "none",
+    charset: "utf8",
+    logLevel: "silent",
+    plugins: [justBash, nodeModules],
+  });
+  const [output] = built.outputFiles;
+  if (output === undefined) throw new Error("the bundler wrote nothing");
+  return { code: output.contents, licences: licencesOf(Object.keys(built.metafile.inputs)) };
+}
+
+const justBash: Plugin = {
+  name: "just-bash",
+  setup(bundler) {
+    bundler.onResolve({ filter: /^just-bash$/ }, () => ({ path: mainFile }));
+    // What it would load later belongs to commands that are not here.
+    bundler.onResolve({ filter: /^/ }, ({ path, kind }) =>
+      kind === "dynamic-import" ? { path, namespace: "absent", sideEffects: false } : undefined,
+    );
+    bundler.onLoad({ filter: /[\\/]just-bash[\\/]dist[\\/]bundle[\\/].*\.js$/ }, ({ path }) => {
+      let text = readFileSync(path, "utf8").replace(
+        /^import\{createRequire\} from"node:module";const require=createRequire\(import\.meta\.url\);/,
+        "",
+      );
+      if (path === mainFile || path.endsWith(`${join("bundle", "index.js")}`)) {
+        text = staticCommands(text);
+        for (const [found, instead] of mendings) text = replacedOnce(text, found, instead);
+        text = ownSubstitution(text);
+      }
+      if (text.includes("static CASE_ORBIT=")) text = lazyTables(text);
+      // Case is that of ASCII letters: text is bytes here, and another letter's second byte must not change.
+      text = text
+        .replaceAll(".toUpperCase()", ".replace(/[a-z]+/g,asciiUpper)")
+        .replaceAll(".toLowerCase()", ".replace(/[A-Z]+/g,asciiLower)");
+      return { contents: text, loader: "js" };
+    });
+  },
+};
+
+/** Commands are loaded by `import()`: those that are kept are imported, the others are gone. */
+function staticCommands(text: string): string {
+  const imports: string[] = [];
+  let found = 0;
+  const commands = /\{name:"([a-z0-9-]+)",load:async\(\)=>\(await import\("(\.\/chunks\/[\w-]+\.js)"\)\)\.(\w+)\}/g;
+  const changed = text.replace(commands, (_, name: string, chunk: string, command: string) => {
+    if (!kept.includes(name)) return `{name:"${name}"}`;
+    found++;
+    imports.push(`import{${command} as coppice_${command}}from"${chunk}";`);
+    return `{name:"${name}",load:async()=>coppice_${command}}`;
+  });
+  if (found !== kept.length) throw new Error(`just-bash has ${found} of ${kept.length} commands`);
+  return imports.join("") + changed;
+}
+
+/** The tables of Unicode are made when a regular expression asks for one, which is hardly ever: they are half of what a job costs. */
+function lazyTables(text: string): string {
+  const [head, start] = [/=class \w+\{static CASE_ORBIT=/.exec(text)?.[0] ?? "", text.search(/class \w+\{static CASE_ORBIT=/)];
+  let depth = 0;
+  for (let at = text.indexOf("{", start); head !== "" && at < text.length; at++) {
+    if (text[at] === "{") depth++;
+    else if (text[at] === "}" && --depth === 0) {
+      return `${text.slice(0, start)}coppiceLazy(()=>${text.slice(start, at + 1)})${text.slice(at + 1)}`;
+    }
+  }
+  throw new Error("just-bash has no tables of Unicode where they were");
+}
+
+/** A command substitution within arithmetic runs in this shell, and knows its functions. */
+function ownSubstitution(text: string): string {
+  const other = /await e\.execFn\(([a-z.]+),\{signal:e\.state\.signal\}\)/g;
+  const found = text.match(other)?.length ?? 0;
+  if (found !== 4) throw new Error(`just-bash substitutes commands in arithmetic in ${found} places, not in 4`);
+  return text.replace(other, "await coppiceSubstitute(e,$1,Ge)");
+}
+
+function replacedOnce(text: string, found: string, instead: string): string {
+  const parts = text.split(found);
+  if (parts.length !== 2) throw new Error(`just-bash has ${parts.length - 1} of: ${found}`);
+  return parts.join(instead);
+}
+
+/** Modules of Node's, for what only asks for them and does not use them. */
+const nodeModules: Plugin = {
+  name: "node-modules",
+  setup(bundler) {
+    bundler.onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: "absent", sideEffects: false }));
+    bundler.onLoad({ filter: /^/, namespace: "absent" }, ({ path }) => ({
+      contents:
+        path === "node:async_hooks"
+          ? "export class AsyncLocalStorage{run(_,work,...args){return work(...args)}getStore(){return undefined}}"
+          : "module.exports={}",
+      loader: "js",
+    }));
+  },
+};
+
+/** The licences of the packages that these files are of, which their authors want beside every copy. */
+function licencesOf(files: readonly string[]): string {
+  const folders = new Set<string>();
+  for (const file of files) {
+    const [owner] = /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(join(folder, file).replaceAll("\\", "/")) ?? [];
+    if (owner !== undefined) folders.add(owner);
+  }
+  // re2js is in a chunk of just-bash's, and not a module of its own.
+  const texts = [...folders].toSorted().map((owner) => {
+    const { name, version } = JSON.parse(readFileSync(join(owner, "package.json"), "utf8")) as Record<string, string>;
+    const licences = readdirSync(owner).filter((file) => /^(licen[cs]e|notice)/i.test(file));
+    if (licences.length === 0) throw new Error(`${name} is bundled and has no licence`);
+    const note = name === "just-bash" ? "Changed by Coppice: workers/bundle-shell.ts has what and why." : "";
+    return [`${name} ${version}`, note, ...licences.map((file) => readFileSync(join(owner, file), "utf8"))]
+      .filter(Boolean)
+      .join("\n\n");
+  });
+  return texts.join("\n\n");
+}

@@ -1,0 +1,312 @@
+/** Options of the commands that start others, which the shell does itself: a tool can't start anything. */
+import type { Spawn } from "./shell.ts";
+
+export interface Ended {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly exitCode: number;
+}
+
+/** A command with its arguments, what it inherits, and how it starts another one. */
+export interface Call {
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  readonly stdin: string;
+  readonly spawn: Spawn;
+}
+
+type Own = (call: Call) => Promise<Ended> | Ended;
+
+/** Commands that are done here, by name. */
+export const ownCommands: Readonly<Record<string, Own>> = {
+  env,
+  find,
+  nice: (call) => afterOptions(call, "nice", { n: 1 }, 0),
+  nohup: (call) => afterOptions(call, "nohup", {}, 0),
+  setsid: (call) => afterOptions(call, "setsid", {}, 0),
+  sleep: () => ended(""),
+  stdbuf: (call) => afterOptions(call, "stdbuf", { i: 1, o: 1, e: 1 }, 0),
+  timeout: (call) => afterOptions(call, "timeout", { k: 1, s: 1 }, 1),
+  ulimit: () => ended("unlimited\n"),
+  umask: ({ args }) => ended(args.length === 0 ? "0022\n" : ""),
+  xargs,
+  yes,
+};
+
+/** Bytes that `yes` writes before nobody is there to read any more: what a pipe holds. */
+const yesBytesMax = 64 * 1024;
+/** Bytes of one command's arguments that xargs puts together, as GNU's does. */
+const xargsBytesMax = 128 * 1024;
+
+function ended(stdout: string, stderr = "", exitCode = 0): Ended {
+  return { stdout, stderr, exitCode };
+}
+
+/** Every command here runs at once and takes no time, so a reader that stops early can't be told from one that does not: `yes` is ended as if its reader had gone. */
+function yes({ args }: Call): Ended {
+  const line = `${args.length === 0 ? "y" : args.join(" ")}\n`;
+  return ended(line.repeat(Math.ceil(yesBytesMax / line.length)), "", 141);
+}
+
+/** `timeout 5 COMMAND …` and the like: COMMAND, after options and `operands` other operands. `values` are options that take one. */
+async function afterOptions(
+  call: Call,
+  name: string,
+  values: Readonly<Record<string, number>>,
+  operands: number,
+): Promise<Ended> {
+  let at = 0;
+  for (; at < call.args.length; at++) {
+    const arg = call.args[at] as string;
+    if (arg === "--") {
+      at++;
+      break;
+    }
+    if (!arg.startsWith("-") || arg === "-") break;
+    if (!arg.startsWith("--") && arg.length === 2 && values[arg.slice(1)] !== undefined) at++;
+  }
+  const argv = call.args.slice(at + operands);
+  if (argv.length === 0) return ended("", `${name}: missing operand\n`, 125);
+  return call.spawn(argv, call.env, call.cwd, call.stdin);
+}
+
+/** `env [-i] [-u NAME] [-C DIR] [NAME=VALUE …] [COMMAND …]`. */
+async function env({ args, env: inherited, cwd, stdin, spawn }: Call): Promise<Ended> {
+  let variables: Record<string, string> = { ...inherited };
+  let end = "\n";
+  let folder = cwd;
+  let at = 0;
+  for (; at < args.length; at++) {
+    const arg = args[at] as string;
+    if (arg === "-i" || arg === "-" || arg === "--ignore-environment") variables = {};
+    else if (arg === "-0" || arg === "--null") end = "\0";
+    else if (arg === "-u" || arg === "--unset") delete variables[args[++at] ?? ""];
+    else if (arg.startsWith("--unset=")) delete variables[arg.slice("--unset=".length)];
+    else if (arg === "-C") folder = args[++at] ?? cwd;
+    else if (arg === "-S")
+      return spawn([...(args[++at] ?? "").split(/ +/), ...args.slice(at + 1)], variables, folder, stdin);
+    else if (arg === "--") {
+      at++;
+      break;
+    } else if (arg.startsWith("-")) return ended("", `env: invalid option -- '${arg.slice(1)}'\n`, 125);
+    else break;
+  }
+  for (; at < args.length && (args[at] as string).includes("="); at++) {
+    const [name, ...value] = (args[at] as string).split("=");
+    variables[name as string] = value.join("=");
+  }
+  const argv = args.slice(at);
+  if (argv.length > 0) return spawn(argv, variables, folder, stdin);
+  return ended(
+    Object.entries(variables)
+      .map(([name, value]) => `${name}=${value}${end}`)
+      .join(""),
+  );
+}
+
+/** One action of find's that starts a command: where it stands in the arguments, and whether `+` ends it. */
+interface FindAction {
+  readonly from: number;
+  readonly to: number;
+  readonly argv: readonly string[];
+  readonly all: boolean;
+  readonly inFolder: boolean;
+}
+
+/** find is a tool, and one that can't start commands: what it finds is asked for first, and the commands run after it. So an `-exec` is the last thing in the expression, or it is refused. */
+async function find({ args, env: variables, cwd, stdin, spawn }: Call): Promise<Ended> {
+  const action = findAction(args);
+  if (action === undefined) return spawn(["find", ...args], variables, cwd, stdin, true);
+  const { from, to, argv, all, inFolder } = action;
+  const isLast =
+    to === args.length && !args.slice(0, from).some((arg) => /^-(exec|execdir|ok|okdir|o|or)$|^,$/.test(arg));
+  if (!isLast || inFolder) {
+    return ended("", "find: here -exec is the last action of an expression without -o, and there is no -execdir\n", 1);
+  }
+  const search = (print: string) => spawn(["find", ...args.slice(0, from), print], variables, cwd, "", true);
+  let found = await search("-print0");
+  let end = "\0";
+  // There are finds without it, and names without newlines.
+  if (found.exitCode !== 0 && found.stdout === "") {
+    found = await search("-print");
+    end = "\n";
+  }
+  const paths = found.stdout.split(end).slice(0, -1);
+  let { stderr, exitCode } = found;
+  let stdout = "";
+  const batches = all
+    ? paths.length > 0
+      ? [[...argv.slice(0, -1), ...paths]]
+      : []
+    : paths.map((path) => argv.map((arg) => arg.replaceAll("{}", path)));
+  for (const batch of batches) {
+    const one = await spawn(batch, variables, cwd, "");
+    stdout += one.stdout;
+    stderr += one.stderr;
+    if (all && one.exitCode !== 0) exitCode = 1;
+  }
+  return ended(stdout, stderr, exitCode);
+}
+
+function findAction(args: readonly string[]): FindAction | undefined {
+  const from = args.findIndex((arg) => /^-(exec|execdir|ok|okdir)$/.test(arg));
+  if (from === -1) return undefined;
+  const end = args.findIndex((arg, at) => at > from && (arg === ";" || (arg === "+" && args[at - 1] === "{}")));
+  const to = end === -1 ? args.length : end;
+  return {
+    from,
+    to: to + 1,
+    argv: args.slice(from + 1, to),
+    all: args[to] === "+",
+    inFolder: args[from] !== "-exec",
+  };
+}
+
+interface XargsOptions {
+  readonly argv: readonly string[];
+  readonly replace: string | undefined;
+  readonly delimiter: string | undefined;
+  readonly each: number;
+  readonly lines: number;
+  readonly isTold: boolean;
+  readonly skipsEmpty: boolean;
+}
+
+async function xargs(call: Call): Promise<Ended> {
+  const options = xargsOptions(call.args);
+  if (typeof options === "string") return ended("", `xargs: ${options}\n`, 1);
+  const items = xargsItems(call.stdin, options);
+  if (typeof items === "string") return ended("", `xargs: ${items}\n`, 1);
+  let stdout = "";
+  let stderr = "";
+  let exitCode = 0;
+  for (const argv of xargsBatches(items, options)) {
+    if (options.isTold) stderr += `${argv.join(" ")}\n`;
+    const one = await call.spawn(argv, call.env, call.cwd, "");
+    stdout += one.stdout;
+    stderr += one.stderr;
+    if (one.exitCode === 126 || one.exitCode === 127) return ended(stdout, stderr, one.exitCode);
+    if (one.exitCode === 255) {
+      return ended(stdout, `${stderr}xargs: ${argv[0] as string}: exited with status 255; aborting\n`, 124);
+    }
+    if (one.exitCode !== 0) exitCode = 123;
+  }
+  return ended(stdout, stderr, exitCode);
+}
+
+/** The options, or what is wrong with them. */
+function xargsOptions(args: readonly string[]): XargsOptions | string {
+  const found = { replace: undefined as string | undefined, delimiter: undefined as string | undefined };
+  let [each, lines, isTold, skipsEmpty] = [Infinity, Infinity, false, false];
+  const long: Readonly<Record<string, string>> = {
+    "--null": "-0",
+    "--no-run-if-empty": "-r",
+    "--verbose": "-t",
+    "--max-args": "-n",
+    "--max-procs": "-P",
+    "--max-lines": "-L",
+    "--delimiter": "-d",
+    "--replace": "-I",
+  };
+  let at = 0;
+  for (; at < args.length; at++) {
+    let arg = args[at] as string;
+    if (arg === "--") {
+      at++;
+      break;
+    }
+    if (!arg.startsWith("-") || arg === "-") break;
+    if (arg.startsWith("--")) {
+      const [name = "", value] = arg.split(/=(.*)/s);
+      const short = long[name];
+      if (short === undefined) return `unrecognized option '${arg}'`;
+      arg = short + (value ?? (short === "-I" ? "{}" : ""));
+    }
+    for (let letter = 1; letter < arg.length; letter++) {
+      const option = arg[letter] as string;
+      if (option === "0") found.delimiter = "\0";
+      else if (option === "r") skipsEmpty = true;
+      else if (option === "t") isTold = true;
+      else if (option === "x") continue;
+      else if ("InLPdsE".includes(option)) {
+        const value = letter + 1 < arg.length ? arg.slice(letter + 1) : args[++at];
+        if (value === undefined) return `option requires an argument -- '${option}'`;
+        if (option === "I") found.replace = value;
+        else if (option === "d") found.delimiter = unescaped(value);
+        else if ("nLP".includes(option)) {
+          if (!/^\d+$/.test(value) || (value === "0" && option !== "P"))
+            return `invalid number "${value}" for -${option} option`;
+          if (option === "n") each = Number(value);
+          if (option === "L") lines = Number(value);
+        }
+        break;
+      } else return `invalid option -- '${option}'`;
+    }
+  }
+  const argv = args.slice(at);
+  return { ...found, argv: argv.length === 0 ? ["echo"] : argv, each, lines, isTold, skipsEmpty };
+}
+
+function unescaped(delimiter: string): string {
+  const known: Readonly<Record<string, string>> = { "\\n": "\n", "\\t": "\t", "\\0": "\0", "\\\\": "\\", "\\r": "\r" };
+  return known[delimiter] ?? delimiter;
+}
+
+/** The input's items, each with the number of its line; or what is wrong with it. */
+function xargsItems(input: string, { delimiter, replace }: XargsOptions): { text: string; line: number }[] | string {
+  if (delimiter !== undefined) {
+    const parts = input.split(delimiter);
+    if (parts.at(-1) === "") parts.pop();
+    return parts.map((text, line) => ({ text, line }));
+  }
+  const items: { text: string; line: number }[] = [];
+  for (const [line, text] of input.split("\n").entries()) {
+    let item: string | undefined;
+    let quote = "";
+    for (let at = 0; at < text.length; at++) {
+      const char = text[at] as string;
+      if (quote !== "") {
+        if (char === quote) quote = "";
+        else item += char;
+      } else if (char === "'" || char === '"') {
+        quote = char;
+        item ??= "";
+      } else if (char === "\\" && at + 1 < text.length) item = (item ?? "") + (text[++at] as string);
+      else if (/[ \t\v\f\r]/.test(char) && (replace === undefined || item === undefined)) {
+        if (item !== undefined) items.push({ text: item, line });
+        item = undefined;
+      } else item = (item ?? "") + char;
+    }
+    if (quote !== "")
+      return `unmatched ${quote === "'" ? "single" : "double"} quote; by default quotes are special to xargs unless you use the -0 option`;
+    if (item !== undefined) items.push({ text: item, line });
+  }
+  return items;
+}
+
+function xargsBatches(items: readonly { text: string; line: number }[], options: XargsOptions): string[][] {
+  const { argv, replace, each, lines, skipsEmpty } = options;
+  if (replace !== undefined) return items.map(({ text }) => argv.map((arg) => arg.replaceAll(replace, text)));
+  const batches: string[][] = [];
+  let batch: string[] = [];
+  let bytes = 0;
+  const seen = new Set<number>();
+  for (const { text, line } of items) {
+    const isNewLine = !seen.has(line);
+    if (
+      batch.length > 0 &&
+      (batch.length >= each || (isNewLine && seen.size >= lines) || bytes + text.length > xargsBytesMax)
+    ) {
+      batches.push([...argv, ...batch]);
+      batch = [];
+      bytes = 0;
+      seen.clear();
+    }
+    batch.push(text);
+    bytes += text.length + 1;
+    seen.add(line);
+  }
+  if (batch.length > 0) batches.push([...argv, ...batch]);
+  return batches.length === 0 && !skipsEmpty ? [[...argv]] : batches;
+}

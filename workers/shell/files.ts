@@ -1,0 +1,507 @@
+/**
+ * The file system of a shell: a git tree, read when it is looked at and copied where it is changed. What was not changed keeps its objects, so a tree that nobody touched is the tree that was given.
+ *
+ * Paths are absolute, names and contents one character a byte. Modes are git's: a file is executable or not. Times are the clock's start, and can't be changed. An empty folder stays. A submodule is an empty
+ * folder, and stays one for as long as nothing is put into it.
+ *
+ * Three things are there without standing in the tree: `/dev/null`; the programs in /bin and /usr/bin that `isCommand` knows; and scratch, which is `/tmp` and `/dev/fd`: made where they are missing when something
+ * is put there, and not in the result.
+ */
+import type { Entry, Job, TreeEntry } from "coppice/worker";
+import type { FsStat, IFileSystem } from "just-bash";
+import { bytesOf, nameBytes, nameOf, textOf } from "./bytes.ts";
+
+/** Symlinks that are followed on the way of one path, as in Linux. */
+const linksMax = 40;
+const startMs = 1_000_000_000_000;
+
+interface File {
+  readonly kind: "file";
+  /** Its blob; undefined while only `content` has it. */
+  blob: Entry | undefined;
+  content: string | undefined;
+  isExecutable: boolean;
+}
+interface Link {
+  readonly kind: "link";
+  /** The blob of its target; undefined while only `target` has it. */
+  blob: Entry | undefined;
+  target: string | undefined;
+}
+interface Folder {
+  readonly kind: "folder";
+  /** The tree that it is, or was read from; undefined once it was changed. */
+  tree: Entry | undefined;
+  /** What it is when it is a submodule. */
+  readonly submodule: TreeEntry | undefined;
+  nodes: Map<string, Node> | undefined;
+  readonly parent: Folder | undefined;
+  readonly name: string;
+  /** One of its names is no UTF-8, and so can't be written by the SDK. */
+  isUnspeakable: boolean;
+}
+type Node = File | Link | Folder;
+
+/** A call of the file system that fails as the system's would: `code` is its errno's name. */
+class FileFault extends Error {
+  readonly code: string;
+  constructor(code: keyof typeof sentences, path: string) {
+    super(`${code}: ${sentences[code]}, '${path}'`);
+    this.code = code;
+  }
+}
+
+const sentences = {
+  ENOENT: "no such file or directory",
+  ENOTDIR: "not a directory",
+  EISDIR: "illegal operation on a directory",
+  EEXIST: "file already exists",
+  ENOTEMPTY: "directory not empty",
+  ELOOP: "too many levels of symbolic links",
+  EINVAL: "invalid argument",
+  EILSEQ: "the name is not UTF-8",
+} as const;
+
+/** What the file system needs of a job. */
+export type FileObjects = Pick<Job, "tree" | "bytes" | "putBlob" | "putTree" | "entry">;
+
+export class TreeFiles implements IFileSystem {
+  readonly #objects: FileObjects;
+  readonly #isCommand: (name: string) => boolean;
+  readonly #hadFolder: ReadonlySet<string>;
+  #root: Folder;
+  /** The last contents that were read or stored, by which a pipe's bytes keep their blob. */
+  #lately: { readonly content: string; readonly blob: Entry }[] = [];
+
+  constructor(objects: FileObjects, tree: Entry, isCommand: (name: string) => boolean) {
+    this.#objects = objects;
+    this.#isCommand = isCommand;
+    this.#root = folderOf(tree);
+    const names = [...this.#nodes(this.#root)].filter(([, node]) => node.kind !== "file").map(([name]) => name);
+    this.#hadFolder = new Set(names);
+  }
+
+  /** The tree as it is now, stored. */
+  tree(): Entry {
+    return this.#stored(this.#root);
+  }
+
+  /** The tree without scratch, stored. */
+  finish(): Entry {
+    for (const name of ["tmp", "dev"]) {
+      if (this.#hadFolder.has(name)) continue;
+      const node = this.#nodes(this.#root).get(name);
+      if (node?.kind !== "folder") continue;
+      if (name === "dev") this.#dropEmptyDev();
+      else this.#put(this.#root, name, undefined);
+    }
+    return this.tree();
+  }
+
+  /** Goes on with another tree, which a command left behind. */
+  replace(tree: Entry): void {
+    if (this.#root.tree?.oid !== tree.oid) this.#root = folderOf(tree);
+  }
+
+  /** Makes `/tmp` when it is missing. */
+  makeScratch(): void {
+    if (!this.#nodes(this.#root).has("tmp")) this.#put(this.#root, "tmp", emptyFolder(this.#root, "tmp"));
+  }
+
+  /** A blob's content. */
+  contentOf(blob: Entry): string {
+    const content = textOf(this.#objects.bytes(blob));
+    this.#note(content, blob);
+    return content;
+  }
+
+  /** The blob of a content, stored. */
+  blobOf(content: string): Entry {
+    const known = this.#lately.find((each) => each.content === content);
+    if (known !== undefined) return known.blob;
+    const blob = this.#objects.putBlob(bytesOf(content));
+    this.#note(content, blob);
+    return blob;
+  }
+
+  #note(content: string, blob: Entry): void {
+    this.#lately = [{ content, blob }, ...this.#lately.slice(0, 3)];
+  }
+
+  // just-bash's interface. It is asynchronous, these are not.
+
+  async readFile(path: string): Promise<string> {
+    return this.#read(path);
+  }
+
+  async readFileBytes(path: string): Promise<never> {
+    // A text of bytes under another type.
+    return this.#read(path) as never;
+  }
+
+  async readFileBuffer(path: string): Promise<Uint8Array> {
+    return bytesOf(this.#read(path));
+  }
+
+  async writeFile(path: string, content: string | Uint8Array): Promise<void> {
+    this.#write(path, content, false);
+  }
+
+  async appendFile(path: string, content: string | Uint8Array): Promise<void> {
+    this.#write(path, content, true);
+  }
+
+  async exists(path: string): Promise<boolean> {
+    if (path === "/dev/null" || this.#isProgram(path)) return true;
+    try {
+      this.#find(path, true);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  async stat(path: string): Promise<FsStat> {
+    return this.#stat(path, true);
+  }
+
+  async lstat(path: string): Promise<FsStat> {
+    return this.#stat(path, false);
+  }
+
+  async mkdir(path: string, options?: { recursive?: boolean }): Promise<void> {
+    if (options?.recursive === true) {
+      const above = this.resolvePath(path, "..");
+      if (above !== "/") await this.mkdir(above, options);
+      if (this.#folderAt(path) !== undefined) return;
+    }
+    const { folder, name } = this.#place(path, false);
+    if (name === "" || this.#nodes(folder).has(name)) throw new FileFault("EEXIST", path);
+    this.#put(folder, name, emptyFolder(folder, name));
+  }
+
+  async readdir(path: string): Promise<string[]> {
+    return [...this.#nodes(this.#folder(path)).keys()].toSorted(byBytes);
+  }
+
+  async readdirWithFileTypes(path: string) {
+    const folder = this.#folder(path);
+    const nodes = [...this.#nodes(folder)].toSorted(([a], [b]) => byBytes(a, b));
+    return nodes.map(([name, { kind }]) => ({
+      name,
+      isFile: kind === "file",
+      isDirectory: kind === "folder",
+      isSymbolicLink: kind === "link",
+    }));
+  }
+
+  async rm(path: string, options?: { recursive?: boolean; force?: boolean }): Promise<void> {
+    const { folder, name } = this.#place(path, false);
+    const node = this.#nodes(folder).get(name);
+    if (node === undefined) {
+      if (options?.force === true) return;
+      throw new FileFault("ENOENT", path);
+    }
+    if (node.kind === "folder" && options?.recursive !== true) {
+      if (this.#nodes(node).size > 0) throw new FileFault("ENOTEMPTY", path);
+    }
+    this.#put(folder, name, undefined);
+    if (path.startsWith("/dev/fd/") && !this.#hadFolder.has("dev")) this.#dropEmptyDev();
+  }
+
+  async cp(): Promise<void> {
+    throw new Error("the shell copies nothing itself");
+  }
+
+  async mv(): Promise<void> {
+    throw new Error("the shell moves nothing itself");
+  }
+
+  resolvePath(base: string, path: string): string {
+    const parts: string[] = [];
+    for (const part of (path.startsWith("/") ? path : `${base}/${path}`).split("/")) {
+      if (part === "..") parts.pop();
+      else if (part !== "" && part !== ".") parts.push(part);
+    }
+    return `/${parts.join("/")}`;
+  }
+
+  getAllPaths(): string[] {
+    return [];
+  }
+
+  async chmod(path: string, mode: number): Promise<void> {
+    const node = this.#find(path, true).node;
+    if (node.kind !== "file") return;
+    const { folder, name } = this.#place(path, true);
+    this.#put(folder, name, { ...node, isExecutable: (mode & 0o100) !== 0 });
+  }
+
+  async symlink(target: string, path: string): Promise<void> {
+    const { folder, name } = this.#place(path, false);
+    if (this.#nodes(folder).has(name)) throw new FileFault("EEXIST", path);
+    this.#put(folder, name, { kind: "link", blob: undefined, target });
+  }
+
+  async link(from: string, to: string): Promise<void> {
+    const { node } = this.#find(from, false);
+    const { folder, name } = this.#place(to, false);
+    if (this.#nodes(folder).has(name)) throw new FileFault("EEXIST", to);
+    if (node.kind === "folder") throw new FileFault("EINVAL", from);
+    this.#put(folder, name, { ...node });
+  }
+
+  async readlink(path: string): Promise<string> {
+    const { node } = this.#find(path, false);
+    if (node.kind !== "link") throw new FileFault("EINVAL", path);
+    return this.#target(node);
+  }
+
+  async realpath(path: string): Promise<string> {
+    return this.realPath(path);
+  }
+
+  async utimes(path: string): Promise<void> {
+    this.#find(path, true);
+  }
+
+  /** The path without symlinks of what is there. */
+  realPath(path: string): string {
+    return this.#find(path, true).path;
+  }
+
+  #target(link: Link): string {
+    link.target ??= textOf(this.#objects.bytes(link.blob as Entry));
+    return link.target;
+  }
+
+  /** What is a folder at that path, symlinks followed; undefined for anything else. */
+  #folderAt(path: string): Folder | undefined {
+    try {
+      const { node } = this.#find(path, true);
+      return node.kind === "folder" ? node : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #folder(path: string): Folder {
+    const { node } = this.#find(path, true);
+    if (node.kind !== "folder") throw new FileFault("ENOTDIR", path);
+    return node;
+  }
+
+  #isProgram(path: string): boolean {
+    const [, name] = /^(?:\/usr)?\/bin\/([^/]+)$/.exec(path) ?? [];
+    return name !== undefined && this.#isCommand(name);
+  }
+
+  #read(path: string): string {
+    if (path === "/dev/null") return "";
+    const { node } = this.#find(path, true);
+    if (node.kind !== "file") throw new FileFault("EISDIR", path);
+    node.content ??= this.contentOf(node.blob as Entry);
+    return node.content;
+  }
+
+  #write(path: string, given: string | Uint8Array, appends: boolean): void {
+    if (path === "/dev/null") return;
+    if (path.startsWith("/tmp/")) this.makeScratch();
+    if (path.startsWith("/dev/fd/")) this.#makeDevices();
+    const content = typeof given === "string" ? given : textOf(given);
+    const { folder, name } = this.#place(path, true);
+    const before = this.#nodes(folder).get(name);
+    if (name === "" || before?.kind === "folder") throw new FileFault("EISDIR", path);
+    const isExecutable = before?.kind === "file" && before.isExecutable;
+    const old = appends && before?.kind === "file" ? (before.content ?? this.contentOf(before.blob as Entry)) : "";
+    if (appends && content === "" && before !== undefined) return;
+    this.#put(folder, name, { kind: "file", blob: undefined, content: old + content, isExecutable });
+  }
+
+  #stat(path: string, follow: boolean): FsStat {
+    const times = { mtime: new Date(startMs) };
+    if (path === "/dev/null") return { ...plain, ...times, mode: 0o666, size: 0 };
+    if (this.#isProgram(path)) return { ...plain, ...times, isFile: true, mode: 0o755, size: 0 };
+    const { node } = this.#find(path, follow);
+    switch (node.kind) {
+      case "file": {
+        const size = (node.content ?? this.contentOf(node.blob as Entry)).length;
+        return { ...plain, ...times, isFile: true, mode: node.isExecutable ? 0o755 : 0o644, size };
+      }
+      case "link":
+        return { ...plain, ...times, isSymbolicLink: true, mode: 0o777, size: this.#target(node).length };
+      case "folder":
+        return { ...plain, ...times, isDirectory: true, mode: 0o755, size: 4096 };
+    }
+  }
+
+  /** What is at a path, and the path of it without symlinks. */
+  #find(path: string, follow: boolean): { readonly node: Node; readonly path: string } {
+    let folder = this.#root;
+    const todo = path.split("/").filter(isPart).toReversed();
+    let links = 0;
+    for (let part = todo.pop(); part !== undefined; part = todo.pop()) {
+      if (part === "..") {
+        folder = folder.parent ?? folder;
+        continue;
+      }
+      const node = this.#nodes(folder).get(part);
+      if (node === undefined) throw new FileFault("ENOENT", path);
+      if (node.kind === "link" && (follow || todo.length > 0)) {
+        if (++links > linksMax) throw new FileFault("ELOOP", path);
+        const target = this.#target(node);
+        if (target.startsWith("/")) folder = this.#root;
+        todo.push(...target.split("/").filter(isPart).toReversed());
+        continue;
+      }
+      if (node.kind === "folder") {
+        folder = node;
+        continue;
+      }
+      if (todo.length > 0) throw new FileFault("ENOTDIR", path);
+      return { node, path: below(pathOf(folder), part) };
+    }
+    return { node: folder, path: pathOf(folder) };
+  }
+
+  /** The folder in which a path's last name stands or would stand, and that name. With `follow`, a symlink there leads on to where its target would stand. */
+  #place(path: string, follow: boolean): { readonly folder: Folder; readonly name: string } {
+    let at = path;
+    for (let links = 0; links <= linksMax; links++) {
+      const parts = at.split("/").filter(isPart);
+      const name = parts.pop() ?? "";
+      const folder = this.#folder(`/${parts.join("/")}`);
+      if (name === "..") return this.#place(this.#find(at, true).path, follow);
+      const node = this.#nodes(folder).get(name);
+      if (!follow || node?.kind !== "link") {
+        if (name === ".git") throw new FileFault("EINVAL", path);
+        if (nameOf(name) === undefined && node === undefined) throw new FileFault("EILSEQ", path);
+        return { folder, name };
+      }
+      const target = this.#target(node);
+      at = target.startsWith("/") ? target : below(pathOf(folder), target);
+    }
+    throw new FileFault("ELOOP", path);
+  }
+
+  #makeDevices(): void {
+    for (const path of ["/dev", "/dev/fd"]) {
+      if (this.#folderAt(path) !== undefined) continue;
+      const { folder, name } = this.#place(path, true);
+      this.#put(folder, name, emptyFolder(folder, name));
+    }
+  }
+
+  #dropEmptyDev(): void {
+    for (const [path, name] of [
+      ["/dev", "fd"],
+      ["/", "dev"],
+    ] as const) {
+      const folder = this.#folderAt(path);
+      const node = folder === undefined ? undefined : this.#nodes(folder).get(name);
+      if (folder === undefined || node?.kind !== "folder" || this.#nodes(node).size > 0) return;
+      this.#put(folder, name, undefined);
+    }
+  }
+
+  /** A folder's nodes by name, read when first asked for. */
+  #nodes(folder: Folder): Map<string, Node> {
+    if (folder.nodes !== undefined) return folder.nodes;
+    const nodes = new Map<string, Node>();
+    folder.nodes = nodes;
+    if (folder.tree === undefined) return nodes;
+    for (const entry of this.#objects.tree(folder.tree)) {
+      if (entry.name.includes("\ufffd")) folder.isUnspeakable = true;
+      const name = nameBytes(entry.name);
+      nodes.set(name, this.#node(entry, folder, name));
+    }
+    return nodes;
+  }
+
+  #node(entry: TreeEntry, parent: Folder, name: string): Node {
+    switch (entry.mode) {
+      case "40000":
+        return { ...folderOf(entry), parent, name };
+      case "160000":
+        return { ...emptyFolder(parent, name), submodule: entry };
+      case "120000":
+        return { kind: "link", blob: entry, target: undefined };
+      case "100644":
+      case "100755":
+        return { kind: "file", blob: entry, content: undefined, isExecutable: entry.mode === "100755" };
+    }
+  }
+
+  #put(folder: Folder, name: string, node: Node | undefined): void {
+    const nodes = this.#nodes(folder);
+    if (node === undefined) nodes.delete(name);
+    else nodes.set(name, node);
+    for (let each: Folder | undefined = folder; each !== undefined; each = each.parent) each.tree = undefined;
+  }
+
+  #stored(folder: Folder): Entry {
+    if (folder.tree !== undefined) return folder.tree;
+    if (folder.isUnspeakable)
+      throw new Error(`a name in ${pathOf(folder)} is not UTF-8, so the folder can't be changed`);
+    const entries = new Map<string, Entry>();
+    for (const [name, node] of this.#nodes(folder)) entries.set(nameOf(name) as string, this.#entry(node));
+    folder.tree = this.#objects.putTree(entries);
+    return folder.tree;
+  }
+
+  #entry(node: Node): Entry {
+    switch (node.kind) {
+      case "file": {
+        node.blob ??= this.blobOf(node.content as string);
+        return this.#objects.entry("blob", node.blob.oid, node.isExecutable ? "100755" : "100644");
+      }
+      case "link":
+        node.blob ??= this.#objects.putBlob(bytesOf(node.target as string));
+        return this.#objects.entry("blob", node.blob.oid, "120000");
+      case "folder":
+        return node.submodule !== undefined && this.#nodes(node).size === 0 ? node.submodule : this.#stored(node);
+    }
+  }
+}
+
+const plain = { isFile: false, isDirectory: false, isSymbolicLink: false };
+
+function folderOf(tree: Entry): Folder {
+  return {
+    kind: "folder",
+    tree,
+    submodule: undefined,
+    nodes: undefined,
+    parent: undefined,
+    name: "",
+    isUnspeakable: false,
+  };
+}
+
+function emptyFolder(parent: Folder, name: string): Folder {
+  return {
+    kind: "folder",
+    tree: undefined,
+    submodule: undefined,
+    nodes: new Map(),
+    parent,
+    name,
+    isUnspeakable: false,
+  };
+}
+
+function isPart(part: string): boolean {
+  return part !== "" && part !== ".";
+}
+
+function pathOf(folder: Folder): string {
+  return folder.parent === undefined ? "/" : below(pathOf(folder.parent), folder.name);
+}
+
+function below(folder: string, name: string): string {
+  return folder === "/" ? `/${name}` : `${folder}/${name}`;
+}
+
+function byBytes(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

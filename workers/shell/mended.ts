@@ -1,0 +1,250 @@
+/**
+ * What just-bash's interpreter does otherwise than a shell, done as one does. The build puts calls of these functions into its text (workers/bundle-shell.ts); they work on the interpreter's state, which has fields of ours
+ * beside its own.
+ */
+
+interface State {
+  groupStdin?: string;
+  inCondition: boolean;
+  lastExitCode: number;
+  env: Map<string, string>;
+  /** `exec COMMAND` has run: the shell ends when its redirections are done. */
+  coppiceReplaced?: boolean;
+  /** The command that runs has an fd 0 of its own, be it empty. */
+  coppiceOwnStdin?: boolean;
+  /** The name by which a script was called. */
+  coppiceTyped?: string;
+  cwd: string;
+  arrays?: Map<string, { readonly elements: Map<string, string> }>;
+  /** What `trap` has set, by signal. */
+  coppiceTraps?: Map<string, string>;
+}
+
+interface Context {
+  readonly state: State;
+}
+
+interface Output {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly exitCode: number;
+}
+
+const done: Output = { stdout: "", stderr: "", exitCode: 0 };
+
+/** The stdin of a command that is no builtin: what comes through its pipe or redirection, else what is left of the shell's. */
+export function coppiceStdin(own: string, state: State): string {
+  return own === "" && state.coppiceOwnStdin !== true ? (state.groupStdin ?? "") : own;
+}
+
+/** A command that reads the shell's stdin reads all of it. */
+export function coppiceDrain(own: string, state: State): void {
+  if (own === "" && state.coppiceOwnStdin !== true && state.groupStdin !== undefined) state.groupStdin = "";
+}
+
+/** After a simple command and its redirections: the end of the shell when it was `exec`. */
+export function coppiceAfter(
+  state: State,
+  Exit: new (code: number, stdout: string, stderr: string) => Error,
+): (output: Output) => Output {
+  return (output) => {
+    if (state.coppiceReplaced !== true) return output;
+    state.coppiceReplaced = false;
+    throw new Exit(output.exitCode, output.stdout, output.stderr);
+  };
+}
+
+/** `trap [-p] [ACTION] SIGNAL …`. Of the signals only EXIT ever comes. */
+export function coppiceTrap(state: State, args: readonly string[]): Output {
+  const traps = (state.coppiceTraps ??= new Map<string, string>());
+  const given = args[0] === "--" ? args.slice(1) : args;
+  if (given.length === 0 || given[0] === "-p") {
+    const lines = [...traps].map(([signal, action]) => `trap -- '${action.replaceAll("'", "'\\''")}' ${signal}\n`);
+    return { ...done, stdout: lines.join("") };
+  }
+  const [first = "", ...others] = given;
+  const isReset = others.length === 0 || first === "-";
+  const signals = others.length === 0 ? given : others;
+  for (const each of signals) {
+    const signal = each.replace(/^SIG/, "").replace(/^0$/, "EXIT");
+    if (!/^(?:EXIT|ERR|DEBUG|RETURN|[A-Z]+\d?|\d+)$/.test(signal)) {
+      return { stdout: "", stderr: `bash: trap: ${each}: invalid signal specification\n`, exitCode: 1 };
+    }
+    if (isReset) traps.delete(signal);
+    else traps.set(signal, first);
+  }
+  return done;
+}
+
+/** Runs a script, and what it has set to be done at its end. */
+export async function coppiceScript<Tree>(
+  interpreter: { readonly ctx: Context; executeScript(script: Tree): Promise<Output> },
+  script: Tree,
+  parse: (text: string) => Tree,
+): Promise<Output> {
+  const { state } = interpreter.ctx;
+  let output: Output;
+  try {
+    output = await interpreter.executeScript(script);
+  } catch (error) {
+    if ((error as Error).name !== "ExitError") throw error;
+    const { stdout, stderr, exitCode } = error as Error & Output;
+    output = { stdout, stderr, exitCode, ...environment(state) };
+  }
+  const action = state.coppiceTraps?.get("EXIT");
+  if (action === undefined || action === "") return output;
+  state.coppiceTraps?.delete("EXIT");
+  state.lastExitCode = output.exitCode;
+  state.env.set("?", String(output.exitCode));
+  let { exitCode } = output;
+  let last: Output;
+  try {
+    last = await interpreter.executeScript(parse(action));
+  } catch (error) {
+    if ((error as Error).name !== "ExitError") throw error;
+    last = error as Error & Output;
+    exitCode = last.exitCode;
+  }
+  return { ...output, stdout: output.stdout + last.stdout, stderr: output.stderr + last.stderr, exitCode };
+}
+
+function environment(state: State): { readonly env: Readonly<Record<string, string>> } {
+  return { env: Object.fromEntries(state.env) };
+}
+
+/** The positional parameters. */
+export function coppiceParameters({ env }: State): string[] {
+  return Array.from({ length: Number(env.get("#") ?? 0) }, (_, at) => env.get(String(at + 1)) ?? "");
+}
+
+interface Globbing {
+  readonly cwd: string;
+  readonly fs: {
+    resolvePath(base: string, path: string): string;
+    stat(path: string): Promise<{ readonly isDirectory: boolean }>;
+  };
+  expand(pattern: string): Promise<string[]>;
+}
+
+/** What a pattern with slashes at its end matches: folders, with these slashes. */
+export async function coppiceFolders(globbing: Globbing, pattern: string): Promise<string[]> {
+  const [, head = "", slashes = ""] = /^(.*?)(\/+)$/s.exec(pattern) ?? [];
+  const folders: string[] = [];
+  for (const path of await globbing.expand(head)) {
+    const { isDirectory } = await globbing.fs.stat(globbing.fs.resolvePath(globbing.cwd, path)).catch(() => missing);
+    if (isDirectory) folders.push(path + slashes);
+  }
+  return folders;
+}
+
+const missing = { isDirectory: false };
+
+/** A command substitution: its output, and nothing that it changes stays. */
+export async function coppiceSubstitute<Tree>(
+  context: Context & { executeScript(script: Tree): Promise<Output> },
+  text: string,
+  parse: (text: string) => Tree,
+): Promise<Output> {
+  const { state } = context;
+  const { env, cwd, arrays } = state;
+  state.env = new Map(env);
+  if (arrays !== undefined) {
+    state.arrays = new Map([...arrays].map(([name, array]) => [name, { ...array, elements: new Map(array.elements) }]));
+  }
+  try {
+    return await context.executeScript(parse(text));
+  } catch (error) {
+    if ((error as Error).name !== "ExitError") throw error;
+    return error as Error & Output;
+  } finally {
+    state.env = env;
+    state.cwd = cwd;
+    if (arrays !== undefined) state.arrays = arrays;
+  }
+}
+
+/** Runs one of a list of pipelines; a failure of one that is listed before && or || does not end the shell. */
+export async function coppiceListed<T>(state: State, isListed: boolean, run: () => Promise<T>): Promise<T> {
+  if (!isListed) return run();
+  const before = state.inCondition;
+  state.inCondition = true;
+  try {
+    return await run();
+  } finally {
+    state.inCondition = before;
+  }
+}
+
+/** The bracket expression that begins at a pattern's `[`, as a regular expression, and where its `]` stands; undefined when there is none. */
+export function coppiceBracket(
+  pattern: string,
+  at: number,
+): { readonly regex: string; readonly end: number } | undefined {
+  const isNegated = pattern[at + 1] === "!" || pattern[at + 1] === "^";
+  const start = at + (isNegated ? 2 : 1);
+  let body = "";
+  for (let place = start; place < pattern.length; place++) {
+    const char = pattern.charAt(place);
+    if (char === "]" && place > start) return { regex: `[${isNegated ? "^" : ""}${body}]`, end: place };
+    const [, named] = /^(\[:[a-z]+:\])/.exec(pattern.slice(place)) ?? [];
+    if (named !== undefined) {
+      body += named;
+      place += named.length - 1;
+    } else if (char === "\\" && place + 1 < pattern.length) body += literal(pattern.charAt(++place));
+    else body += char === "-" ? char : literal(char);
+  }
+  return undefined;
+}
+
+function literal(char: string): string {
+  return /[\\[\]^&~-]/.test(char) ? `\\${char}` : char;
+}
+
+/** What a shell of 64 bits makes of two whole numbers where a number of JavaScript's would not; undefined where both are alike. */
+export function coppiceArithmetic(left: number, right: number, operator: string): number | undefined {
+  if (!Number.isFinite(left) || !Number.isFinite(right)) return undefined;
+  const wide = (made: bigint) => Number(BigInt.asIntN(64, made));
+  const [a, b] = [BigInt(Math.trunc(left)), BigInt(Math.trunc(right))];
+  switch (operator) {
+    case "+":
+      return wide(a + b);
+    case "-":
+      return wide(a - b);
+    case "*":
+      return wide(a * b);
+    case "**":
+      return b < 0n ? undefined : wide(power(a, b));
+    case "<<":
+      return wide(a << (b & 63n));
+    case ">>":
+      return wide(BigInt.asIntN(64, a) >> (b & 63n));
+    case "&":
+      return wide(a & b);
+    case "|":
+      return wide(a | b);
+    case "^":
+      return wide(a ^ b);
+    default:
+      return undefined;
+  }
+}
+
+function power(base: bigint, exponent: bigint): bigint {
+  let [made, square] = [1n, base];
+  for (let left = exponent; left > 0n; left >>= 1n) {
+    if ((left & 1n) === 1n) made = BigInt.asIntN(64, made * square);
+    square = BigInt.asIntN(64, square * square);
+  }
+  return made;
+}
+
+/** An arithmetic expression whose tokens have spaces between them, with its assignments in one piece. */
+export function coppiceJoined(expression: string): string {
+  return expression.trim().replace(/(<<|>>|[|&^*/%+-]) +=(?!=)/g, "$1=");
+}
+
+/** An object that is made when it is first asked for something. */
+export function coppiceLazy<T extends object>(make: () => T): T {
+  let made: T | undefined;
+  return new Proxy({} as T, { get: (_, name) => Reflect.get((made ??= make()), name) as unknown });
+}

@@ -1,0 +1,322 @@
+/**
+ * The worker `sh`: a shell script as a job. It takes a command's arguments (design/wasi.md) and `tools`, a tree {name: worker}, and gives a command's result.
+ *
+ * The shell's own commands are done here. Every other command is a nested run of the worker that `tools` has under its name, which takes the same arguments: the tree as it is then, the exported variables, and what
+ * comes through the pipe. So each stage of a pipeline is a request with a memo of its own. design/shell.md has what follows from that.
+ */
+import type { Entry, Job, WorkerFailed } from "coppice/worker";
+import { Bash } from "just-bash";
+import { listOf, nameBytes, bytesOf, stringsOf, textOf } from "./bytes.ts";
+import { ownCommands, type Ended } from "./commands.ts";
+import { TreeFiles } from "./files.ts";
+import { isFilter, readsStdin } from "./inputs.ts";
+
+/** Commands that a script may run, those of the shells that it starts included. */
+export const commandsMax = 100_000;
+/** Turns of one loop. */
+export const loopTurnsMax = 1_000_000;
+/** Shell functions that may be active at once. */
+export const callDepthMax = 500;
+/** Shells that may be active at once, each started by the one before it. */
+export const shellDepthMax = 30;
+/** Shells that one job may start, be it one after the other. */
+export const shellsMax = 10_000;
+/** Bytes that the shell itself holds of one output. */
+export const outputBytesMax = 256 * 1024 * 1024;
+
+/** The shell's names, and what each calls itself. */
+const shells = new Set(["sh", "bash", "dash"]);
+/** Commands of the shell that are no builtins of just-bash's, and stay what they are whatever `tools` holds. */
+const builtins = ["echo", "printf", "pwd", "true", "false", "alias", "unalias", "which"] as const;
+const always = new Set<string>([...builtins, "test", "[", ":"]);
+
+/** Starts a command as a shell would: `argv`, the exported variables, the folder, what stands in its stdin. `asTool` passes what the shell does itself by. */
+export type Spawn = (
+  argv: readonly string[],
+  env: Readonly<Record<string, string>>,
+  cwd: string,
+  stdin: string,
+  asTool?: boolean,
+) => Promise<Ended>;
+
+type ShellJob = Job<"argv" | "env" | "stdin" | "in" | "cwd" | "tools">;
+
+/** What all shells of one job share. */
+interface World {
+  readonly job: ShellJob;
+  readonly files: TreeFiles;
+  readonly tools: ReadonlyMap<string, Entry>;
+  /** Names in `tools` that are what these names are known for. */
+  readonly known: ReadonlySet<string>;
+  readonly emptyTree: Entry;
+  /** Shells that were started. */
+  shells: number;
+}
+
+/** A part of the interpreter's state. */
+interface Started {
+  readonly env: Map<string, string>;
+  readonly exportedVars: Set<string>;
+}
+
+/** How a shell is started: options in effect, the script or where it is read, and its parameters. */
+interface Start {
+  readonly options: readonly string[];
+  readonly script: { readonly text: string } | { readonly path: string } | "stdin";
+  readonly name: string;
+  readonly parameters: readonly string[];
+}
+
+export default async function shell(job: ShellJob): Promise<ReadonlyMap<string, unknown>> {
+  const argv = stringsOf(job.bytes(job.args.argv), "argv");
+  const env = environmentOf(stringsOf(job.bytes(job.args.env), "env"));
+  const cwd = textOf(job.bytes(job.args.cwd));
+  const tools = new Map(job.tree(job.args.tools).map((entry) => [nameBytes(entry.name), entry]));
+  const known = (job.args as Readonly<Record<string, Entry>>)["known"];
+  const isCommand = (name: string) => always.has(name) || shells.has(name) || name in ownCommands || tools.has(name);
+  const files = new TreeFiles(job, job.args.in, isCommand);
+  const world: World = {
+    job,
+    files,
+    tools,
+    known: new Set(known === undefined ? [] : stringsOf(job.bytes(known), "known")),
+    emptyTree: job.putTree({}),
+    shells: 0,
+  };
+  const ended = await runShell(world, argv, env, cwd, files.contentOf(job.args.stdin), 1);
+  return new Map<string, unknown>([
+    ["exit", String(ended.exitCode)],
+    ["out", files.finish()],
+    ["stderr", bytesOf(ended.stderr)],
+    ["stdout", files.blobOf(ended.stdout)],
+  ]);
+}
+
+function environmentOf(strings: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    strings.map((each): [string, string] => {
+      const at = each.indexOf("=", 1);
+      if (at === -1) throw new Error("env has a string without =");
+      return [each.slice(0, at), each.slice(at + 1)];
+    }),
+  );
+}
+
+/** Runs a shell with these arguments; `depth` counts the shells that are active. */
+async function runShell(
+  world: World,
+  argv: readonly string[],
+  env: Readonly<Record<string, string>>,
+  cwd: string,
+  stdin: string,
+  depth: number,
+): Promise<Ended> {
+  const [name = "sh"] = argv;
+  const failed = (message: string, exitCode: number): Ended => ({
+    stdout: "",
+    stderr: `${name}: ${message}\n`,
+    exitCode,
+  });
+  if (depth > shellDepthMax) return failed(`more than ${shellDepthMax} shells are active`, 126);
+  if (++world.shells > shellsMax) return failed(`more than ${shellsMax} shells were started`, 126);
+  const start = startOf(argv);
+  if (typeof start === "string") return failed(start, 2);
+  let script = "";
+  let input = stdin;
+  if (start.script === "stdin") {
+    script = stdin;
+    input = "";
+  } else if ("text" in start.script) script = start.script.text;
+  else {
+    const { path } = start.script;
+    try {
+      script = await world.files.readFile(world.files.resolvePath(cwd, path));
+    } catch (error) {
+      const isFolder = (error as { code?: unknown }).code === "EISDIR";
+      return failed(isFolder ? `${path}: Is a directory` : `${path}: No such file or directory`, isFolder ? 126 : 127);
+    }
+  }
+  const bash = new Bash({
+    fs: world.files,
+    cwd,
+    env,
+    commands: [...builtins],
+    defenseInDepth: false,
+    customCommands: customCommands(world, depth),
+    // Positional parameters that are not there must not be found in the environment.
+    processInfo: { pid: depth + 1, ppid: depth, uid: 0, gid: 0 },
+    executionLimits: {
+      maxCommandCount: commandsMax,
+      maxLoopIterations: loopTurnsMax,
+      maxCallDepth: callDepthMax,
+      maxOutputSize: outputBytesMax,
+      maxExecutionTimeMs: Number.MAX_SAFE_INTEGER,
+      maxWorkUnits: Number.MAX_SAFE_INTEGER,
+    },
+  });
+  // Of what just-bash takes for granted a shell has only what it was given.
+  const { state } = bash as unknown as { readonly state: Started };
+  for (const name of ["HOME", "OLDPWD"]) {
+    if (Object.hasOwn(env, name)) continue;
+    state.env.delete(name);
+    state.exportedVars.delete(name);
+  }
+  const set = start.options.length === 0 ? "" : `set ${start.options.join(" ")};`;
+  const parameters: Record<string, string> = {
+    "0": start.name,
+    "#": String(start.parameters.length),
+    "@": start.parameters.join(" "),
+    "*": start.parameters.join(" "),
+  };
+  for (const [at, value] of start.parameters.entries()) parameters[String(at + 1)] = value;
+  const result = await bash.exec(set + script, {
+    rawScript: true,
+    env: { ...parameters, PWD: cwd },
+    stdin: input,
+    stdinKind: "bytes",
+  });
+  return { stdout: result.stdout, stderr: result.stderr, exitCode: result.exitCode & 255 };
+}
+
+/** `sh [-euxo OPTION …] [-c SCRIPT | FILE] [NAME or ARGUMENT …]`, or what is wrong with it. */
+function startOf([self = "sh", ...args]: readonly string[]): Start | string {
+  const options: string[] = [];
+  let isScript = false;
+  let fromStdin = false;
+  let at = 0;
+  for (; at < args.length; at++) {
+    const arg = args[at] as string;
+    if (arg === "--" || arg === "-") {
+      at++;
+      break;
+    }
+    if (/^--(login|norc|noprofile|posix|noediting)$/.test(arg)) continue;
+    if (arg.startsWith("--")) return `${arg}: invalid option`;
+    if (!/^[-+]./.test(arg)) break;
+    for (const letter of arg.slice(1)) {
+      const sign = arg[0] as string;
+      if (letter === "c" && sign === "-") isScript = true;
+      else if (letter === "s" && sign === "-") fromStdin = true;
+      else if (letter === "l" || letter === "i") continue;
+      else if (letter === "o" || letter === "O") {
+        const option = args[++at];
+        if (option === undefined || !/^[a-z_]+$/.test(option)) return `${arg}: it takes an option's name`;
+        options.push(`${sign}o`, option);
+      } else if (/[abefhkmnptuvxBCEHPT]/.test(letter)) options.push(`${sign}${letter}`);
+      else return `${sign}${letter}: invalid option`;
+    }
+  }
+  const rest = args.slice(at);
+  if (isScript) {
+    const [text, name = self, ...parameters] = rest;
+    if (text === undefined) return "-c: option requires an argument";
+    return { options, script: { text }, name, parameters };
+  }
+  const [path, ...parameters] = rest;
+  if (fromStdin || path === undefined) return { options, script: "stdin", name: self, parameters: rest };
+  return { options, script: { path }, name: path, parameters };
+}
+
+function customCommands(world: World, depth: number) {
+  const names = new Set([...shells, ...Object.keys(ownCommands), ...world.tools.keys()]);
+  for (const name of always) names.delete(name);
+  return [...names].map((name) => ({
+    name,
+    trusted: true,
+    execute: async (
+      args: readonly string[],
+      context: { readonly cwd: string; readonly exportedEnv?: Record<string, string>; readonly stdin: unknown },
+    ) => {
+      const argv = [name, ...args];
+      // Asking for it empties it, so a command that does not read leaves it to the next.
+      const stdin = mayRead(name, args) ? (context.stdin as string) : "";
+      const ended = await spawnFrom(world, depth)(argv, { ...context.exportedEnv }, context.cwd, stdin);
+      return { ...ended, stdoutKind: "bytes" as const };
+    },
+  }));
+}
+
+function mayRead(name: string, args: readonly string[]): boolean {
+  if (shells.has(name)) return true;
+  if (name === "find") return false;
+  if (name in ownCommands) return true;
+  return readsStdin(name, args);
+}
+
+function spawnFrom(world: World, depth: number): Spawn {
+  const spawn: Spawn = async (argv, env, cwd, stdin, asTool = false) => {
+    const [name = "", ...args] = argv;
+    const base = /^(?:\/usr)?\/bin\/([^/]+)$/.exec(name)?.[1] ?? name;
+    if (shells.has(base)) return runShell(world, argv, env, cwd, stdin, depth + 1);
+    const own = Object.hasOwn(ownCommands, base) && !asTool ? ownCommands[base] : undefined;
+    if (own !== undefined) return own({ args, env, cwd, stdin, spawn });
+    const tool = world.tools.get(base);
+    if (tool !== undefined) return runTool(world, tool, base, argv, env, cwd, stdin);
+    if (asTool) return { stdout: "", stderr: `${name}: command not found\n`, exitCode: 127 };
+    return runShell(world, ["sh", "-c", argv.map(quoted).join(" ")], env, cwd, stdin, depth + 1);
+  };
+  return spawn;
+}
+
+function quoted(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+/** Runs a tool as a request of its own, and goes on with the tree that it leaves. */
+async function runTool(
+  world: World,
+  tool: Entry,
+  name: string,
+  argv: readonly string[],
+  env: Readonly<Record<string, string>>,
+  cwd: string,
+  stdin: string,
+): Promise<Ended> {
+  const { job, files } = world;
+  if (name === "mktemp" || argv.some((arg) => arg.includes("/tmp"))) files.makeScratch();
+  const common = {
+    argv: listOf(argv),
+    env: listOf(
+      Object.entries(env)
+        .map(([key, value]) => `${key}=${value}`)
+        .toSorted(),
+    ),
+    stdin: files.blobOf(stdin),
+  };
+  try {
+    if (world.known.has(name) && isFilter(name, argv.slice(1))) {
+      const result = namedIn(job, await job.run(tool, { ...common, in: world.emptyTree, cwd: "/" }));
+      // One that wrote something is no filter after all.
+      if (result.get("out")?.oid === world.emptyTree.oid) return endedBy(files, job, result);
+    }
+    let folder: string;
+    try {
+      folder = files.realPath(cwd);
+    } catch {
+      return { stdout: "", stderr: `${name}: the current folder is gone\n`, exitCode: 126 };
+    }
+    const result = namedIn(job, await job.run(tool, { ...common, in: files.tree(), cwd: bytesOf(folder) }));
+    files.replace(result.get("out") as Entry);
+    return endedBy(files, job, result);
+  } catch (error) {
+    if ((error as Error).name !== "WorkerFailed") throw error;
+    const { code, message } = error as WorkerFailed;
+    // As the shell tells of a command that a signal ended: it was aborted, or killed for what it used.
+    return { stdout: "", stderr: `${name}: ${bytesText(message)}\n`, exitCode: code === "limit" ? 137 : 134 };
+  }
+}
+
+function bytesText(message: string): string {
+  return nameBytes(message);
+}
+
+function namedIn(job: ShellJob, result: Entry): ReadonlyMap<string, Entry> {
+  return new Map(job.tree(result).map((entry) => [entry.name, entry]));
+}
+
+function endedBy(files: TreeFiles, job: ShellJob, result: ReadonlyMap<string, Entry>): Ended {
+  const part = (name: string) => files.contentOf(result.get(name) as Entry);
+  const exitCode = Number(job.text(result.get("exit") as Entry));
+  const stderr = part("stderr");
+  return { stdout: part("stdout"), stderr, exitCode };
+}
