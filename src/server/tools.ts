@@ -7,13 +7,13 @@
 import { posix } from "node:path";
 import { z } from "zod";
 import { parseOid, type Arg, type Engine, type Oid, type RunOptions, type RunResult } from "../engine.ts";
-import { surroundings } from "../cli/exec-command.ts";
 import { explanationText } from "../cli/explain.ts";
 import { UsageError } from "../cli/exit.ts";
 import { isFolder } from "../cli/naming.ts";
 import { listing } from "../cli/output.ts";
 import { findTool } from "../tools/find-tool.ts";
 import { laidOver, takenAway } from "../tools/overlay.ts";
+import { surroundings } from "../tools/surroundings.ts";
 import {
   commonShape,
   lookedAt,
