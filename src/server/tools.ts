@@ -300,10 +300,10 @@ const diff = tool({
     output: shownShape,
   }),
   hints: pure,
-  call: async ({ engine }, { from, to, path: wanted = "" }) => {
+  call: async ({ engine, signal }, { from, to, path: wanted = "" }) => {
     const [before, after] = [treeNamed(engine, from), treeNamed(engine, to)];
     const [old, now] = placesIn(engine, before, after, wanted);
-    const { text, changes, count } = diffOf(engine, old, now);
+    const { text, changes, count } = await diffOf(engine, old, now, signal);
     const output = shownNew(engine, text);
     const facts = { ...lookedAt(after), count, changes: changes.slice(0, namedChangesMax), output };
     return { facts, texts: [count === 0 ? "no difference" : output.text] };

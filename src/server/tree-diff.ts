@@ -4,8 +4,9 @@
  * Deterministic: lines are compared by an edit script of bounded length, never by a clock.
  */
 import { isUtf8 } from "node:buffer";
+import { setImmediate as breathe } from "node:timers/promises";
 import { structuredPatch } from "diff";
-import type { Engine, Mode, Oid, TreeChange } from "../engine.ts";
+import { NonAnswerError, type Engine, type Mode, type Oid, type TreeChange } from "../engine.ts";
 import { UsageError } from "../cli/exit.ts";
 import { quotedName } from "../cli/output.ts";
 import { placeIn, type Place } from "./tree-path.ts";
@@ -13,9 +14,9 @@ import { placeIn, type Place } from "./tree-path.ts";
 /** Files whose contents are compared; further ones are counted. */
 const diffedFilesMax = 1_000;
 /** Of a file that is compared by line. */
-const diffedBytesMax = 4 << 20;
+const diffedBytesMax = 2 << 20;
 /** Lines taken out and put in, up to which the shortest way from one file to the other is looked for; beyond it all of it is taken out and put in. */
-const diffEditsMax = 2_000;
+const diffEditsMax = 1_000;
 /** Text after which no further file is compared. */
 const diffTextBytesMax = 8 << 20;
 
@@ -31,8 +32,13 @@ interface Side {
   readonly oid: Oid;
 }
 
-/** From one object at `path` to another; undefined where nothing stands. Throws MissingObject. */
-export function diffOf(engine: Engine, before: Place | undefined, after: Place | undefined): TreeDiff {
+/** From one object at `path` to another; undefined where nothing stands. A file takes up to a second; in between others have their turn. Rejects with MissingObject, or NonAnswerError when it is aborted. */
+export async function diffOf(
+  engine: Engine,
+  before: Place | undefined,
+  after: Place | undefined,
+  signal?: AbortSignal,
+): Promise<TreeDiff> {
   const parts: string[] = [];
   const changes: TreeChange[] = [];
   let count = 0;
@@ -40,6 +46,8 @@ export function diffOf(engine: Engine, before: Place | undefined, after: Place |
   for (const change of changesOf(engine, before, after)) {
     count++;
     if (changes.length === diffedFilesMax || length > diffTextBytesMax) continue;
+    await breathe();
+    if (signal?.aborted === true) throw new NonAnswerError({ kind: "cancelled" });
     changes.push(change);
     const text = fileDiff(engine, change, sideAt(engine, before, change.path), sideAt(engine, after, change.path));
     parts.push(text);

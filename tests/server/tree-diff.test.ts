@@ -25,9 +25,9 @@ function put(engine: Engine, folder: Folder): Oid {
   return engine.putTree(entries);
 }
 
-function textOf(engine: Engine, from: Oid, to: Oid, path = ""): string {
+async function textOf(engine: Engine, from: Oid, to: Oid, path = ""): Promise<string> {
   const [before, after] = placesIn(engine, from, to, path);
-  return diffOf(engine, before, after).text;
+  return (await diffOf(engine, before, after)).text;
 }
 
 /** What git makes of a folder when it applies a patch to it: the tree's name. */
@@ -53,7 +53,7 @@ const folderOf = (below: fc.Arbitrary<File | Folder>) =>
   fc.dictionary(fc.constantFrom("a", "b c", "é", "d"), below, { minKeys: 1, maxKeys: 3, noNullPrototype: true });
 
 describe("a diff of trees", () => {
-  it("is what git prints, for files that come, go and change", () => {
+  it("is what git prints, for files that come, go and change", async () => {
     const { engine } = room;
     const from = put(engine, {
       "a b.txt": ["100644", "one\ntwo\n"],
@@ -79,10 +79,10 @@ describe("a diff of trees", () => {
           execFileSync("git", ["hash-object", "-w", "--stdin", "-t", kind], { cwd: folder, input: body });
         }
       }
-      expect(textOf(engine, from, to)).toBe(
+      expect(await textOf(engine, from, to)).toBe(
         git("diff-tree", "-p", "--no-renames", "--full-index", from, to).replaceAll(/^(@@ .* @@).*$/gm, "$1"),
       );
-      expect(textOf(engine, from, to, "sub/open")).toBe(
+      expect(await textOf(engine, from, to, "sub/open")).toBe(
         git("diff-tree", "-p", "--full-index", from, to, "--", "sub/open").replaceAll(/^(@@ .* @@).*$/gm, "$1"),
       );
     } finally {
@@ -104,7 +104,7 @@ describe("a diff of trees", () => {
     await fc.assert(
       fc.asyncProperty(any, any, async (before, after) => {
         const [from, to] = [put(engine, before), put(engine, after)];
-        expect(await applied(engine, from, textOf(engine, from, to))).toBe(to);
+        expect(await applied(engine, from, await textOf(engine, from, to))).toBe(to);
       }),
       { numRuns: 25 },
     );
@@ -114,12 +114,12 @@ describe("a diff of trees", () => {
     const { engine } = room;
     const from = put(engine, { f: ["100644", numbered("old", 4000)] });
     const to = put(engine, { f: ["100644", numbered("new", 4000)] });
-    const patch = textOf(engine, from, to);
+    const patch = await textOf(engine, from, to);
     expect(patch).toContain("@@ -1,4000 +1,4000 @@\n-old 0\n");
     expect(await applied(engine, from, patch)).toBe(to);
   });
 
-  it("names binary files and what is too large, and shows nothing of them", () => {
+  it("names binary files and what is too large, and shows nothing of them", async () => {
     const { engine } = room;
     const from = put(engine, { bin: ["100644", "a\0b"], latin: ["100644", "\xe9\n"] });
     const to = put(engine, {
@@ -127,7 +127,7 @@ describe("a diff of trees", () => {
       latin: ["100644", "\xe8\n"],
       big: ["100644", "x".repeat(5 << 20)],
     });
-    const text = textOf(engine, from, to);
+    const text = await textOf(engine, from, to);
     expect(text).toContain("Binary files a/bin and b/bin differ (3 bytes, 3 bytes)\n");
     expect(text).toContain("Binary files a/latin and b/latin differ (2 bytes, 2 bytes)\n");
     expect(text).toContain(
@@ -136,17 +136,17 @@ describe("a diff of trees", () => {
     expect(text.length).toBeLessThan(1000);
   });
 
-  it("at a path that is a file in one and a folder in the other takes out the one and puts in the other", () => {
+  it("at a path that is a file in one and a folder in the other takes out the one and puts in the other", async () => {
     const { engine } = room;
     const from = put(engine, { a: ["100644", "x\n"] });
     const to = put(engine, { a: { b: ["100644", "y\n"] } });
-    const paths = (before: Oid, after: Oid) => {
+    const paths = async (before: Oid, after: Oid) => {
       const [old, now] = placesIn(engine, before, after, "a");
-      return diffOf(engine, old, now).changes.map(({ status, path }) => `${status} ${path}`);
+      return (await diffOf(engine, old, now)).changes.map(({ status, path }) => `${status} ${path}`);
     };
-    expect(paths(from, to)).toEqual(["deleted a", "added a/b"]);
-    expect(paths(to, from)).toEqual(["deleted a/b", "added a"]);
-    expect(paths(from, from)).toEqual([]);
+    expect(await paths(from, to)).toEqual(["deleted a", "added a/b"]);
+    expect(await paths(to, from)).toEqual(["deleted a/b", "added a"]);
+    expect(await paths(from, from)).toEqual([]);
   });
 });
 
