@@ -1,6 +1,6 @@
 /** Commands for programs that call tools: `mcp` serves them, `replay-calls` repeats what was called. What they do is loaded when they are called. */
 import { realpathSync } from "node:fs";
-import { resolve } from "node:path";
+import { dirname, isAbsolute, relative, resolve, sep } from "node:path";
 import type { ReplayedCalls } from "../server/replay-calls.ts";
 import { addCommand, type Commands } from "./command.ts";
 import { UsageError, exitStatus, sentence } from "./exit.ts";
@@ -24,7 +24,7 @@ interface ReplayingOptions extends CommonOptions {
 
 const mcpExamples = [
   "mcp --root .                             what a client may import is below this folder",
-  "mcp --root . --checkout-root out --transcript calls.jsonl",
+  "mcp --root . --checkout-root ../out --transcript ../calls.jsonl",
 ];
 const replayExamples = ["replay-calls calls.jsonl", "replay-calls calls.jsonl --store empty.sqlite --json"];
 const jobsText = "executors that run jobs at a time (else one for each core); no result depends on it";
@@ -63,6 +63,7 @@ async function mcp(session: Session, options: ServingOptions): Promise<void> {
     root: folderNamed("--root", options.root),
     checkoutRoot: folderNamed("--checkout-root", options.checkoutRoot),
   };
+  const transcriptFile = transcriptNamed(options.transcript, folders.root);
   const { printer } = session;
   const { serve } = await import("../server/serve.ts");
   const { toolFolders } = await import("../tools/find-tool.ts");
@@ -71,9 +72,9 @@ async function mcp(session: Session, options: ServingOptions): Promise<void> {
       const log = (line: string) => void printer.err.write(`coppice mcp: ${line}\n`);
       const places = { folders, toolFolders: toolFolders(process.cwd()) };
       const serving = { engine, ...places, version: version(), in: process.stdin, out: printer.out, signal, log };
-      if (options.transcript === undefined) return serve(serving);
+      if (transcriptFile === undefined) return serve(serving);
       const { TranscriptWriter } = await import("../server/transcript.ts");
-      const transcript = new TranscriptWriter(engine, filled("--transcript", options.transcript));
+      const transcript = new TranscriptWriter(engine, transcriptFile);
       try {
         await serve({ ...serving, record: (call, answer) => transcript.record(call, answer) });
       } finally {
@@ -127,6 +128,19 @@ function folderNamed(option: string, text: string | undefined): string | undefin
   if (text === undefined) return undefined;
   if (!isFolder(filled(option, text))) throw new UsageError(`${option} ${text}: there is no such folder`);
   return realpathSync(resolve(text));
+}
+
+/** Where a transcript is written: not where an import would find it, and be another tree after each call. */
+function transcriptNamed(text: string | undefined, root: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  const file = resolve(filled("--transcript", text));
+  if (!isFolder(dirname(file))) throw new UsageError(`--transcript ${text}: there is no folder ${dirname(text)}`);
+  const inside = root === undefined ? ".." : relative(root, realpathSync(dirname(file)));
+  if (!isAbsolute(inside) && inside.split(sep)[0] !== "..")
+    throw new UsageError(
+      `--transcript ${text} is below --root, so each import would find it changed; name another place`,
+    );
+  return file;
 }
 
 function filled(option: string, text: string): string {

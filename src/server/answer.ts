@@ -52,16 +52,27 @@ export interface Answer {
   readonly texts: readonly string[];
 }
 
+/** A run that came to a failed outcome. */
+export interface FailedRun {
+  readonly request: Oid;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Characters of a fault's sentence; what a client wrote may be in it. */
+const faultCharactersMax = 4_096;
+
 /** A call that comes to no answer, for the reason that `message` says in a sentence. */
 export class ToolFault extends Error {
   override readonly name = "ToolFault";
   readonly kind: ErrorKind | "bug";
-  /** Of a run that failed. */
-  readonly request: Oid | undefined;
-  constructor(kind: ErrorKind | "bug", message: string, request?: Oid, cause?: unknown) {
-    super(sentence(message), { cause });
+  /** Of a run that failed: the outcome, which follows from the request; the message may tell more, which is for people. */
+  readonly failed: FailedRun | undefined;
+  constructor(kind: ErrorKind | "bug", message: string, failed?: FailedRun, cause?: unknown) {
+    const text = sentence(message);
+    super(text.length > faultCharactersMax ? `${text.slice(0, faultCharactersMax)}...` : text, { cause });
     this.kind = kind;
-    this.request = request;
+    this.failed = failed;
   }
 }
 
@@ -104,5 +115,6 @@ export async function settled(
   const { outcome, request, detail } = result;
   if (outcome.kind !== "failed") return { ...result, outcome };
   const cause = detail === undefined ? "" : ` (${detail})`;
-  throw new ToolFault("failed", `request ${request} failed: ${outcome.message}${cause}`, request);
+  const { code, message } = outcome;
+  throw new ToolFault("failed", `request ${request} failed: ${message}${cause}`, { request, code, message });
 }

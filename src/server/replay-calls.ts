@@ -11,7 +11,14 @@ import { ToolFault } from "./answer.ts";
 import { callTool } from "./calls.ts";
 import { noFolders } from "./folders.ts";
 import { namesIn, type Calling } from "./tools.ts";
-import { objectsFile, readObjects, readTranscript, type RecordedCall, type RecordedFacts } from "./transcript.ts";
+import {
+  objectsFile,
+  readObjects,
+  readTranscript,
+  type RecordedCall,
+  type RecordedFacts,
+  type RecordedFault,
+} from "./transcript.ts";
 
 export interface CallDifference {
   /** Of the transcript's calls, from 1. */
@@ -106,14 +113,18 @@ function compare(
   const what = Object.keys({ ...before, ...after }).find((key) => before[key] !== after[key]);
   if (what === undefined) return undefined;
   const side = (names: Names) => {
+    const { fault } = names;
+    if (what === "fault") return fault ?? "an answer";
     if (names[what] !== undefined) return `${what} ${names[what]}`;
-    return names["fault"] === undefined ? `no ${what}` : `no answer: ${names["fault"]}`;
+    return fault === undefined ? `no ${what}` : `no answer: ${fault}`;
   };
   return { what, recorded: side(before), here: side(after) };
 }
 
-function faultNames(fault: { readonly message: string } | undefined): Names {
-  return { fault: fault?.message ?? "" };
+function faultNames(fault: RecordedFault | undefined): Names {
+  const { failed } = fault ?? {};
+  if (failed === undefined) return { fault: fault?.message ?? "" };
+  return { request: failed.request, fault: `failed (${failed.code}): ${failed.message}` };
 }
 
 /** What is compared of an answer, the causes first. */

@@ -4,7 +4,8 @@
  *
  *   FILE       {"coppice":"transcript","version":1}
  *              {"tool":NAME,"arguments":ARGUMENTS,"answer":FACTS}      the facts as the client got them (`structuredContent`)
- *              {"tool":NAME,"arguments":ARGUMENTS,"fault":{"kind":KIND,"message":TEXT,"request":OID}}      the request of a run that failed
+ *              {"tool":NAME,"arguments":ARGUMENTS,"fault":{"kind":KIND,"message":TEXT}}
+ *              {"tool":NAME,"arguments":ARGUMENTS,"fault":{"kind":"failed","message":TEXT,"failed":{"request":OID,"code":CODE,"message":TEXT}}}      a run that failed
  *   FILE.car   a CAR file (store/car.ts) whose root is the blob "coppice transcript objects 1\n", its first block; then objects, each after those that it names
  *
  * Of objects there are those that calls name and that no call before came to, with all that they name: imported trees above all. What calls came to is computed again. One server at a time writes a transcript.
@@ -15,7 +16,7 @@ import { UsageError } from "../cli/exit.ts";
 import { CarReader, MalformedCar, carBlock, carHeader, type CarBlock } from "../store/car.ts";
 import { hashObject, type GitObject } from "../store/object.ts";
 import { decodeTree, kindOfMode } from "../store/tree.ts";
-import { ToolFault, type Answer, type Common } from "./answer.ts";
+import { ToolFault, type Answer, type Common, type FailedRun } from "./answer.ts";
 import type { Call } from "./calls.ts";
 import { namesIn } from "./tools.ts";
 
@@ -35,7 +36,7 @@ export type RecordedFacts = Common & Readonly<Record<string, unknown>>;
 export interface RecordedFault {
   readonly kind: ToolFault["kind"];
   readonly message: string;
-  readonly request?: Oid;
+  readonly failed?: FailedRun | undefined;
 }
 
 export interface RecordedCall extends Call {
@@ -110,7 +111,7 @@ export class TranscriptWriter {
     for (const name of [...namesIn(call.arguments), ...imported]) if (!this.#known.has(name)) this.#writeWhole(name);
     const came =
       answer instanceof ToolFault
-        ? { fault: { kind: answer.kind, message: answer.message, ...(answer.request && { request: answer.request }) } }
+        ? { fault: { kind: answer.kind, message: answer.message, ...(answer.failed && { failed: answer.failed }) } }
         : { answer: answer.facts };
     writeAll(this.#lines, Buffer.from(`${JSON.stringify({ tool: call.tool, arguments: call.arguments, ...came })}\n`));
     if (!(answer instanceof ToolFault)) for (const name of madeBy(call, answer.facts)) this.#known.add(name);

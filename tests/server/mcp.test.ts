@@ -299,6 +299,8 @@ describe("a call that can't be answered", () => {
       /is known to have been about "a"/,
     ],
     ["a path out of the root", "import", () => ({ path: "../other/secret" }), /leads out of the folder/],
+    ["a path below a file", "import", () => ({ path: "a.txt/x" }), /a\.txt\/x/],
+    ["a very long path", "import", () => ({ path: "x".repeat(9000) }), /^.{4000,4100}$/],
     ["an absolute path", "import", () => ({ path: room.path("other") }), /leads out of the folder/],
     ["a symlink out of the root", "import", () => ({ path: "way-out" }), /leads out of the folder/],
     ["a path through that symlink", "import", () => ({ path: "way-out/secret" }), /leads out of the folder/],

@@ -135,6 +135,14 @@ describe("a transcript", () => {
       expect((await call("fold", { tree: earlier, post: "line-count" })).facts.output.text).toBe("3\n");
     });
     expect(replayedOf(await replay(file, "outside.sqlite"))).toMatchObject({ same: true, calls: 2, compared: 2 });
+    const altered = room.path("failing.jsonl");
+    writeFileSync(altered, readFileSync(file, "utf8").replace('"code":"trap"', '"code":"abi"'));
+    copyFileSync(`${file}.car`, `${altered}.car`);
+    const said = await room.callIn({ cwd: room.path() }, "replay-calls", altered);
+    expect(said.status).toBe(4);
+    expect(said.err).toMatch(
+      /^error: call 1 \(run\) differs: recorded is failed \(abi\): .*, here is failed \(trap\): /,
+    );
   });
 
   it("has calls that were refused or written to folders, which are not repeated", async () => {
@@ -195,6 +203,18 @@ describe("a transcript", () => {
     const missing = await replay(room.path("nonesuch.jsonl"), "none.sqlite");
     expect(missing.status).toBe(2);
     expect(jsonError(missing).error.message).toMatch(/no such file or directory/);
+  });
+
+  it("can't be where an import would find it", async () => {
+    for (const name of ["calls.jsonl", "sub/calls.jsonl", "./sub/../calls.jsonl"]) {
+      const said = await room.call("mcp", "--root", ".", "--transcript", name);
+      expect(said).toMatchObject({ status: 2, out: "" });
+      expect(said.err).toContain(`--transcript ${name} is below --root, so each import would find it changed`);
+    }
+    expect(await room.call("mcp", "--transcript", "none/calls.jsonl")).toMatchObject({
+      status: 2,
+      err: "error: --transcript none/calls.jsonl: there is no folder none\n",
+    });
   });
 
   it("whose objects were altered is refused with the place", async () => {
