@@ -23,19 +23,11 @@ import {
 import { putRequest, putSurroundings, readRequest, type Request } from "./abi/request.ts";
 import { NonAnswerError } from "./abi/non-answer.ts";
 import { readModulePlace } from "./abi/script-place.ts";
-import {
-  bindArgs,
-  putRuntimeNode,
-  resolveImage,
-  scriptMarker,
-  wasiMarker,
-  wasmMarker,
-  workerName,
-} from "./abi/worker.ts";
+import { bindArgs, putRuntimeNode, resolveImage, scriptMarker, wasiMarker, wasmMarker } from "./abi/worker.ts";
 import { failureDetail } from "./failure-origin.ts";
 import { executedJobs, type ExecutedJob } from "./executed-jobs.ts";
 import { foldedPath, type FoldedPath } from "./folded-path.ts";
-import { mapRef } from "./job-names.ts";
+import { JobNames, mapRef } from "./job-names.ts";
 import type { Executing } from "./executing.ts";
 import type { ExplainOptions, Explanation } from "./explaining.ts";
 import type { ChromeTrace } from "./chrome-trace.ts";
@@ -555,6 +547,11 @@ export class Engine {
     });
   }
 
+  /** The request because of whose executions this one is quarantined: itself, or one that it consumed. Undefined when it is not. */
+  quarantineCause(request: Oid): Oid | undefined {
+    return this.#store.quarantineCause(request);
+  }
+
   /**
    * Settles a quarantine at its cause: keeps the memo, and all that consumed it is served again; or the newest differing outcome, or none, and what consumed the memo is forgotten. Undefined when no executions of the request
    * differed.
@@ -816,6 +813,6 @@ export class Engine {
     const last = stack.at(-1);
     if (outermost === undefined || last === undefined) return "the executor";
     const where = this.#whereabouts(outermost, foldedPath(this.#store, stack));
-    return `${workerName(this.#store, this.#library, last.image)}${where} (request ${last.request})`;
+    return `${new JobNames(this.#store, this.#library).workerName(last.image, undefined)}${where} (request ${last.request})`;
   }
 }

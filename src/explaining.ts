@@ -4,6 +4,7 @@
  * Units: times in milliseconds since 1970, durations in microseconds. Errors: StoreFailure and CorruptObject from the store.
  */
 import { counterpart } from "./counterpart.ts";
+import { foldedSteps } from "./folded-path.ts";
 import type { Subject } from "./job-names.ts";
 import { requestDifferences, type RequestDifferences } from "./request-changes.ts";
 import { RunRecords, type JobName } from "./run-records.ts";
@@ -41,13 +42,14 @@ export type Cause =
   /** That run ended without an answer (`ending` is the kind of non-answer, or `unfinished`); with `isReached` the request had been begun. */
   | { readonly why: "unanswered"; readonly run: number; readonly ending: string; readonly isReached: boolean }
   | { readonly why: "forgotten"; readonly ms: number }
-  /** That run had made a memo, which was there: `--rerun` was asked for, or two processes ran it at once. */
+  /** It was remembered from that run: `--rerun` was asked for, or two processes ran it at once. */
   | { readonly why: "again"; readonly run: number }
-  /** That run had an outcome, and its process ended before that was committed. */
-  | { readonly why: "lost"; readonly run: number };
+  /** That run had its outcome, which was not remembered any more; why not is not recorded any more, either. */
+  | { readonly why: "gone"; readonly run: number };
 
 /** What the execution came to that is remembered. */
 export interface Made {
+  /** 0 for an execution that verified another one, and was kept in its place. */
   readonly run: number;
   /** Undefined when the record of that run is not in this store. */
   readonly startedMs: number | undefined;
@@ -68,9 +70,15 @@ export interface Explanation extends JobName {
   /** Of its frames in that run, what they waited for included; 0 for a hit. */
   readonly micros: number;
   readonly frames: number;
+  /** Where it was executed, if that is another place than the one that is asked about. */
+  readonly executedAt: string | undefined;
+  /** The request whose executions differed, because of which it is quarantined: itself, or one that it consumed. */
+  readonly quarantinedBy: Oid | undefined;
   /** Who asked for it, in the run that executed it. */
   readonly askedBy: JobName | undefined;
   readonly made: Made | undefined;
+  /** When that was forgotten, or consumed what differed and went with it; undefined when it is remembered, or was not forgotten as far as is known. */
+  readonly forgottenMs: number | undefined;
   /** Outcomes of executions that differ from what was remembered first. */
   readonly others: readonly { readonly run: number; readonly outcome: Outcome }[];
   /** Why it was executed, when it was: of a hit, in the run that made the memo. */
@@ -78,12 +86,14 @@ export interface Explanation extends JobName {
 }
 
 export interface ExplainOptions {
+  /** Where it is asked about, from what its run folds: one request may stand at several places. */
+  readonly path?: string;
   /** When it was last asked for, if that left no record, as it does when a memo answers a run's own request. */
   readonly askedMs?: number;
 }
 
 /** Explains a request. */
-export function explain(store: Store, library: Oid, request: Oid, { askedMs = 0 }: ExplainOptions): Explanation {
+export function explain(store: Store, library: Oid, request: Oid, { askedMs = 0, path }: ExplainOptions): Explanation {
   const records = new RunRecords(store, library);
   const evidence = records.evidence(request);
   const newest = records.newestWith(request);
@@ -91,17 +101,22 @@ export function explain(store: Store, library: Oid, request: Oid, { askedMs = 0 
   const run = how === "hit" && newest !== undefined && askedMs > newest.startedMs ? undefined : newest;
   const executing = how === "hit" ? makerOf(records, request, evidence) : newest;
   const way = executing === undefined ? undefined : records.wayTo(executing, request);
-  const name = records.nameOf(way ?? [request]);
+  const executed = records.nameOf(way ?? [request]);
+  const name = path === undefined ? executed : { ...executed, path: foldedSteps(path).join("/") || "." };
   const own = run === undefined ? [] : records.trace(run).eventsOf(request);
   const frames = own.filter((event) => event.how !== "hit");
+  const forgottenMs = evidence === undefined ? store.forgottenMs(request, Number.MAX_SAFE_INTEGER) : undefined;
   return {
     ...name,
     how,
     run,
     micros: frames.reduce((sum, { micros }) => sum + micros, 0),
     frames: frames.length,
+    executedAt: executed.path === name.path ? undefined : executed.path,
+    quarantinedBy: how === "quarantined" ? store.quarantineCause(request) : undefined,
     askedBy: way === undefined || way.length < 2 ? undefined : records.nameOf(way.slice(0, -1)),
     made: evidence === undefined ? undefined : madeOf(records, name, evidence),
+    forgottenMs: forgottenMs !== undefined && forgottenMs >= (run?.startedMs ?? 0) ? forgottenMs : undefined,
     others: evidence?.others ?? [],
     cause: executing === undefined ? undefined : causeOf(records, request, executing, way, evidence),
   };
@@ -162,7 +177,7 @@ function causeOf(
   way: readonly Oid[] | undefined,
   evidence: Evidence | undefined,
 ): Cause {
-  if (evidence !== undefined && evidence.run < run.id) return { why: "again", run: evidence.run };
+  if (evidence !== undefined && evidence.run > 0 && evidence.run < run.id) return { why: "again", run: evidence.run };
   return (
     historyOf(records, request, run) ??
     placeOf(records, request, run, way) ??
@@ -186,8 +201,11 @@ function historyOf(records: RunRecords, request: Oid, run: RunRecord): Cause | u
   const events = records.trace(earlier).eventsOf(request);
   const isSettled =
     events.length === 0 ? isAnswered(earlier) : events.some(({ how }) => how === "run" || how === "hit");
-  if (isSettled) return { why: "lost", run: earlier.id };
-  return { why: "unanswered", run: earlier.id, ending: endingOf(earlier), isReached: true };
+  const ending = endingOf(earlier);
+  // What a quarantine stands against is executed, and not remembered.
+  if (!isSettled || ending === "quarantine") return { why: "unanswered", run: earlier.id, ending, isReached: true };
+  // Events are committed with the memos that they tell of, so it was there unless somebody dropped it.
+  return { why: records.store.tellsForgottenSince(earlier.startedMs) ? "again" : "gone", run: earlier.id };
 }
 
 /** What stood at the request's place in an earlier run that is like its run. */
@@ -199,12 +217,8 @@ function placeOf(
 ): Cause | undefined {
   const earlier = way === undefined ? undefined : closestRun(records, run);
   if (way === undefined || earlier === undefined) return undefined;
-  if (earlier.request === run.request) {
-    const ending = endingOf(earlier);
-    return isAnswered(earlier)
-      ? { why: "lost", run: earlier.id }
-      : { why: "unanswered", run: earlier.id, ending, isReached: false };
-  }
+  if (earlier.request === run.request && !isAnswered(earlier))
+    return { why: "unanswered", run: earlier.id, ending: endingOf(earlier), isReached: false };
   let [old, now] = [earlier.request, run.request];
   for (const [at, next] of way.slice(1).entries()) {
     const found = counterpart(
@@ -219,7 +233,7 @@ function placeOf(
     }
     [old, now] = [found, next];
   }
-  if (old === request) return { why: "lost", run: earlier.id };
+  if (old === request) return { why: "gone", run: earlier.id };
   const compared = comparedWith(records, old, earlier.id, request);
   return compared === undefined ? undefined : { why: "changed", ...compared };
 }

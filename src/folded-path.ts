@@ -63,3 +63,8 @@ export function entriesOf(tree: Uint8Array): TreeEntry[] | undefined {
     throw error;
   }
 }
+
+/** The names in a path that a person wrote: none for what is folded itself. */
+export function foldedSteps(path: string): readonly string[] {
+  return path.split("/").filter((step) => step !== "" && step !== ".");
+}

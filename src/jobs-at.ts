@@ -3,7 +3,7 @@
  *
  * A folder may have a hundred thousand entries, so its fold as many children. Reading the request of each takes seconds; so it is first guessed what the wanted one is called: as one beside it, but for its `in`.
  */
-import { entryNamed } from "./folded-path.ts";
+import { entryNamed, foldedSteps } from "./folded-path.ts";
 import type { Subject } from "./job-names.ts";
 import { RunRecords } from "./run-records.ts";
 import { hashObject } from "./store/object.ts";
@@ -38,7 +38,7 @@ export function jobsAt(store: Store, library: Oid, top: Oid, path: string): read
   let about = records.names.subjectOf(top)?.in;
   if (about === undefined) return [];
   let jobs = aboutSame([top], about);
-  for (const name of path.split("/").filter((step) => step !== "" && step !== ".")) {
+  for (const name of foldedSteps(path)) {
     about = entryNamed(store, about, name);
     if (about === undefined) return [];
     const entry = about;

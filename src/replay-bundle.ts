@@ -204,16 +204,37 @@ class Needs {
 
   /** The request and all that it asked for, at any depth. */
   collect(top: Oid): void {
-    const open: [request: Oid, parent: Oid | undefined][] = [[top, undefined]];
-    for (let next = open.pop(); next !== undefined; next = open.pop()) {
-      const [request, parent] = next;
+    const open = [top];
+    const missing = new Set<Oid>();
+    for (let request = open.pop(); request !== undefined; request = open.pop()) {
       if (this.jobs.has(request)) continue;
       const memo = this.#source.memo(request);
-      if (memo === undefined) throw new NothingRemembered(request, parent);
+      if (memo === undefined) {
+        missing.add(request);
+        continue;
+      }
       this.jobs.set(request, { request, outcome: memo.outcome, fuel: memo.fuel });
-      this.#job(request, memo);
-      for (const child of memo.children) if (!this.jobs.has(child)) open.push([child, request]);
+      // Once it is known that there will be no bundle, only what else is missing counts.
+      if (missing.size === 0) this.#job(request, memo);
+      for (const child of memo.children) if (!this.jobs.has(child)) open.push(child);
     }
+    if (missing.size > 0) throw new NothingRemembered(top, [...missing].toSorted(), this.#askersOf(top, missing));
+  }
+
+  /** The jobs by way of which requests were asked for, `top` first. */
+  #askersOf(top: Oid, requests: ReadonlySet<Oid>): readonly Oid[] {
+    const parents = new Map<Oid, Oid[]>();
+    for (const request of this.jobs.keys()) {
+      for (const child of this.#source.memo(request)?.children ?? []) {
+        const known = parents.get(child);
+        if (known === undefined) parents.set(child, [request]);
+        else known.push(request);
+      }
+    }
+    const reached = new Set(requests);
+    for (const each of reached) for (const parent of parents.get(each) ?? []) reached.add(parent);
+    const askers = [...reached].filter((each) => !requests.has(each) && each !== top).toSorted();
+    return requests.has(top) ? [] : [top, ...askers];
   }
 
   #job(name: Oid, memo: Memo): void {

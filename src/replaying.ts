@@ -17,6 +17,7 @@ import { executorsMax } from "./scheduler/claims.ts";
 import type { Counts, LogLine } from "./scheduler/runner.ts";
 import { nestedFramesMax } from "./scheduler/settle.ts";
 import type { SettledRun } from "./scheduler/scheduler.ts";
+import { NoStandardLibrary, putStandardLibrary } from "./standard-library.ts";
 import { CarReader, MalformedCar } from "./store/car.ts";
 import { lstatOf } from "./store/git/file-path.ts";
 import { monotonicMs } from "./store/monotonic.ts";
@@ -41,7 +42,7 @@ const objectsAtATime = 10_000;
 const replayWallClockMsMax = 60_000;
 
 export interface ReplayOptions {
-  /** A file to keep the replay's store in; nothing may be there yet. Default: a temporary one, removed at the end. */
+  /** A file to keep the replay's store in; nothing may be there yet, and nothing is left there by a replay that came to no end. Default: a temporary one, removed at the end. */
   readonly store?: string;
   /** Threads that run guests, from 1. Default: as many as the machine has cores for this process. */
   readonly executors?: number;
@@ -56,7 +57,7 @@ export interface ReplayOptions {
 /** A job that did not come to what the bundle says. */
 export interface ReplayDifference {
   readonly request: Oid;
-  /** A name in the request's standard library, or `worker OID`. */
+  /** A name in the request's standard library or this package's, or `worker OID`. */
   readonly worker: string;
   /** What the bundle says; undefined for a job that it does not list. */
   readonly recorded: RecordedJob | undefined;
@@ -92,15 +93,29 @@ export async function replay(file: string, options: ReplayOptions = {}): Promise
     throw new StoreFailure(path, "unusable", "a replay starts from nothing, and something is there already");
   const car = openCar(file);
   try {
-    if (path !== undefined) return await replayInto(path, car, file, options);
+    if (path !== undefined)
+      return await orNothing([path, `${path}-wal`, `${path}-shm`], false, () => replayInto(path, car, file, options));
     const folder = mkdtempSync(join(tmpdir(), "coppice-replay-"));
-    try {
-      return await replayInto(join(folder, "store.sqlite"), car, file, options);
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
+    return await orNothing([folder], true, () => replayInto(join(folder, "store.sqlite"), car, file, options));
   } finally {
     car.close();
+  }
+}
+
+/** Does the work, and removes what stands at these paths if it fails, or in any case; also where the process ends meanwhile. */
+async function orNothing<T>(paths: readonly string[], isTemporary: boolean, work: () => Promise<T>): Promise<T> {
+  const remove = () => {
+    for (const path of paths) rmSync(path, { recursive: true, force: true });
+  };
+  process.once("exit", remove);
+  let isWhole = false;
+  try {
+    const done = await work();
+    isWhole = true;
+    return done;
+  } finally {
+    process.off("exit", remove);
+    if (isTemporary || !isWhole) remove();
   }
 }
 
@@ -148,11 +163,13 @@ async function takeIn(store: Store, car: CarReader, file: string, signal: AbortS
   let count = 0;
   let last: Oid | undefined;
   const takeNext = (): boolean => {
+    // What follows may be anything, so it is not taken for a block.
+    if (count === manifest.objects && car.at < car.size)
+      throw new MalformedCar("there is more in it than its manifest counts", car.at);
     const block = car.next();
     if (block === undefined) return false;
     const { name, object, at } = block;
     if (last !== undefined && last >= name) throw new MalformedCar(`object ${name} is out of order`, at);
-    if (count === manifest.objects) throw new MalformedCar("there are more objects than its manifest counts", at);
     count++;
     last = name;
     digest.add(name);
@@ -211,7 +228,8 @@ async function execute(store: Store, request: Oid, file: string, options: Replay
       executors,
       describeStack: (stack) => {
         const last = stack.at(-1);
-        return last === undefined ? "the executor" : `worker ${last.image} (request ${last.request})`;
+        if (last === undefined) return "the executor";
+        return `${nameOfWorker(store, undefined, last.image)} (request ${last.request})`;
       },
     },
     { outcome: (each) => store.outcome(each) },
@@ -280,7 +298,22 @@ function describe(store: Store, request: Oid, recorded: RecordedJob | undefined)
   const replayed = replayedJob(store, request);
   const where =
     recorded === undefined || replayed === undefined ? undefined : placeOfDifference(store, recorded, replayed);
-  return { request, worker: workerName(store, std, image), recorded, replayed, where };
+  return { request, worker: nameOfWorker(store, std, image), recorded, replayed, where };
+}
+
+/** A bundle has no more of the request's library than jobs read. Workers of this package's are known all the same. */
+function nameOfWorker(store: Store, std: Oid | undefined, image: Oid): string {
+  const name = workerName(store, std, image);
+  if (name !== `worker ${image}`) return name;
+  const library = openStore(":memory:");
+  try {
+    return workerName(library, putStandardLibrary(library), image);
+  } catch (error) {
+    if (error instanceof NoStandardLibrary) return name;
+    throw error;
+  } finally {
+    library.close();
+  }
 }
 
 /** Where two results differ first; undefined where they are the same, or of two kinds. */

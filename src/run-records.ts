@@ -51,18 +51,19 @@ export class RunRecords {
     return this.store.evidence(request);
   }
 
-  /** The requests that one asked for, in the order in which it did; when it came to no outcome, in the order in which they ended. */
+  /**
+   * The requests that one asked for, in the order in which it did; when it came to no outcome, in the order in which they ended. A memo of a later run may have asked for others: what is forgotten comes to something else
+   * now and then, once a quarantine is settled.
+   */
   children(run: RunRecord, request: Oid): readonly Oid[] {
-    const made = this.evidence(request)?.memo.children;
-    return (
-      made ?? [
-        ...new Set(
-          this.trace(run)
-            .eventsBelow(request)
-            .map((event) => event.request),
-        ),
-      ]
+    const made = this.evidence(request);
+    if (made !== undefined && made.run <= run.id) return made.memo.children;
+    const traced = new Set(
+      this.trace(run)
+        .eventsBelow(request)
+        .map((event) => event.request),
     );
+    return traced.size > 0 ? [...traced] : (made?.memo.children ?? []);
   }
 
   /** The requests from the run's own to that one, each asked for by the one before; undefined when the trace does not tell. */

@@ -36,6 +36,8 @@ export interface TreeNode extends JobName {
 
 export interface RunTree {
   readonly run: RunRecord;
+  /** The newest run for the request, if it executed nothing of it: it was cancelled at once, say. */
+  readonly idle: RunRecord | undefined;
   /** The trace is cut short: what ended last is not in it. */
   readonly isCut: boolean;
   readonly root: TreeNode;
@@ -61,8 +63,10 @@ export function runTree(store: Store, library: Oid, request: Oid, options: TreeO
   const way = records.wayTo(run, request);
   const { path } = records.nameOf(way ?? [request]);
   const builder = new TreeBuilder(records, run, options);
+  const newest = records.before(undefined).find((each) => each.request === request);
   return {
     run,
+    idle: newest !== undefined && newest.id > run.id ? newest : undefined,
     isCut: !trace.knows(run.request),
     root: builder.node(request, trace.eventsOf(request).filter(isFrame), path, 0),
   };

@@ -13,21 +13,32 @@ export class UnfitBundle extends Error {
   }
 }
 
-/** Nothing is remembered of a request that is to be bundled, or of one that it asked for. */
+/** Requests that a message lists, of either kind. */
+const listedMax = 64;
+
+/** Nothing is remembered of a request that is to be bundled, or of some that it asked for. */
 export class NothingRemembered extends Error {
   override readonly name = "NothingRemembered";
   readonly request: Oid;
-  /** The job that asked for it; undefined for the request that was named. */
-  readonly parent: Oid | undefined;
-  constructor(request: Oid, parent: Oid | undefined) {
+  /** Of which nothing is remembered: the request itself, or others. */
+  readonly missing: readonly Oid[];
+  /** Remembered requests by way of which those were asked for, the request first: with them forgotten, running it again asks for those again. */
+  readonly askers: readonly Oid[];
+  constructor(request: Oid, missing: readonly Oid[], askers: readonly Oid[]) {
     super(
-      parent === undefined
+      askers.length === 0
         ? `nothing is remembered of request ${request}`
-        : `nothing is remembered any more of request ${request}, which ${parent} asked for, so what it read is not known; forget that one too, and run again what needs it`,
+        : `nothing is remembered any more of ${missing.length === 1 ? "request" : `${missing.length} requests,`} ${listed(missing)}, which request ${request} needed, so what ${missing.length === 1 ? "it" : "they"} read is not known; to have that again: \`coppice forget ${askers.slice(0, listedMax).join(" ")}\`${askers.length > listedMax ? ` (and so on: ${askers.length} in all)` : ""}, and run it again`,
     );
     this.request = request;
-    this.parent = parent;
+    this.missing = missing;
+    this.askers = askers;
   }
+}
+
+function listed(names: readonly Oid[]): string {
+  const more = names.length - listedMax;
+  return `${names.slice(0, listedMax).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }
 
 /** A request whose record is longer than a bundle's may be. */

@@ -6,9 +6,9 @@
  */
 import { describeNonAnswer } from "./abi/non-answer.ts";
 import { MalformedRequest, readRequest, type Request } from "./abi/request.ts";
-import { workerName } from "./abi/worker.ts";
 import { firstDifference, type Difference, type Execution } from "./first-difference.ts";
 import { foldedPath } from "./folded-path.ts";
+import { JobNames } from "./job-names.ts";
 import type { Unverified, Verdict } from "./isolate-host/message.ts";
 import { VerifyingPool } from "./isolate-host/verifying-pool.ts";
 import type { VerifyingStart } from "./isolate-host/verifying-process.ts";
@@ -49,7 +49,7 @@ export interface VerifyingProgress {
 /** Two executions of a request differed, told to people. */
 export interface DescribedDivergence {
   readonly request: Oid;
-  /** A name in the standard library, or `worker OID`; undefined when its request is not here any more. */
+  /** A name in a standard library, the file of a script that was bundled here, or `worker OID`; undefined when its request is not here any more. */
   readonly worker: string | undefined;
   /** From the `in` of the outermost request that consumed it, with slashes, `.` for that itself; undefined when it can't be told. */
   readonly path: string | undefined;
@@ -121,7 +121,7 @@ export function describeDivergence(
   const last = requests.at(-1);
   return {
     request,
-    worker: last && workerName(store, library, last.image),
+    worker: last && new JobNames(store, library).workerName(last.image, last.std),
     path: frames.length === way.length ? foldedPath(store, frames)?.path : undefined,
     found,
     remembered: { outcome: remembered.outcome, fuel: remembered.fuel },
@@ -413,5 +413,5 @@ function describeUnverified(request: Oid, why: Unverified): string {
   if (why.kind !== "forgotten") return describeNonAnswer(why);
   return why.request === request
     ? "nothing is remembered of it"
-    : `nothing is remembered of ${why.request}, which it consumed: run it again`;
+    : `nothing is remembered of ${why.request}, which it consumed: forget this one too, and run again what needs it`;
 }

@@ -1,11 +1,18 @@
 /** Commands that take a request elsewhere: `bundle` writes all that it needs to one file, `replay` runs that file and compares. */
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { setImmediate as breathe } from "node:timers/promises";
-import { replayBundle, type Outcome, type Replay, type ReplayDifference, type ReplayOptions } from "../engine.ts";
+import {
+  NonAnswerError,
+  replayBundle,
+  type Outcome,
+  type Replay,
+  type ReplayDifference,
+  type ReplayOptions,
+} from "../engine.ts";
 import { addCommand, examplesText, type Commands } from "./command.ts";
-import { OutputFailure, UsageError, exitStatus } from "./exit.ts";
-import { isFolder, isPath, objectNamed } from "./naming.ts";
+import { Cancelled, OutputFailure, UsageError, exitStatus } from "./exit.ts";
+import { isFolder, isPath, requestNamed } from "./naming.ts";
 import { printError, printNote, write } from "./output.ts";
 import { executorCount } from "./run-commands.ts";
 import type { CommonOptions, Session } from "./session.ts";
@@ -37,7 +44,10 @@ export const bundleCommands: Commands = {
     )
       .argument("<REQUEST>", "the request's oid or CID, as `run` and `fold` print it")
       .argument("<FILE>", "a file that is not there yet; it becomes a CAR file")
-      .action((text: string, file: string, options: CommonOptions) => bundle(session, text, file, options));
+      .option("--json", "print one JSON object: what the file holds, or the error")
+      .action((text: string, file: string, options: CommonOptions & { readonly json?: true }) =>
+        bundle(session, text, file, options),
+      );
   },
   replay: (session, parent) => {
     parent
@@ -55,34 +65,44 @@ export const bundleCommands: Commands = {
   },
 };
 
-async function bundle(session: Session, text: string, file: string, options: CommonOptions): Promise<void> {
+async function bundle(
+  session: Session,
+  text: string,
+  file: string,
+  options: CommonOptions & { readonly json?: true },
+): Promise<void> {
   if (file === "") throw new UsageError("bundle wants a file's path, and it is empty");
   if (!isFolder(dirname(resolve(file))))
     throw new UsageError(`${file}: there is no folder ${dirname(file)} to write to`);
   if (isPath(file)) throw new UsageError(`${file} is there already`);
   await session.withStore(options, async (engine) => {
-    const { jobs, objects, bytes } = await engine.bundle(objectNamed(engine, text));
+    const { request, root, jobs, objects, bytes } = await engine.bundle(requestNamed(engine, text));
     const length = await writeWhole(file, bytes);
-    printNote(session.printer, `${counted(jobs, "job")}, ${counted(objects, "object")}, ${length} bytes`);
+    if (options.json) {
+      const held = { request, root, jobs, objects, bytes: length, file };
+      await write(session.printer.out, `${JSON.stringify(held)}\n`);
+    } else printNote(session.printer, `${counted(jobs, "job")}, ${counted(objects, "object")}, ${length} bytes`);
   });
 }
 
 /** Writes a file under another name, and gives it its own when it is whole. Returns its length. */
 async function writeWhole(file: string, bytes: Iterable<Uint8Array>): Promise<number> {
-  const part = `${file}.part-${process.pid}`;
-  const fd = openSync(part, "wx");
+  // As long as no other name would be too long.
+  const part = join(dirname(file), `.coppice-${process.pid}`);
+  let isCancelled = false;
   const stop = () => {
-    rmSync(part, { force: true });
-    process.exit(exitStatus.cancelled);
+    isCancelled = true;
   };
   process.on("SIGINT", stop);
   let length = 0;
   try {
+    const fd = openSync(part, "wx");
     try {
       for (const piece of piecesOf(bytes)) {
-        writePiece(fd, part, piece);
+        writePiece(fd, file, piece);
         length += piece.length;
         await breathe();
+        if (isCancelled) throw new Cancelled("cancelled; no file is left");
       }
       fsyncSync(fd);
     } finally {
@@ -93,7 +113,9 @@ async function writeWhole(file: string, bytes: Iterable<Uint8Array>): Promise<nu
     return length;
   } catch (error) {
     rmSync(part, { force: true });
-    throw error;
+    const { path } = error as NodeJS.ErrnoException;
+    // Nobody else knows the other name.
+    throw path === part ? Object.assign(error as Error, { path: file }) : error;
   } finally {
     process.off("SIGINT", stop);
   }
@@ -153,6 +175,9 @@ async function replay(session: Session, file: string, options: ReplayingOptions)
     session.status = exitStatus.divergent;
     if (json !== true) await write(printer.out, `different: ${summaryOf(replayed)}\n`);
     printError(printer, `${counted(differing, "job")} of the replay went otherwise than recorded; ${told(first)}`);
+  } catch (error) {
+    if (!(error instanceof NonAnswerError) || error.answer.kind !== "cancelled") throw error;
+    throw new Cancelled("cancelled; a replay starts from nothing, and nothing of this one is kept", { cause: error });
   } finally {
     process.off("SIGINT", stop);
   }

@@ -107,7 +107,7 @@ async function exec(session: Session, argv: readonly string[], options: ExecOpti
     const stdin =
       options.stdin === undefined ? new Uint8Array() : readFileSync(options.stdin === "-" ? 0 : options.stdin);
     const seen = laidOver(engine, name, root, tool.overlay);
-    const result = await running(session, options, (common) =>
+    const result = await running(session, engine, options, (common) =>
       engine.exec({ worker: tool.worker, argv, in: seen, env, stdin, cwd, ...common }),
     );
     if (result.run === undefined) noteAsked(session.storePath(options), result.request);

@@ -53,6 +53,11 @@ export class OutputFailure extends Error {
   }
 }
 
+/** Ctrl-C, where something else is to be said than of a run, which goes on from what it has computed. */
+export class Cancelled extends Error {
+  override readonly name = "Cancelled";
+}
+
 /** Input that can't be used: said in one sentence, nothing done. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
@@ -100,6 +105,7 @@ export async function kindOfError(error: unknown): Promise<ErrorKind | undefined
   if (error instanceof NonAnswerError) {
     return error.answer.kind === "quarantine" ? "divergent" : error.answer.kind;
   }
+  if (error instanceof Cancelled) return "cancelled";
   if (usageErrors.some((each) => error instanceof each)) return "usage";
   if (error instanceof MissingObject) return "missing";
   if (error instanceof QuarantinedMemo) return "divergent";
@@ -136,7 +142,7 @@ export function sentence(text: string): string {
   return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, " ").trim();
 }
 
-/** What `--json` prints in place of a result. */
-export function errorJson(kind: ErrorKind, message: string): string {
-  return `${JSON.stringify({ error: { kind, message: sentence(message) } })}\n`;
+/** What `--json` prints in place of a result, with what else is known. */
+export function errorJson(kind: ErrorKind, message: string, more: object = {}): string {
+  return `${JSON.stringify({ error: { kind, message: sentence(message) }, ...more })}\n`;
 }

@@ -43,10 +43,14 @@ export const explainCommands: Commands = {
       .argument("[REQUEST]", "the request's oid or CID, as `run` and `fold` print it; one of a nested job, too")
       .option("--last", "the request that was run or folded last")
       .option("--order <slow|call>", "first what took longest, or what was asked for first", orderNamed, "slow")
-      .option("--depth <N>", "levels below the request", countNamed, 4)
-      .option("--width <N>", "jobs below each", countNamed, 10)
+      .option("--depth <N>", "levels below the request", (text) => countNamed("--depth", text), 4)
+      .option("--width <N>", "jobs below each", (text) => countNamed("--width", text), 10)
+      .option("--oids", "a column with the request of each job")
       .option("--json", "print one JSON object, as `engine.trace` gives it")
-      .option("--chrome <FILE>", "write all of it to FILE as Chrome's trace format")
+      .option(
+        "--chrome <FILE>",
+        "write all of it as Chrome's trace format to FILE, which is no other file yet; - is stdout",
+      )
       .action(async (first: string | undefined, options: TraceOptions) => {
         const { trace } = await import("./trace.ts");
         await session.withStore(options, (engine) => trace(session, engine, first, options));
@@ -59,7 +63,7 @@ function orderNamed(text: string): "slow" | "call" {
   throw new UsageError(`--order wants slow or call, not ${JSON.stringify(text)}`);
 }
 
-function countNamed(text: string): number {
+function countNamed(option: string, text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new UsageError(`a whole number is wanted, not ${JSON.stringify(text)}`);
+  throw new UsageError(`${option} wants a whole number, not ${JSON.stringify(text)}`);
 }

@@ -11,7 +11,7 @@ import type {
 } from "../engine.ts";
 import { UsageError } from "./exit.ts";
 import { lastAsked, type LastAsked } from "./last-asked.ts";
-import { objectNamed } from "./naming.ts";
+import { namesObject, requestNamed } from "./naming.ts";
 import { nameOf, oneLine, write, type Printer } from "./output.ts";
 import type { CommonOptions, Session } from "./session.ts";
 
@@ -28,7 +28,7 @@ export interface ExplainOptions extends NamingOptions {
 }
 
 /** The request that is asked about, and what else was given. */
-export function requestNamed(
+export function requestAsked(
   session: Session,
   engine: Engine,
   [first, second]: readonly (string | undefined)[],
@@ -36,8 +36,10 @@ export function requestNamed(
 ): LastAsked & { readonly path: string | undefined } {
   if (options.last === undefined) {
     if (first === undefined) throw new UsageError("which request? Name one by its oid, or say --last");
-    return { request: objectNamed(engine, first), askedMs: undefined, path: second };
+    return { request: requestNamed(engine, first), askedMs: undefined, path: second };
   }
+  if (first !== undefined && namesObject(first))
+    throw new UsageError("REQUEST and --last each name a request: give one of them");
   if (second !== undefined) throw new UsageError("with --last the request is known, and one PATH may follow");
   const asked = lastAsked(session.storePath(options), engine);
   if (asked === undefined) throw new UsageError("nothing was run in this store yet");
@@ -52,13 +54,13 @@ export async function explain(
   options: ExplainOptions,
 ): Promise<void> {
   const { printer } = session;
-  const { request, askedMs, path } = requestNamed(session, engine, texts, options);
+  const { request, askedMs, path } = requestAsked(session, engine, texts, options);
   const jobs = path === undefined ? [request] : await engine.jobsAt(request, path);
   if (jobs.length === 0)
     throw new UsageError(
       `no job of request ${request} is known to have been about ${path}; paths are from what it folds`,
     );
-  const how = askedMs === undefined ? {} : { askedMs };
+  const how = { ...(askedMs === undefined ? {} : { askedMs }), ...(path === undefined ? {} : { path }) };
   const explanations: Explanation[] = [];
   for (const job of jobs) explanations.push(await engine.explain(job, how));
   const text = options.json
@@ -88,21 +90,18 @@ export function explanationText(printer: Pick<Printer, "cids">, explanation: Exp
       lines.push(["no answer", `${where.trim()}: ${endingText(run?.totals?.ending ?? "unfinished")}`]);
       break;
     case "quarantined":
-      lines.push([
-        "no answer",
-        "executions of it differed, so what is remembered of it answers nobody, until `coppice verify --resolve` settles it",
-      ]);
+      lines.push(["no answer", quarantineText(explanation, where)]);
       break;
     case "unknown":
       lines.push(["unknown", "nothing is recorded of it: it never ran here, or that is long ago and forgotten"]);
       break;
   }
+  if (explanation.forgottenMs !== undefined)
+    lines.push(["outcome", `forgotten since, ${timeText(explanation.forgottenMs, nowMs)}`]);
   if (made !== undefined) {
+    const maker = made.run === 0 ? "`coppice verify`, which found it and was settled to be right" : `run ${made.run}`;
     if (how !== "run" || made.run !== run?.id)
-      lines.push([
-        "made",
-        `by run ${made.run}${made.startedMs === undefined ? "" : `, ${timeText(made.startedMs, nowMs)}`}`,
-      ]);
+      lines.push(["made", `by ${maker}${made.startedMs === undefined ? "" : `, ${timeText(made.startedMs, nowMs)}`}`]);
     const detail = made.detail === undefined ? "" : ` (${made.detail})`;
     lines.push(["outcome", `${outcomeText(printer, made.outcome)}${detail}`]);
     const { count, first } = made.children;
@@ -115,6 +114,8 @@ export function explanationText(printer: Pick<Printer, "cids">, explanation: Exp
     const who = other.run === 0 ? "another execution" : `run ${other.run}`;
     lines.push(["but", `${who} came to ${outcomeText(printer, other.outcome)}`]);
   }
+  if (explanation.executedAt !== undefined)
+    lines.push(["same as", `${jobText({ ...explanation, path: explanation.executedAt })}, where it was executed`]);
   if (askedBy !== undefined) lines.push(["asked by", jobText(askedBy)]);
   if (cause !== undefined) {
     const [reason, ...more] = causeLines(printer, cause, nowMs);
@@ -124,6 +125,13 @@ export function explanationText(printer: Pick<Printer, "cids">, explanation: Exp
     );
   }
   return lines.map(([label, text]) => `${label.padEnd(9)} ${oneLine(text)}\n`).join("");
+}
+
+/** Of a run that was stopped by it, that one is named. */
+function quarantineText({ request, run, quarantinedBy = request }: Explanation, where: string): string {
+  const stopped = run?.totals?.ending === "quarantine" ? `${where.trim()}: ` : "";
+  const who = quarantinedBy === request ? "it" : `${quarantinedBy}, which it consumed,`;
+  return `${stopped}executions of ${who} differed, so what is remembered of it answers nobody, until \`coppice verify --resolve ${quarantinedBy}\` settles it`;
 }
 
 function causeLines(printer: Pick<Printer, "cids">, cause: Cause, nowMs: number): readonly string[] {
@@ -150,9 +158,9 @@ function causeLines(printer: Pick<Printer, "cids">, cause: Cause, nowMs: number)
     case "forgotten":
       return [`what was remembered of it was forgotten, ${timeText(cause.ms, nowMs)}`];
     case "again":
-      return [`it was remembered from run ${cause.run}, and executed all the same, as --rerun has it`];
-    case "lost":
-      return [`run ${cause.run} had its outcome, and did not get to write it down`];
+      return [`it was remembered from run ${cause.run}, and executed all the same: --rerun, or two processes at once`];
+    case "gone":
+      return [`run ${cause.run} had its outcome, which was not remembered any more; why not is not recorded`];
   }
 }
 
@@ -203,13 +211,14 @@ export function jobText({ worker, path }: JobName): string {
   return path === undefined ? worker : `${worker} at ${path}`;
 }
 
-function endingText(ending: string): string {
+/** What an ending other than a result means. */
+export function endingText(ending: string): string {
   const known: Readonly<Record<string, string>> = {
     cancelled: "it was cancelled",
     host: "the machine's fault",
     missing: "an object was missing",
     cycle: "its requests form a circle",
-    quarantine: "what was remembered of a request is quarantined",
+    quarantine: "what was remembered of a request is quarantined: `coppice verify --resolve` lists it",
     unfinished: "it goes on, or its process was killed",
     bug: "a bug of Coppice",
     result: "it ended with a result before this was settled",

@@ -12,6 +12,7 @@ import {
   type Imported,
   type Oid,
 } from "../engine.ts";
+import { isRequestTree } from "../store/request-tree.ts";
 import { UsageError } from "./exit.ts";
 
 /** The tree without entries, which every git has: naming it never needs an import. */
@@ -29,6 +30,21 @@ export function objectNamed(engine: Engine, text: string): Oid {
     );
   }
   if (name === emptyTree) engine.putTree([]);
+  return name;
+}
+
+/** Whether a text is an oid or CID. */
+export function namesObject(text: string): boolean {
+  return (parseOid(text) ?? oidOfCid(text)) !== undefined;
+}
+
+/** The request that an oid or CID names: one that ran or was to run in this store, be it remembered or not. */
+export function requestNamed(engine: Engine, text: string): Oid {
+  const name = objectNamed(engine, text);
+  const kind = engine.kindOf(name);
+  if (kind === undefined) throw new UsageError(`nothing is known of request ${name}: it never ran in this store`);
+  if (kind !== "tree" || !isRequestTree(engine.get(name).body))
+    throw new UsageError(`${name} is a ${kind}, and no request`);
   return name;
 }
 

@@ -2,7 +2,7 @@
 import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { Command } from "commander";
-import { executorsMax, type Engine, type Run, type RunOptions, type RunResult } from "../engine.ts";
+import { NonAnswerError, executorsMax, type Engine, type Run, type RunOptions, type RunResult } from "../engine.ts";
 import { monotonicMs } from "../store/monotonic.ts";
 import { addCommand, cidOption, examplesText, type Commands } from "./command.ts";
 import { OutputFailure, UsageError, errorJson, exitStatus } from "./exit.ts";
@@ -171,7 +171,7 @@ async function fold(session: Session, text: string, options: FoldOptions): Promi
     const startedMs = monotonicMs();
     const imported = await importNamed(engine, text, "borrowing");
     const importMs = monotonicMs() - startedMs;
-    const result = await running(session, options, (common) =>
+    const result = await running(session, engine, options, (common) =>
       engine.fold({ in: imported.oid, post, ...pre, ...common }),
     );
     if (options.json === undefined) {
@@ -192,7 +192,7 @@ async function run(session: Session, texts: readonly string[], options: RunningO
     const startedMs = monotonicMs();
     const args = await argumentsNamed(engine, texted.args);
     const importMs = monotonicMs() - startedMs;
-    const result = await running(session, options, (common) => engine.run({ worker: named, args, ...common }));
+    const result = await running(session, engine, options, (common) => engine.run({ worker: named, args, ...common }));
     await finish(session, engine, result, importMs, options);
   });
 }
@@ -211,10 +211,14 @@ async function watchTask(session: Session, task: WatchTask, options: WatchingOpt
 
 /** Runs with progress and a Ctrl-C that ends the run and keeps what was computed; a second one ends the process. */
 export async function running(
-  { printer }: Session,
-  { salt, rerun, log }: Pick<RunningOptions, "salt" | "rerun" | "log">,
+  session: Session,
+  engine: Engine,
+  options: CommonOptions & Pick<RunningOptions, "salt" | "rerun" | "log">,
   start: (common: RunOptions) => Run,
 ): Promise<RunResult> {
+  const { salt, rerun, log } = options;
+  const { printer } = session;
+  const startedMs = Date.now();
   const abort = new AbortController();
   const stop = () => {
     if (abort.signal.aborted) process.exit(exitStatus.cancelled);
@@ -229,6 +233,12 @@ export async function running(
   };
   try {
     return await withProgress(printer, start(common));
+  } catch (error) {
+    // What is quarantined is refused before there is a run.
+    const isRefused = error instanceof NonAnswerError && error.answer.kind === "quarantine";
+    if (isRefused && (engine.lastRunRecord()?.startedMs ?? 0) < startedMs)
+      noteAsked(session.storePath(options), error.answer.request);
+    throw error;
   } finally {
     process.off("SIGINT", stop);
   }
@@ -247,7 +257,7 @@ async function finish(
   if (result.run === undefined) noteAsked(session.storePath(options), result.request);
   const { verify: share } = options;
   if (share !== undefined) {
-    const isConfirmed = await verifyExecuted(session, options.json === true, (how) =>
+    const isConfirmed = await verifyExecuted(session, result.request, options.json === true, (how) =>
       engine.verifyRun(result, share, how),
     );
     if (!isConfirmed) return;

@@ -2,8 +2,8 @@
 import { guestLimitNames, type Engine } from "../engine.ts";
 import { addCommand, cidOption, examplesText, type Commands } from "./command.ts";
 import { UsageError } from "./exit.ts";
-import { addWorkerFile, importNamed, isPath, objectNamed } from "./naming.ts";
-import { listing, nameOf, printObject, write, type Printer } from "./output.ts";
+import { addWorkerFile, importNamed, isPath, objectNamed, requestNamed } from "./naming.ts";
+import { listing, nameOf, printObject, shortList, write, type Printer } from "./output.ts";
 import type { CommonOptions } from "./session.ts";
 import { askUntracked, noteUntracked } from "./untracked.ts";
 
@@ -88,12 +88,13 @@ export const storeCommands: Commands = {
       );
   },
   forget: (session, parent) => {
-    addCommand(parent, "forget", "drop what is remembered of a request, a failure included", forgetExamples)
-      .argument("<REQUEST>", "the request's oid or CID, as `run` and `fold` print it")
-      .action((text: string, options: CommonOptions) =>
+    addCommand(parent, "forget", "drop what is remembered of requests, failures included", forgetExamples)
+      .argument("<REQUEST...>", "requests by oid or CID, as `run` and `fold` print them")
+      .action((texts: string[], options: CommonOptions) =>
         session.withStore(options, (engine) => {
-          const request = objectNamed(engine, text);
-          if (!engine.forget(request)) throw new UsageError(`nothing is remembered of request ${request}`);
+          const requests = new Set(texts.map((text) => requestNamed(engine, text)));
+          const unknown = [...requests].filter((request) => !engine.forget(request));
+          if (unknown.length > 0) throw new UsageError(`nothing is remembered of request ${shortList(unknown)}`);
         }),
       );
   },

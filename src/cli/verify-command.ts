@@ -2,9 +2,9 @@
 import { executorsMax, type DescribedDivergence, type Engine, type Keep, type Oid, type Verified } from "../engine.ts";
 import { describeDifference, describeOutcome } from "../first-difference.ts";
 import { addCommand, type Commands } from "./command.ts";
-import { UsageError, exitStatus, sentence } from "./exit.ts";
-import { objectNamed } from "./naming.ts";
-import { printNote, shortList, write, type Printer } from "./output.ts";
+import { UsageError, errorJson, exitStatus, sentence, type ErrorKind } from "./exit.ts";
+import { requestNamed } from "./naming.ts";
+import { printError, printNote, shortList, write, type Printer } from "./output.ts";
 import type { CommonOptions, Session } from "./session.ts";
 
 interface VerifyingOptions extends CommonOptions {
@@ -79,16 +79,18 @@ export function verifyShare(text: string): number {
 function verify(session: Session, texts: readonly string[], options: VerifyingOptions): Promise<void> {
   const { all, sample, resolve } = options;
   const ways = [texts.length > 0, all === true, sample !== undefined, resolve !== undefined].filter(Boolean).length;
-  if (ways !== 1) throw new UsageError("name requests, or give one of --all, --sample N and --resolve");
+  if (ways !== 1)
+    throw new UsageError("name requests, or give one of --all, --sample N and --resolve, and not two of these");
   if (options.keep !== undefined && typeof resolve !== "string")
     throw new UsageError("--keep goes with --resolve REQUEST");
+  if (options.seed !== undefined && sample === undefined) throw new UsageError("--seed goes with --sample N");
   return session.withStore(options, async (engine) => {
     if (resolve !== undefined) {
-      await resolveQuarantine(session, engine, resolve === true ? undefined : objectNamed(engine, resolve), options);
+      await resolveQuarantine(session, engine, resolve === true ? undefined : requestNamed(engine, resolve), options);
       return;
     }
     const seed = options.seed ?? String(Date.now());
-    const requests = texts.map((text) => objectNamed(engine, text));
+    const requests = texts.map((text) => requestNamed(engine, text));
     const selection = all
       ? "all"
       : sample === undefined
@@ -107,20 +109,59 @@ function verify(session: Session, texts: readonly string[], options: VerifyingOp
 }
 
 /**
- * Verifies a share of what a run executed, before its result is told. Returns whether all of it was confirmed; else it has told why not, and set the exit status.
+ * Verifies a share of what a run executed, before its result is told. Returns whether all of it was confirmed; else it has told why not in place of the result of `request`, and set the exit status.
  */
 export async function verifyExecuted(
   session: Session,
+  request: Oid,
   isJson: boolean,
   start: (options: { signal: AbortSignal; onProgress: (progress: Progress) => void }) => Promise<Verified>,
 ): Promise<boolean> {
   const verified = await interruptible((signal) =>
     withProgress(session.printer, (onProgress) => start({ signal, onProgress })),
   );
-  const isConfirmed = statusOf(verified) === 0;
-  if (!isConfirmed) await tell(session, verified, isJson, "");
-  else printNote(session.printer, summary(verified));
-  return isConfirmed;
+  const { printer } = session;
+  session.status = statusOf(verified);
+  const lines = reportLines(verified);
+  // On stdout stands the result alone, if it may be told.
+  if (!isJson && lines.length > 0) printer.err.write(`${lines.join("\n")}\n`);
+  printNote(printer, summary(verified));
+  if (session.status === 0) return true;
+  const [kind, message] = refusalOf(request, verified);
+  printError(printer, message);
+  if (isJson) await write(printer.out, errorJson(kind, message, { verified: figures(verified) }));
+  return false;
+}
+
+const beyondFirst = (count: number) => (count > 1 ? ` (and ${count - 1} more)` : "");
+
+/** Why a run's result is not told. */
+function refusalOf(
+  request: Oid,
+  { divergences, unverified, quarantined, isComplete }: Verified,
+): [kind: ErrorKind, message: string] {
+  const [differing] = divergences;
+  if (!isComplete)
+    return [
+      "cancelled",
+      `cancelled before what ran was verified; what it came to is remembered, and \`coppice verify ${request}\` verifies it`,
+    ];
+  if (differing !== undefined)
+    return [
+      "divergent",
+      `request ${differing.request} differs when it is executed again${beyondFirst(divergences.length)}; settle it: coppice verify --resolve ${differing.request} --keep memo|new|none`,
+    ];
+  const [held] = quarantined;
+  if (held !== undefined)
+    return [
+      "divergent",
+      `request ${held} is quarantined, and was not executed again${beyondFirst(quarantined.length)}`,
+    ];
+  const [first] = unverified;
+  return [
+    "missing",
+    `request ${first?.request} could not be verified: ${first?.reason}${beyondFirst(unverified.length)}`,
+  ];
 }
 
 function statusOf({ divergences, unverified, quarantined, isComplete }: Verified): number {
@@ -131,14 +172,23 @@ function statusOf({ divergences, unverified, quarantined, isComplete }: Verified
 
 async function tell(session: Session, verified: Verified, isJson: boolean, more: string): Promise<void> {
   const { printer } = session;
-  const { divergences, unverified, quarantined } = verified;
   session.status = statusOf(verified);
   if (isJson) {
-    const { confirmed, flags, isComplete, ms } = verified;
-    const figures = { confirmed, divergences, unverified, quarantined, flags, isComplete, ms: Math.round(ms) };
-    await write(printer.out, `${JSON.stringify(figures)}\n`);
+    await write(printer.out, `${JSON.stringify(figures(verified))}\n`);
     return;
   }
+  const lines = reportLines(verified);
+  if (lines.length > 0) await write(printer.out, `${lines.join("\n")}\n`);
+  printNote(printer, `${summary(verified)}${more}`);
+}
+
+/** What `--json` says of a verification. */
+function figures({ confirmed, divergences, unverified, quarantined, flags, isComplete, ms }: Verified) {
+  return { confirmed, divergences, unverified, quarantined, flags, isComplete, ms: Math.round(ms) };
+}
+
+/** What was not confirmed, and why. */
+function reportLines({ divergences, unverified, quarantined }: Verified): readonly string[] {
   const lines = divergences.flatMap((each) => [
     ...divergenceLines(each),
     `  quarantined with it: ${counted(each.consumers, "memo")} that consumed it`,
@@ -149,8 +199,7 @@ async function tell(session: Session, verified: Verified, isJson: boolean, more:
   if (quarantined.length > 0) {
     lines.push(`quarantined before, and not executed: ${shortList(quarantined)} (see coppice verify --resolve)`);
   }
-  if (lines.length > 0) await write(printer.out, `${lines.join("\n")}\n`);
-  printNote(printer, `${summary(verified)}${more}`);
+  return lines;
 }
 
 function summary({ confirmed, divergences, unverified, quarantined, flags, isComplete, ms }: Verified): string {
@@ -194,16 +243,23 @@ async function resolveQuarantine(
 ): Promise<void> {
   const listed = await engine.divergences(request);
   if (request !== undefined && listed.length === 0) {
-    throw new UsageError(`no executions of request ${request} have differed, as far as is known`);
+    const cause = engine.quarantineCause(request);
+    throw new UsageError(
+      cause === undefined
+        ? `no executions of request ${request} have differed, as far as is known`
+        : `request ${request} is quarantined because it consumed ${cause}, whose executions differed: settle that with coppice verify --resolve ${cause} --keep memo|new|none`,
+    );
   }
   if (request === undefined || options.keep === undefined) {
     const text =
       options.json === true ? JSON.stringify({ divergences: listed }) : listed.flatMap(divergenceLines).join("\n");
     if (text !== "") await write(printer.out, `${text}\n`);
-    if (options.json === undefined && listed.length > 0) {
+    if (options.json === undefined) {
       printNote(
         printer,
-        "--keep memo serves again what consumed it; --keep new or none forgets that, so that it is computed again",
+        listed.length === 0
+          ? "nothing is to be settled: no executions have differed, or all that did are settled"
+          : "--keep memo serves again what consumed it; --keep new or none forgets that, so that it is computed again",
       );
     }
     return;

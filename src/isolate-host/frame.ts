@@ -28,7 +28,7 @@ export const putBytesMax = 256 << 20;
 
 /** What a frame needs of the executor that it runs on. */
 export interface FrameHost {
-  readonly objects: Objects & Refs & { near(name: Oid): GitObject | undefined };
+  readonly objects: Objects & Refs & { near(name: Oid): GitObject | undefined; sizeOf(name: Oid): number };
   settleNested(job: Job, requests: readonly Request[]): readonly Outcome[] | undefined;
   /** Requests of the job's image that will most likely be executed here right after it, at most so many. */
   upcoming(job: Job, countMax: number): readonly Request[];

@@ -107,7 +107,10 @@ export class WasiGuests implements Runtime {
     const isA = (kind: "blob" | "tree", name: Oid) => (objects.kindOf(name) ?? get(name).kind) === kind;
     if (!isA("tree", args.in) || !isA("blob", args.stdin)) return "notACommand";
     const { clock, random } = frame;
-    const sizeOf = (name: Oid) => get(name).body.length;
+    const sizeOf = (name: Oid) => {
+      frame.reads.add(name);
+      return objects.sizeOf(name);
+    };
     const put = objects.put.bind(objects);
     try {
       return new Process({

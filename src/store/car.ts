@@ -98,6 +98,11 @@ export class CarReader {
     return this.#size;
   }
 
+  /** Where the next block begins. */
+  get at(): number {
+    return this.#at;
+  }
+
   /** The next object, of at most so many bytes; undefined at the file's end. Its bytes are nobody else's. Throws MalformedCar. */
   next(bodyBytesMax: number = objectBytesMax): CarBlock | undefined {
     if (this.#at === this.#size) return undefined;

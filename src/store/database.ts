@@ -25,6 +25,9 @@ export function openDatabase(path: string): Database.Database {
       return database;
     } catch (error) {
       database.close();
+      // Such a file was hardly ever a store: to move it away would be bad advice.
+      if (error instanceof Database.SqliteError && error.code === "SQLITE_NOTADB")
+        throw new StoreFailure(path, "foreign", error.message, error);
       throw error;
     }
   });

@@ -131,20 +131,25 @@ export class Quarantine {
     return refused;
   }
 
-  /** Settles a cause; undefined when the request is none. */
-  settle(request: Oid, keep: Keep): Settlement | undefined {
+  /** Settles a cause, and says which requests have no memo any more; undefined when the request is none. */
+  settle(
+    request: Oid,
+    keep: Keep,
+  ): { readonly settlement: Settlement; readonly dropped: ReadonlySet<Oid> } | undefined {
     const rows = this.#rows(request);
     const newest = rows.at(-1);
     if (newest === undefined) return undefined;
     const found = this.#contents.job(request);
     if (keep !== "memo" || found === undefined) {
-      const forgotten = this.forget(request) - 1;
+      const dropped = new Set(this.forget(request));
+      const forgotten = dropped.size - 1;
       if (keep === "new" && found !== undefined) {
         // Its children are none of those that were forgotten, which consumed it.
         const quarantined = oidsOf(newest.memo.children).some((child) => this.#memo(child)?.quarantined === true);
         this.#contents.setMemo(found, { ...newest.memo, quarantined });
+        dropped.delete(request);
       }
-      return { released: 0, forgotten };
+      return { settlement: { released: 0, forgotten }, dropped };
     }
     this.#sql.deleteDivergences.run(oidToBytes(request));
     const causes = this.#sql.causes.all().map((name) => storedOid(name, "a divergence's request"));
@@ -156,11 +161,11 @@ export class Quarantine {
       if (each !== request) released++;
     }
     this.#contents.bumpGeneration();
-    return { released, forgotten: 0 };
+    return { settlement: { released, forgotten: 0 }, dropped: new Set() };
   }
 
-  /** Drops a memo and its consumers, with their divergences; returns how many memos. */
-  forget(request: Oid): number {
+  /** Drops a memo and its consumers, with their divergences; returns their requests. */
+  forget(request: Oid): ReadonlySet<Oid> {
     const dropped = this.#consumers([request]);
     for (const each of dropped) {
       this.#sql.deleteDivergences.run(oidToBytes(each));
@@ -169,7 +174,7 @@ export class Quarantine {
     }
     this.#sql.settled.run();
     this.#contents.bumpGeneration();
-    return dropped.size;
+    return dropped;
   }
 
   #add(request: Oid, memo: Memo, run: number, found: string): void {

@@ -78,10 +78,19 @@ export class Runs {
     return run?.id === id ? run : undefined;
   }
 
-  /** Notes that people dropped a request's memo. Call it in a transaction. */
-  noteForgotten(request: Oid, atMs: number): void {
-    const { lastInsertRowid } = this.#sql.noteForgotten.run(oidToBytes(request), atMs);
-    this.#sql.dropForgotten.run(Number(lastInsertRowid) - forgottenMax);
+  /** Notes that people dropped memos of requests. Call it in a transaction. */
+  noteForgotten(requests: readonly Oid[], atMs: number): void {
+    let last = 0;
+    // One more than are kept, so that it shows that not all are.
+    for (const request of requests.slice(-forgottenMax - 1))
+      last = Number(this.#sql.noteForgotten.run(oidToBytes(request), atMs).lastInsertRowid);
+    if (last > 0) this.#sql.dropForgotten.run(last - forgottenMax);
+  }
+
+  /** Whether notes of all that was forgotten since that time are still here. */
+  tellsForgottenSince(ms: number): boolean {
+    const first = this.#sql.firstForgotten.get() as { readonly id: number; readonly at_ms: number } | undefined;
+    return first === undefined || first.id === 1 || first.at_ms < ms;
   }
 
   /** When people dropped a request's memo: the last time before that time, in milliseconds since 1970; undefined when they did not, or long ago. */
@@ -133,6 +142,7 @@ function prepareStatements(database: Database.Database) {
     noteForgotten: sql("INSERT INTO forgotten (request, at_ms) VALUES (?, ?)"),
     dropForgotten: sql("DELETE FROM forgotten WHERE id <= ?"),
     forgotten: sql("SELECT max(at_ms) FROM forgotten WHERE request = ? AND at_ms <= ?").pluck(),
+    firstForgotten: sql("SELECT id, at_ms FROM forgotten ORDER BY id LIMIT 1"),
     count: sql("SELECT count(*) FROM runs").pluck(),
     dropTrace: sql("DELETE FROM trace WHERE run <= ?"),
     trace: sql("SELECT events FROM trace WHERE run = ? ORDER BY seq").pluck(),

@@ -312,6 +312,15 @@ export class Store {
     return memo;
   }
 
+  /** The request because of whose executions this one is quarantined: itself, or one that it consumed. Undefined when it is not. */
+  quarantineCause(request: Oid): Oid | undefined {
+    this.flush();
+    this.#contents.look();
+    return this.#contents.job(request)?.record.memo?.quarantined === true
+      ? this.#quarantined(request).origin
+      : undefined;
+  }
+
   #quarantined(request: Oid): QuarantinedMemo {
     return new QuarantinedMemo(
       request,
@@ -350,13 +359,17 @@ export class Store {
 
   /**
    * Settles a quarantine at its cause, in one transaction. With the memo kept, its consumers are served again, unless another cause stands against them; otherwise they are forgotten, and so is what runs under way have not committed.
-   * Undefined when no executions of the request differed.
+   * When that was is noted of each, as of what people forget. Undefined when no executions of the request differed.
    */
-  settleQuarantine(request: Oid, keep: Keep): Settlement | undefined {
+  settleQuarantine(request: Oid, keep: Keep, atMs: number = Date.now()): Settlement | undefined {
     this.flush();
-    const settlement = this.#contents.transact(() => this.#quarantine.settle(request, keep));
+    const settled = this.#contents.transact(() => {
+      const found = this.#quarantine.settle(request, keep);
+      if (found !== undefined) this.#runs.noteForgotten([...found.dropped], atMs);
+      return found;
+    });
     this.#hotOutcomes.clear();
-    return settlement;
+    return settled?.settlement;
   }
 
   /**
@@ -390,14 +403,13 @@ export class Store {
       const found = this.#contents.job(request);
       if (found?.record.memo === undefined) return false;
       if (found.record.memo.quarantined) {
-        this.#quarantine.forget(request);
-        this.#runs.noteForgotten(request, atMs);
+        this.#runs.noteForgotten([...this.#quarantine.forget(request)], atMs);
         this.#hotOutcomes.clear();
         return true;
       }
       // The request's tree, which stands in the same record, stays.
       this.#contents.setMemo(found, undefined);
-      this.#runs.noteForgotten(request, atMs);
+      this.#runs.noteForgotten([request], atMs);
       // Other handles may hold this memo in a hot map.
       this.#contents.bumpGeneration();
       return true;
@@ -488,6 +500,11 @@ export class Store {
   /** When a request's memo was forgotten, the last time before that time: milliseconds since 1970. Undefined when it was not, or so long ago that it is forgotten, too. */
   forgottenMs(request: Oid, beforeMs: number): number | undefined {
     return guarded(this.path, () => this.#runs.forgottenMs(request, beforeMs));
+  }
+
+  /** Whether `forgottenMs` tells of whatever was forgotten since that time. */
+  tellsForgottenSince(ms: number): boolean {
+    return guarded(this.path, () => this.#runs.tellsForgottenSince(ms));
   }
 
   /**

@@ -183,7 +183,12 @@ describe("bad input is answered by one sentence and the status of its kind", () 
       2,
       "4a58007052a65fbc2fc3f910f2855f45a4058e74 is a blob, not a tree",
     ],
-    ["a request that nothing is remembered of", ["forget", absent], 2, `nothing is remembered of request ${absent}`],
+    [
+      "a request that nothing is remembered of",
+      ["forget", absent],
+      2,
+      `nothing is known of request ${absent}: it never ran in this store`,
+    ],
     ["a command that there is not", ["flod"], 2, "unknown command 'flod' (Did you mean fold?)"],
     ["a verb that there is not", ["worker", "remove"], 2, "unknown command 'remove'"],
     [
@@ -328,13 +333,13 @@ describe("--json prints exactly one object for each kind of error", () => {
 describe("a store that can't be used", () => {
   const count = ["fold", "HEAD", "--post", "line-count"];
 
-  it("garbage is called damaged, and is left as it is", async () => {
+  it("what is no database is called no store, and is left as it is", async () => {
     const garbage = Buffer.alloc(50_000, "not a database ");
     const file = room.write("garbage.sqlite", garbage);
     const said = await room.call(...count, "--store", file);
     expectSentence(said, 3);
     expect(room.masked(said).err).toBe(
-      "error: store <room>/garbage.sqlite: the file is damaged; move it away, and what it held is computed again (file is not a database)\n",
+      "error: store <room>/garbage.sqlite: the file is not a Coppice store (file is not a database)\n",
     );
     expect(readFileSync(file).equals(garbage)).toBe(true);
   });

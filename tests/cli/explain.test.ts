@@ -2,7 +2,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { beforeAll, expect, test } from "vitest";
 import type { ChromeTrace, Explanation, RunTree } from "../../src/engine.ts";
-import { absent, sharedRoom, smallRepository, type Said } from "./room.ts";
+import { openStore } from "../../src/store/store.ts";
+import { absent, jsonResult, sharedRoom, smallRepository, type Said } from "./room.ts";
 
 const room = sharedRoom();
 beforeAll(() => {
@@ -39,11 +40,6 @@ test("before anything ran, and for what is no request, it says so", async () => 
     err: "error: nothing was run in this store yet\n",
   });
   expect(await room.call("explain")).toMatchObject({ status: 2, err: expect.stringContaining("or say --last") });
-  expect(masked(await room.call("explain", absent)).out).toContain("nothing is recorded of it");
-  expect(await room.call("trace", absent)).toMatchObject({
-    status: 2,
-    err: expect.stringContaining("no trace of an execution"),
-  });
 });
 
 test("after an edit, it names the file that changed: of the run, and of the jobs about a path", async () => {
@@ -213,6 +209,68 @@ test("a script whose text changed is named by its file", async () => {
   expect(masked(await room.call("explain", "--last", ...store)).out).toContain("worker count.ts: module changed");
 });
 
+test("a path is told as it was asked, though an equal job elsewhere was the one that ran", async () => {
+  room.makeRepository("twice", { "a.txt": "same\n", "sub/b.txt": "same\n" });
+  const store = ["--store", room.path("twice.sqlite")];
+  await room.call("fold", room.path("twice"), "--post", "line-count", "--jobs", "1", ...store);
+  expect((await room.call("explain", "--last", "a.txt", ...store)).out).toContain("line-count at a.txt\nran ");
+  const { out } = await room.call("explain", "--last", "sub/b.txt", ...store);
+  expect(out).toContain("job       line-count at sub/b.txt\n");
+  expect(out).toContain("same as   line-count at a.txt, where it was executed\n");
+});
+
+test("a run that a quarantine stopped is the last one, and is named with the cause", async () => {
+  const path = room.path("stopped.sqlite");
+  const store = ["--store", path];
+  const fold = ["fold", ".", "--post", "line-count", "--jobs", "1", ...store];
+  const { request } = jsonResult(await room.call(...fold, "--json"));
+  await room.call("run", "file-count", "--in=x", "--children=y", ...store);
+  const [{ request: leaf } = { request: absent }] = jobsOf(
+    await room.call("explain", request, "a.txt", "--json", ...store),
+  );
+  const opened = openStore(path);
+  const known = opened.evidence(leaf);
+  if (known === undefined) throw new Error("the leaf is not remembered");
+  opened.keepDivergence(leaf, { ...known.memo, fuel: 1 }, 0, "verify");
+  opened.close();
+  // Refused before there is a run.
+  expect(await room.call(...fold)).toMatchObject({ status: 4 });
+  const refused = `no answer executions of ${leaf}, which it consumed, differed, so`;
+  expect((await room.call("explain", "--last", ...store)).out).toContain(
+    `request   ${request}\njob       fold-wasm at .\n${refused}`,
+  );
+  // Stopped on its way.
+  writeFileSync(room.path("repository", "new.txt"), "new\n");
+  room.git(room.repository, "add", "new.txt");
+  expect(await room.call(...fold)).toMatchObject({ status: 4 });
+  room.git(room.repository, "rm", "--quiet", "--force", "new.txt");
+  const stopped = maskedText((await room.call("explain", "--last", ...store)).out);
+  expect(stopped).toMatch(/^no answer in run 3, <time>: what was remembered of a request is quarantined/m);
+  expect((await room.call("trace", "--last", ...store)).out).toMatch(/^run 3, .* quarantine; /);
+});
+
+test("a run that was cancelled before anything of it was executed has no trace, and says so", async () => {
+  const path = room.path("early.sqlite");
+  const store = ["--store", path];
+  await room.withEngine(async (engine) => {
+    const run = engine.run({ worker: "file-count", args: { in: "x" }, signal: AbortSignal.abort() });
+    await expect(run).rejects.toThrow("cancelled");
+  }, path);
+  const none = await room.call("trace", "--last", ...store);
+  expect([none.status, maskedText(none.err)]).toEqual([
+    2,
+    "error: there is no trace: run 1, <time>, executed nothing of it (it was cancelled)\n",
+  ]);
+  await room.call("run", "file-count", "--in=x", ...store);
+  await room.withEngine(async (engine) => {
+    const request = engine.lastRunRecord()?.request ?? absent;
+    await expect(engine.settle(request, { rerun: true, signal: AbortSignal.abort() })).rejects.toThrow("cancelled");
+  }, path);
+  expect(maskedText((await room.call("trace", "--last", ...store)).out)).toMatch(
+    /^run 3, <time>, executed nothing of it \(it was cancelled\); the run that last did:\nrun 2, /,
+  );
+});
+
 test("--chrome writes a file that trace viewers read", async () => {
   const store = ["--store", room.path("chrome.sqlite")];
   await room.call("fold", ".", "--post", "line-count", ...store);
@@ -221,4 +279,58 @@ test("--chrome writes a file that trace viewers read", async () => {
   const { traceEvents } = JSON.parse(readFileSync(file, "utf8")) as ChromeTrace;
   expect(traceEvents.filter(({ ph }) => ph === "X").length).toBeGreaterThanOrEqual(11);
   expect(await room.call("trace", "--last", "--order", "none", ...store)).toMatchObject({ status: 2 });
+  // Over an earlier trace, to stdout, and to no file that is something else.
+  const figures = await room.call("trace", "--last", "--chrome", file, "--json", ...store);
+  expect(JSON.parse(figures.out)).toMatchObject({ run: 1, file, events: traceEvents.length });
+  const piped = await room.call("trace", "--last", "--chrome", "-", ...store);
+  expect(piped).toMatchObject({ status: 0, err: "", out: readFileSync(file, "utf8") });
+  expect(await room.call("trace", "--last", "--chrome", "-", "--json", ...store)).toMatchObject({ status: 2 });
+  const precious = room.write("precious.txt", "precious\n");
+  expect(await room.call("trace", "--last", "--chrome", precious, ...store)).toEqual({
+    status: 2,
+    out: "",
+    err: `error: ${precious} is there already, and is no trace\n`,
+  });
+  expect(readFileSync(precious, "utf8")).toBe("precious\n");
+});
+
+test("trace --oids names the request of each job, which other commands take", async () => {
+  const store = ["--store", room.path("oids.sqlite")];
+  await room.call("fold", "sub", "--post", "line-count", "--jobs", "1", ...store);
+  const { out } = await room.call(
+    "trace",
+    "--last",
+    "--oids",
+    "--order",
+    "call",
+    "--depth",
+    "1",
+    "--width",
+    "1",
+    ...store,
+  );
+  expect(maskedText(out)).toMatchInlineSnapshot(`
+    "run 1, request <oid>, <time>: result; 6 executed, 0 remembered, _ ms
+              ms            fuel  request
+    <ms> <fuel>  <oid>  fold-wasm at .
+    <ms> <fuel>  <oid>  ├─ line-count at b.txt
+    <ms>                                                            └─ … and 2 more, 2 executed
+    "
+  `);
+  const [, request] = /([0-9a-f]{40}) {2}[│├└─ ]*line-count at b\.txt/.exec(out) ?? [];
+  expect((await room.call("explain", request ?? "", ...store)).out).toContain("line-count at b.txt");
+});
+
+test("a request and --last are not given both, and counts say which one is wrong", async () => {
+  const store = ["--store", room.path("chrome.sqlite")];
+  for (const [args, words] of [
+    [["explain", absent, "--last"], "REQUEST and --last each name a request"],
+    [["explain", absent, "a.txt", "--last"], "REQUEST and --last each name a request"],
+    [["trace", absent, "--last"], "REQUEST and --last each name a request"],
+    [["trace", "--last", "--depth", "x"], "--depth wants a whole number"],
+    [["trace", "--last", "--width", "-1"], "--width wants a whole number"],
+  ] as const) {
+    const said = await room.call(...args, ...store);
+    expect([said.status, said.err]).toEqual([2, expect.stringContaining(words)]);
+  }
 });

@@ -1,32 +1,16 @@
 import { spawnSync } from "node:child_process";
 import { beforeAll, describe, expect, it, vi } from "vitest";
-import Database from "better-sqlite3";
 import { openStore } from "../../src/store/store.ts";
 import { syntheticTree } from "../fold-bench/fixtures.ts";
 import { guest } from "../guests/assemble.ts";
 import { countless, silent } from "../guests/children.ts";
-import { commandFile, ended, jsonError, jsonResult, quoted, sharedRoom, smallRepository } from "./room.ts";
+import { commandFile, ended, jsonError, jsonResult, quoted, runsBegun, sharedRoom, smallRepository } from "./room.ts";
 
 const room = sharedRoom();
 beforeAll(() => {
   room.makeRepository("repository", smallRepository);
   room.write("endless.wasm", guest("(loop $again (br $again))"));
 });
-
-/** Runs begun in a store that another process works on; 0 while there is no such store yet. Takes no lock that the other one might wait for. */
-function runsBegun(path: string): number {
-  try {
-    const database = new Database(path, { readonly: true, fileMustExist: true });
-    try {
-      return database.prepare("SELECT count(*) FROM runs").pluck().get() as number;
-    } finally {
-      database.close();
-    }
-  } catch (error) {
-    if (error instanceof Database.SqliteError) return 0;
-    throw error;
-  }
-}
 
 /** Memos in a store that another process works on. */
 function memosIn(path: string): number {

@@ -1,9 +1,22 @@
 /** `bundle` and `replay` as a user meets them: a file made here runs in a fresh folder, without network, PATH and HOME. */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { beforeAll, describe, expect, it } from "vitest";
-import { forged, partsOf } from "../engine/bundle-forge.ts";
-import { absent, commandFile, ended, jsonError, jsonResult, sharedRoom, smallRepository, type Said } from "./room.ts";
+import { beforeAll, describe, expect, it, vi } from "vitest";
+import { NonAnswerError, type Oid } from "../../src/engine.ts";
+import { openStore } from "../../src/store/store.ts";
+import { bundleInto, forged, partsOf } from "../engine/bundle-forge.ts";
+import { guest } from "../guests/assemble.ts";
+import {
+  absent,
+  commandFile,
+  ended,
+  jsonError,
+  jsonResult,
+  runsBegun,
+  sharedRoom,
+  smallRepository,
+  type Said,
+} from "./room.ts";
 
 const room = sharedRoom();
 let request = "";
@@ -43,14 +56,38 @@ describe("bundle", () => {
       err: `error: ${file} is there already\n`,
     });
     expect(readFileSync(file).equals(bytes)).toBe(true);
-    expect(readdirSync(room.path()).filter((name) => name.includes(".part-"))).toEqual([]);
+    expect(readdirSync(room.path()).filter((name) => name.startsWith(".coppice"))).toEqual([]);
+  });
+
+  it("with --json prints what the file holds", async () => {
+    const other = room.path("figures.car");
+    const said = await room.call("bundle", request, other, "--json");
+    expect([said.status, said.err]).toEqual([0, ""]);
+    expect(JSON.parse(said.out)).toEqual({
+      request,
+      root: expect.stringMatching(/^[0-9a-f]{40}$/) as string,
+      jobs: 11,
+      objects: expect.any(Number) as number,
+      bytes: readFileSync(other).length,
+      file: other,
+    });
+  });
+
+  it("tells of the file as it was named where that can't be written", async () => {
+    const long = room.path("a".repeat(256));
+    expect(await room.call("bundle", request, long)).toMatchObject({
+      status: 2,
+      err: `error: ${long}: name too long\n`,
+    });
+    // No longer than any other file's name may be.
+    expect(await room.call("bundle", request, room.path(`${"a".repeat(251)}.car`))).toMatchObject({ status: 0 });
   });
 
   it("refuses what can't be bundled, and leaves no file", async () => {
     const other = room.path("other.car");
     expect(await room.call("bundle", absent, other)).toMatchObject({
       status: 2,
-      err: `error: nothing is remembered of request ${absent}\n`,
+      err: `error: nothing is known of request ${absent}: it never ran in this store\n`,
     });
     expect(await room.call("bundle", request, room.path("no", "x.car"))).toMatchObject({ status: 2 });
     expect(await room.call("bundle", request, "")).toMatchObject({ status: 2 });
@@ -99,6 +136,32 @@ describe("replay", () => {
     });
   });
 
+  it("that is cancelled says so, and leaves nothing of the store that it was to keep", async () => {
+    const store = room.path("long.sqlite");
+    const endless = room.path("endless.car");
+    const origin = room.path("endless.sqlite");
+    await room.withEngine(async (engine) => {
+      const worker = engine.addWorker(guest("(loop $again (br $again))"));
+      await expect(engine.run({ worker, signal: AbortSignal.abort() })).rejects.toThrow(NonAnswerError);
+      const never = engine.lastRunRecord()?.request as Oid;
+      // Somebody says that it came to an end.
+      const opened = openStore(origin);
+      const outcome = { kind: "failed", code: "trap", message: "unreachable" } as const;
+      opened.remember(never, { outcome, detail: undefined, fuel: 1, reads: [], children: [] }, 1);
+      opened.close();
+      await bundleInto(engine, never, endless);
+    }, origin);
+    const child = room.start({}, process.execPath, commandFile, "replay", endless, "--store", store, "--json");
+    const ending = ended(child);
+    await vi.waitUntil(() => runsBegun(store) > 0, { timeout: 50_000, interval: 5 });
+    child.kill("SIGINT");
+    const said = await ending;
+    const message = "cancelled; a replay starts from nothing, and nothing of this one is kept";
+    expect([said.status, said.err]).toEqual([130, `error: ${message}\n`]);
+    expect(jsonError(said)).toEqual({ error: { kind: "cancelled", message } });
+    expect(readdirSync(room.path()).filter((name) => name.startsWith("long.sqlite"))).toEqual([]);
+  });
+
   it("ends with 4 when a job comes to something else, and names the first to look at", async () => {
     const { manifest, objects } = partsOf(file);
     const other = manifest.jobs.find(({ outcome }) => outcome.kind === "blob" && outcome.oid !== result);
@@ -109,7 +172,7 @@ describe("replay", () => {
     expect(said.status).toBe(4);
     expect(said.out).toBe(`different: 11 jobs, blob ${result}\n`);
     expect(room.masked(said).err).toMatch(
-      /^error: 1 job of the replay went otherwise than recorded; the first to look at is request <request> \((?:fold-wasm|worker [0-9a-f]{40})\): recorded is blob [0-9a-f]{40}, here it is blob [0-9a-f]{40}, which differ first at byte \d+\n$/,
+      /^error: 1 job of the replay went otherwise than recorded; the first to look at is request <request> \(fold-wasm\): recorded is blob [0-9a-f]{40}, here it is blob [0-9a-f]{40}, which differ first at byte \d+\n$/,
     );
     const { status, out } = await room.call("replay", altered, "--json");
     expect(status).toBe(4);
@@ -122,7 +185,16 @@ describe("replay", () => {
     altered[bytes.length - 3] = (altered[bytes.length - 3] as number) ^ 1;
     for (const [name, content, words] of [
       ["cut.car", bytes.subarray(0, bytes.length - 1), "it is cut short (at byte "],
-      ["long.car", Buffer.concat([bytes, Buffer.of(0)]), `a block is too short for a name (at byte ${bytes.length})`],
+      [
+        "long.car",
+        Buffer.concat([bytes, Buffer.of(0)]),
+        `there is more in it than its manifest counts (at byte ${bytes.length})`,
+      ],
+      [
+        "letter.car",
+        Buffer.concat([bytes, Buffer.from("a")]),
+        `there is more in it than its manifest counts (at byte ${bytes.length})`,
+      ],
       ["bit.car", altered, "have another hash (at byte "],
       ["text.car", Buffer.from("some text"), "it does not begin as a CAR file of one git object does (at byte 0)"],
     ] as const) {

@@ -4,6 +4,7 @@ import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, w
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import Database from "better-sqlite3";
 import { afterAll, beforeAll } from "vitest";
 import { openEngine, type Engine, type Oid } from "../../src/engine.ts";
 import { oid } from "../../src/store/oid.ts";
@@ -147,6 +148,21 @@ export const smallRepository = {
   "sub/b.txt": "one\ntwo\n",
   "sub/deep/c.txt": "three\n",
 } as const;
+
+/** Runs begun in a store that another process works on; 0 while there is no such store yet. Takes no lock that the other one might wait for. */
+export function runsBegun(path: string): number {
+  try {
+    const database = new Database(path, { readonly: true, fileMustExist: true });
+    try {
+      return database.prepare("SELECT count(*) FROM runs").pluck().get() as number;
+    } finally {
+      database.close();
+    }
+  } catch (error) {
+    if (error instanceof Database.SqliteError) return 0;
+    throw error;
+  }
+}
 
 /** Waits for the process and gives what it said. */
 export async function ended(child: ChildProcessWithoutNullStreams): Promise<Said> {

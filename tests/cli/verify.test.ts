@@ -1,10 +1,14 @@
 /** `coppice verify`, and `--verify` of what runs: what is printed, and the exit status. */
 import { readFileSync } from "node:fs";
+import { PassThrough } from "node:stream";
 import { beforeAll, describe, expect, it, vi } from "vitest";
-import type { Oid } from "../../src/engine.ts";
+import type { Oid, Verified } from "../../src/engine.ts";
+import type { Printer } from "../../src/cli/output.ts";
+import { Session } from "../../src/cli/session.ts";
+import { verifyExecuted } from "../../src/cli/verify-command.ts";
 import { openStore } from "../../src/store/store.ts";
 import { syntheticTree } from "../fold-bench/fixtures.ts";
-import { absent, commandFile, ended, jsonError, sharedRoom, smallRepository, type Said } from "./room.ts";
+import { absent, commandFile, emptyTree, ended, jsonError, sharedRoom, smallRepository, type Said } from "./room.ts";
 
 const room = sharedRoom();
 beforeAll(() => {
@@ -82,6 +86,13 @@ describe("verify --all", () => {
     const refused = await call("fold", ".", "--post", "line-count", "--json");
     expect([refused.status, jsonError(refused).error.kind]).toEqual([4, "divergent"]);
     expect(jsonError(refused).error.message).toContain(`coppice verify --resolve ${request}`);
+    const consumer = (JSON.parse(whole.out) as { request: string }).request;
+    expect(await call("verify", "--resolve", consumer)).toMatchObject({
+      status: 2,
+      err: expect.stringContaining(
+        `is quarantined because it consumed ${request}, whose executions differed`,
+      ) as string,
+    });
     const listed = plain(await call("verify", "--resolve"));
     expect(named(listed.out, request)).toMatchInlineSnapshot(`
       "request REQUEST differs: line-count, executed again (verify --liftoff-only)
@@ -99,7 +110,11 @@ describe("verify --all", () => {
     const again = await call("fold", ".", "--post", "line-count", "--json");
     const { oid } = JSON.parse(again.out) as { oid: string };
     expect(oid).toBe((JSON.parse(whole.out) as { oid: string }).oid);
-    expect((await call("verify", "--resolve")).out).toBe("");
+    expect(await call("verify", "--resolve")).toEqual({
+      status: 0,
+      out: "",
+      err: "nothing is to be settled: no executions have differed, or all that did are settled\n",
+    });
   });
 
   it("with --json prints one object", async () => {
@@ -151,11 +166,13 @@ describe("verify REQUEST", () => {
     expect(said).toMatchObject({ status: 0, err: expect.stringMatching(/^11 memos confirmed/) as string });
   });
 
-  it("of which nothing is remembered could not be verified, which is 3", async () => {
-    await folded();
-    expect(plain(await call("verify", absent))).toEqual({
+  it("of which nothing is remembered any more could not be verified, which is 3", async () => {
+    const { out } = await folded();
+    const { request } = JSON.parse(out) as { request: string };
+    await call("forget", request);
+    expect(plain(await call("verify", request))).toEqual({
       status: 3,
-      out: `request ${absent} could not be verified: nothing is remembered of it\n`,
+      out: `request ${request} could not be verified: nothing is remembered of it\n`,
       err: "0 memos confirmed under --liftoff-only and --no-liftoff, 0 differed, 1 could not be verified, _ s\n",
     });
   });
@@ -176,15 +193,93 @@ it("--verify of a fold confirms a share of what it executed before the result is
   expect(said.err).toMatch(/^11 memos confirmed .*\n11 jobs executed/);
 });
 
+describe("--verify with --json, of what is not confirmed, prints the error in place of the result, and what was found", () => {
+  const differing = {
+    request: absent,
+    worker: "line-count",
+    path: "a.txt",
+    found: "--no-liftoff",
+    remembered: { outcome: { kind: "blob", oid: emptyTree }, fuel: 1 },
+    came: { outcome: { kind: "blob", oid: emptyTree }, fuel: 2 },
+    difference: { how: "fuel", path: ".", remembered: "fuel 1", found: "fuel 2" },
+    consumers: 3,
+  } as const;
+  const sound = {
+    confirmed: 1,
+    divergences: [],
+    unverified: [],
+    quarantined: [],
+    flags: ["--x"],
+    isComplete: true,
+    ms: 1,
+  };
+  const kinds = [
+    [
+      { divergences: [differing] },
+      4,
+      "divergent",
+      `request ${absent} differs when it is executed again; settle it: coppice verify --resolve`,
+    ],
+    [{ quarantined: [absent] }, 4, "divergent", `request ${absent} is quarantined`],
+    [
+      { unverified: [{ request: absent, reason: "it died" }] },
+      3,
+      "missing",
+      `request ${absent} could not be verified: it died`,
+    ],
+    [
+      { isComplete: false },
+      130,
+      "cancelled",
+      `cancelled before what ran was verified; what it came to is remembered, and \`coppice verify ${emptyTree}\` verifies it`,
+    ],
+  ] as const;
+
+  it.each(kinds)("%j", async (found, status, kind, message) => {
+    const verified: Verified = { ...sound, ...found };
+    for (const isJson of [true, false]) {
+      const [out, err] = [new PassThrough(), new PassThrough()];
+      const printer = { out, err, isColourful: false, cids: false } as unknown as Printer;
+      const session = new Session({ store }, {}, printer);
+      expect(await verifyExecuted(session, emptyTree, isJson, async () => verified)).toBe(false);
+      expect(session.status).toBe(status);
+      const [said, told] = [out.read() as Buffer | null, String(err.read())];
+      expect(told).toContain(`error: ${message}`);
+      if (!isJson) expect(said).toBeNull();
+      else
+        expect(JSON.parse(String(said))).toMatchObject({
+          error: { kind, message: expect.stringContaining(message) as string },
+          verified: { confirmed: 1 },
+        });
+    }
+  });
+
+  it("at Ctrl-C", async () => {
+    store = room.path("long-share.sqlite");
+    const root = await room.withEngine((engine) => syntheticTree(engine, 2000), store);
+    const run = ["run", "fold-wasm", `--in:hash=${root}`, "--post=/cas/std/line-count", "--json", "--jobs", "1"];
+    const child = room.start({}, process.execPath, commandFile, ...run, "--verify", "1", "--store", store);
+    const ending = ended(child);
+    await vi.waitUntil(() => verifiersOf(child.pid ?? 0) > 0, { timeout: 50_000, interval: 5 });
+    child.kill("SIGINT");
+    const said = await ending;
+    expect(said.status).toBe(130);
+    expect(jsonError(said)).toMatchObject({ error: { kind: "cancelled" }, verified: { isComplete: false } });
+  });
+});
+
 it("what can't be asked for is a usage error that says what can", async () => {
-  await folded();
+  const { out } = await folded();
+  const { request } = JSON.parse(out) as { request: string };
   const cases = [
     [["verify"], "name requests, or give one of --all, --sample N and --resolve"],
     [["verify", "--all", absent], "name requests, or give one of"],
     [["verify", "--sample", "0"], "--sample wants a whole number"],
     [["verify", "--all", "--keep", "memo"], "--keep goes with --resolve REQUEST"],
     [["verify", "--resolve", absent, "--keep", "both"], "--keep wants memo, new or none"],
-    [["verify", "--resolve", absent, "--keep", "memo"], `no executions of request ${absent} have differed`],
+    [["verify", request, "--all"], "name requests, or give one of"],
+    [["verify", request, "--seed", "x"], "--seed goes with --sample N"],
+    [["verify", "--resolve", request, "--keep", "memo"], `no executions of request ${request} have differed`],
     [["fold", ".", "--post", "line-count", "--verify", "2"], "--verify wants a share from 0 to 1"],
   ] as const;
   for (const [args, words] of cases) {

@@ -183,6 +183,62 @@ test("what was forgotten, and what was executed although it was remembered, is t
   });
 });
 
+test("what was executed although it was remembered, and then forgotten, is told as both", async () => {
+  await withEngine({ executors: 1 }, async (engine) => {
+    const { request } = await fold(engine, files("1\n"));
+    await engine.settle(request, { rerun: true });
+    engine.forget(request);
+    const { run, forgottenMs, made, cause } = await engine.explain(request);
+    expect([run?.id, made, cause]).toEqual([2, undefined, { why: "again", run: 1 }]);
+    expect(forgottenMs).toBeGreaterThanOrEqual(run?.startedMs ?? Infinity);
+  });
+});
+
+test("what a settled quarantine left and what it dropped are told as such", async () => {
+  await withEngine({ executors: 1 }, async (engine, path) => {
+    const { request } = await fold(engine, files("1\n"));
+    const [leaf] = (await engine.jobsAt(request, "src/a.ts")) as readonly [Oid];
+    engine.stats();
+    const store = openStore(path);
+    const known = store.evidence(leaf);
+    if (known === undefined) throw new Error("the leaf is not remembered");
+    const outcome = { kind: "blob", oid: store.put("blob", Buffer.from("9\n")) } as const;
+    store.keepDivergence(leaf, { ...known.memo, outcome }, 0, "verify");
+    store.settleQuarantine(leaf, "new");
+    store.close();
+    expect(await engine.explain(leaf)).toMatchObject({
+      how: "run",
+      made: { run: 0, outcome },
+      cause: { why: "first" },
+    });
+    expect(await engine.explain(request)).toMatchObject({
+      how: "run",
+      made: undefined,
+      forgottenMs: expect.any(Number) as number,
+    });
+    await engine.settle(request);
+    expect(await why(engine, request)).toEqual(["forgotten"]);
+    const [, visited] = await engine.jobsAt(request, "src");
+    expect(await why(engine, visited as Oid)).toEqual(["changed since run 1", "args/children/a.ts modified"]);
+  });
+});
+
+test("once notes of what was forgotten are displaced, nothing is said of why it was not remembered", async () => {
+  await withEngine({ executors: 1 }, async (engine, path) => {
+    const { request } = await fold(engine, files("1\n"));
+    engine.forget(request);
+    const store = openStore(path);
+    const outcome = { kind: "blob", oid: store.put("blob", Buffer.from("x")) } as const;
+    const others = Array.from({ length: 4097 }, (_, at) => hashObject("blob", Buffer.from(`${at}`)));
+    for (const other of others)
+      store.remember(other, { outcome, detail: undefined, fuel: 0, reads: [], children: [] }, 1);
+    for (const other of others) store.forget(other);
+    store.close();
+    await engine.settle(request);
+    expect((await engine.explain(request)).cause).toEqual({ why: "gone", run: 1 });
+  });
+});
+
 test("an attempt that came to no answer is told of all that it had begun", async () => {
   await withEngine({ executors: 1 }, async (engine) => {
     const text = Buffer.from("comes late\n");
@@ -238,7 +294,39 @@ test("a quarantined request is told with both outcomes", async () => {
       how: "quarantined",
       made: { run: 1, outcome },
       others: [{ run: 7, outcome: { kind: "blob", oid: other } }],
+      quarantinedBy: request,
     });
+  });
+});
+
+test("what is quarantined because of another request names that one", async () => {
+  await withEngine({ executors: 1 }, async (engine, path) => {
+    const { request } = await fold(engine, files("1\n"));
+    const [leaf] = (await engine.jobsAt(request, "src/a.ts")) as readonly [Oid];
+    engine.stats();
+    const store = openStore(path);
+    const known = store.evidence(leaf);
+    if (known === undefined) throw new Error("the leaf is not remembered");
+    store.keepDivergence(leaf, { ...known.memo, fuel: 1 }, 0, "verify");
+    store.close();
+    expect(await engine.explain(request)).toMatchObject({ how: "quarantined", quarantinedBy: leaf, others: [] });
+    expect([request, leaf].map((each) => engine.quarantineCause(each))).toEqual([leaf, leaf]);
+  });
+});
+
+test("a job that stands at two places is told at the one that is asked about, with where it was executed", async () => {
+  await withEngine({ executors: 1 }, async (engine) => {
+    const { request } = await fold(engine, files("r\n"));
+    const [job] = (await engine.jobsAt(request, "./src//a.ts")) as readonly [Oid];
+    expect(await engine.jobsAt(request, "readme.md")).toEqual([job]);
+    const placeOf = async (path?: string) => {
+      const how = path === undefined ? {} : { path };
+      const { path: at, executedAt } = await engine.explain(job, how);
+      return [at, executedAt];
+    };
+    expect(await placeOf("readme.md")).toEqual(["readme.md", undefined]);
+    expect(await placeOf("./src//a.ts")).toEqual(["src/a.ts", "readme.md"]);
+    expect(await placeOf()).toEqual(["readme.md", undefined]);
   });
 });
 

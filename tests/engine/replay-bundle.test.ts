@@ -265,8 +265,32 @@ describe("what can't be bundled", () => {
       const child = engine.lastRun()?.events.find((event) => event.request !== request)?.request as Oid;
       engine.forget(child);
       await expect(engine.bundle(request)).rejects.toThrow(
-        `nothing is remembered any more of request ${child}, which ${request} asked for`,
+        `nothing is remembered any more of request ${child}, which request ${request} needed`,
       );
+    });
+  });
+
+  test("all that is forgotten of a request is named at once, with what to forget too so that it comes again", async () => {
+    await withEngine(async (engine) => {
+      const file = (name: string) => ({ mode: "100644", name, oid: blob(engine, name) }) as const;
+      const inner = engine.putTree([file("a"), file("b")]);
+      const root = engine.putTree([{ mode: "40000", name: "inner", oid: inner }, file("x")]);
+      const { request } = await engine.fold({ in: root, post: "line-count" });
+      const before = await engine.bundle(request);
+      const [leaf] = (await engine.jobsAt(request, "inner/a")) as readonly [Oid];
+      const [other] = (await engine.jobsAt(request, "x")) as readonly [Oid];
+      const [above] = (await engine.jobsAt(request, "inner")) as readonly [Oid];
+      engine.forget(leaf);
+      engine.forget(other);
+      const refused = await engine.bundle(request).then(
+        () => undefined,
+        (error: unknown) => error as NothingRemembered,
+      );
+      expect(refused).toMatchObject({ missing: [leaf, other].toSorted(), askers: [request, above] });
+      expect(refused?.message).toContain(`coppice forget ${request} ${above}`);
+      for (const asker of refused?.askers ?? []) engine.forget(asker);
+      await engine.settle(request);
+      expect((await engine.bundle(request)).root).toBe(before.root);
     });
   });
 
@@ -459,7 +483,7 @@ describe("what is not as recorded", () => {
     await expect(replayForged(withManifest(notUtf8, objects))).rejects.toThrow("is not written as it should be");
     const few = encodeManifest({ ...manifest, objects: objects.size - 1 });
     await expect(replayForged(withManifest(few, objects))).rejects.toThrow(
-      "there are more objects than its manifest counts",
+      "there is more in it than its manifest counts",
     );
   });
 });

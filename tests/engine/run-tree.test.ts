@@ -1,6 +1,6 @@
 /** A run's jobs as a tree, and as Chrome's trace format. */
 import { expect, test } from "vitest";
-import type { ChromeEvent, Engine, Oid, TreeNode } from "../../src/engine.ts";
+import { NonAnswerError, type ChromeEvent, type Engine, type Oid, type TreeNode } from "../../src/engine.ts";
 import { withEngine } from "../guests/room.ts";
 
 function wide(engine: Engine, folders: number, files: number): Oid {
@@ -57,6 +57,20 @@ test("what is not shown is counted, and what took longest can come first", async
       request: below,
       path: "d2",
       hidden: { count: 0 },
+    });
+  });
+});
+
+test("a run that executed nothing, as it was cancelled at once, is told with the one that did", async () => {
+  await withEngine({ executors: 1 }, async (engine) => {
+    const input = { in: wide(engine, 1, 1), post: "line-count" };
+    const { request, run } = await engine.fold(input);
+    expect(await engine.trace(request)).toMatchObject({ run: { id: run }, idle: undefined });
+    engine.forget(request);
+    await expect(engine.fold({ ...input, signal: AbortSignal.abort() })).rejects.toThrow(NonAnswerError);
+    expect(await engine.trace(request)).toMatchObject({
+      run: { id: run },
+      idle: { totals: { ending: "cancelled" } },
     });
   });
 });

@@ -100,6 +100,20 @@ describe("one wrong memo", () => {
     });
   });
 
+  test("of a script is told by the script's file", async () => {
+    await withEngine({ executors: 1 }, async (engine, path) => {
+      const worker = await engine.addScript(new URL("verified-script.ts", import.meta.url).pathname);
+      const { request } = await engine.run({ worker, args: { in: "a\nb\n" } });
+      engine.stats();
+      const store = openStore(path);
+      const known = store.evidence(request);
+      if (known === undefined) throw new Error("it is not remembered");
+      store.keepDivergence(request, { ...known.memo, fuel: 1 }, 0, "verify");
+      store.close();
+      expect(await engine.divergences()).toMatchObject([{ request, worker: "verified-script.ts" }]);
+    });
+  });
+
   test("of other fuel alone is a divergence too", async () => {
     await withEngine({}, async (engine, path) => {
       await folded(engine);
@@ -149,7 +163,9 @@ test("what can't be executed as it was is told with the reason, and the rest is 
     const verified = await engine.verify("all");
     expect(verified.divergences).toEqual([]);
     const reasons = new Map(verified.unverified.map((each) => [each.request, each.reason]));
-    expect(reasons.get(request)).toBe(`nothing is remembered of ${forgotten}, which it consumed: run it again`);
+    expect(reasons.get(request)).toBe(
+      `nothing is remembered of ${forgotten}, which it consumed: forget this one too, and run again what needs it`,
+    );
     expect(reasons.get(reader.request)).toContain(long);
     expect(reasons.size).toBe(2);
     expect(verified.confirmed).toBe(201 - 3);

@@ -46,7 +46,8 @@ export class WasiScript {
   #textsEnd = textsAt;
   #numbersEnd = numbersAt;
   readonly #pages: number;
-  /** Further functions, as WebAssembly text. */
+  /** Further imports and functions, as WebAssembly text. */
+  imports = "";
   functions = "";
 
   constructor(pages = 4) {
@@ -189,7 +190,7 @@ export class WasiScript {
       const list = (letters: string) => Array.from(letters, (letter) => valueTypes[letter]).join(" ");
       return `(import "${wasiModule}" "${name}" (func $${name} (param ${list(params)})${results === "" ? "" : ` (result ${list(results)})`}))`;
     });
-    return assemble(`(module ${imports.join("\n")}
+    return assemble(`(module ${imports.join("\n")} ${this.imports}
       (memory (export "memory") ${this.#pages})
       ${this.#data.join("\n")}
       (func $must (param $got i32) (param $wanted i32) (param $number i32)

@@ -672,9 +672,8 @@ describe("opening", () => {
     const path = file();
     writeFileSync(path, "no database at all, but long enough to be looked at as one".repeat(20));
     const { fault, message } = failureOf(path);
-    expect(fault).toBe("damaged");
-    expect(message).toContain(path);
-    expect(message).toContain("the file is damaged; move it away");
+    expect(fault).toBe("foreign");
+    expect(message).toBe(`store ${path}: the file is not a Coppice store (file is not a database)`);
   });
 
   test("somebody else's database is refused, and left as it was", () => {

@@ -6,7 +6,7 @@
  */
 import { rightsOf, untouched, type Descriptor, type OpenFile, type OpenFolder } from "./descriptors.ts";
 import { errno, fault, Fault, type Errno } from "./errno.ts";
-import type { FileStat, Node } from "./files.ts";
+import type { FileStat, Folder, Node } from "./files.ts";
 import { rights, type functionTypes } from "./functions.ts";
 import { pollOneoff } from "./poll.ts";
 import { CommandExit, type Process } from "./process.ts";
@@ -234,15 +234,14 @@ export const preview1: Readonly<Record<keyof typeof functionTypes, Serve>> = {
     return errno.success;
   },
 
-  path_create_directory: ({ descriptors, memory, files }: Process, fd: number, at: number, length: number) => {
-    const { node } = descriptors.folderAt(fd, rights.pathCreateDirectory);
-    return answer(files.makeFolder(node, memory.path(at, length)));
+  path_create_directory: (process: Process, fd: number, at: number, length: number) => {
+    const { base, path } = placed(process, fd, rights.pathCreateDirectory, at, length);
+    return answer(process.files.makeFolder(base, path));
   },
   path_filestat_get: (process: Process, fd: number, follow: number, at: number, length: number, to: number) => {
-    const { node } = process.descriptors.folderAt(fd, rights.pathFilestatGet);
-    const path = process.memory.path(at, length);
+    const { base, path } = placed(process, fd, rights.pathFilestatGet, at, length);
     process.memory.check(to, statBytes);
-    return giveStat(process, sound(process.files.find(node, path, (follow & followsSymlinks) !== 0)), to);
+    return giveStat(process, sound(process.files.find(base, path, (follow & followsSymlinks) !== 0)), to);
   },
   path_filestat_set_times: (
     process: Process,
@@ -254,13 +253,12 @@ export const preview1: Readonly<Record<keyof typeof functionTypes, Serve>> = {
     modified: bigint,
     which: number,
   ) => {
-    const { node } = process.descriptors.folderAt(fd, rights.pathFilestatSetTimes);
-    const path = process.memory.path(at, length);
-    const find = () => sound(process.files.find(node, path, (follow & followsSymlinks) !== 0));
+    const { base, path } = placed(process, fd, rights.pathFilestatSetTimes, at, length);
+    const find = () => sound(process.files.find(base, path, (follow & followsSymlinks) !== 0));
     return setTimes(process, find, accessed, modified, which);
   },
   path_link: (
-    { descriptors, memory, files }: Process,
+    process: Process,
     fd: number,
     follow: number,
     at: number,
@@ -269,10 +267,10 @@ export const preview1: Readonly<Record<keyof typeof functionTypes, Serve>> = {
     toAt: number,
     toLength: number,
   ) => {
-    const from = descriptors.folderAt(fd, rights.pathLinkSource).node;
-    const to = descriptors.folderAt(toFd, rights.pathLinkTarget).node;
+    const from = placed(process, fd, rights.pathLinkSource, at, length);
+    const to = placed(process, toFd, rights.pathLinkTarget, toAt, toLength);
     const isFollowed = (follow & followsSymlinks) !== 0;
-    return answer(files.link(from, memory.path(at, length), isFollowed, to, memory.path(toAt, toLength)));
+    return answer(process.files.link(from.base, from.path, isFollowed, to.base, to.path));
   },
   path_open: (
     process: Process,
@@ -297,7 +295,7 @@ export const preview1: Readonly<Record<keyof typeof functionTypes, Serve>> = {
     return errno.success;
   },
   path_readlink: (
-    { descriptors, memory, files }: Process,
+    process: Process,
     fd: number,
     at: number,
     length: number,
@@ -305,22 +303,22 @@ export const preview1: Readonly<Record<keyof typeof functionTypes, Serve>> = {
     room: number,
     usedTo: number,
   ) => {
-    const { node } = descriptors.folderAt(fd, rights.pathReadlink);
-    const path = memory.path(at, length);
+    const { base, path } = placed(process, fd, rights.pathReadlink, at, length);
+    const { memory, files } = process;
     memory.check(usedTo, 4);
     const target = memory.part(to, room);
-    const text = Buffer.from(sound(files.readLink(node, path)), "latin1");
+    const text = Buffer.from(sound(files.readLink(base, path)), "latin1");
     const used = Math.min(text.length, target.length);
     target.set(text.subarray(0, used));
     memory.setU32(usedTo, used);
     return errno.success;
   },
-  path_remove_directory: ({ descriptors, memory, files }: Process, fd: number, at: number, length: number) => {
-    const { node } = descriptors.folderAt(fd, rights.pathRemoveDirectory);
-    return answer(files.removeFolder(node, memory.path(at, length)));
+  path_remove_directory: (process: Process, fd: number, at: number, length: number) => {
+    const { base, path } = placed(process, fd, rights.pathRemoveDirectory, at, length);
+    return answer(process.files.removeFolder(base, path));
   },
   path_rename: (
-    { descriptors, memory, files }: Process,
+    process: Process,
     fd: number,
     at: number,
     length: number,
@@ -328,26 +326,33 @@ export const preview1: Readonly<Record<keyof typeof functionTypes, Serve>> = {
     toAt: number,
     toLength: number,
   ) => {
-    const from = descriptors.folderAt(fd, rights.pathRenameSource).node;
-    const to = descriptors.folderAt(toFd, rights.pathRenameTarget).node;
-    return answer(files.rename(from, memory.path(at, length), to, memory.path(toAt, toLength)));
+    const from = placed(process, fd, rights.pathRenameSource, at, length);
+    const to = placed(process, toFd, rights.pathRenameTarget, toAt, toLength);
+    return answer(process.files.rename(from.base, from.path, to.base, to.path));
   },
-  path_symlink: (
-    { descriptors, memory, files }: Process,
-    at: number,
-    length: number,
-    fd: number,
-    toAt: number,
-    toLength: number,
-  ) => {
-    const { node } = descriptors.folderAt(fd, rights.pathSymlink);
-    return answer(files.symlink(memory.path(at, length), node, memory.path(toAt, toLength)));
+  path_symlink: (process: Process, at: number, length: number, fd: number, toAt: number, toLength: number) => {
+    const { base, path } = placed(process, fd, rights.pathSymlink, toAt, toLength);
+    return answer(process.files.symlink(process.memory.path(at, length), base, path));
   },
-  path_unlink_file: ({ descriptors, memory, files }: Process, fd: number, at: number, length: number) => {
-    const { node } = descriptors.folderAt(fd, rights.pathUnlinkFile);
-    return answer(files.unlink(node, memory.path(at, length)));
+  path_unlink_file: (process: Process, fd: number, at: number, length: number) => {
+    const { base, path } = placed(process, fd, rights.pathUnlinkFile, at, length);
+    return answer(process.files.unlink(base, path));
   },
 };
+
+/** A path in the guest's memory, and the folder that it starts from. */
+function placed(
+  process: Process,
+  fd: number,
+  needed: bigint,
+  at: number,
+  length: number,
+): { readonly base: Folder; readonly path: string } {
+  // A descriptor that is none is told before a place that is none.
+  process.descriptors.folderAt(fd, needed);
+  const path = process.memory.path(at, length);
+  return { base: process.baseOf(fd, needed, path), path };
+}
 
 /** The value; a fault is thrown. */
 export function sound<T>(value: T | Fault): T {
@@ -542,18 +547,18 @@ interface Asked {
   readonly flags: number;
 }
 
-function openPath({ descriptors, files }: Process, fd: number, path: string, asked: Asked): Descriptor {
+function openPath(process: Process, fd: number, path: string, asked: Asked): Descriptor {
   const { how, own, below } = asked;
   const has = (flag: number) => (how & flag) !== 0;
   const needed =
     rights.pathOpen |
     (has(openFlags.create) ? rights.pathCreateFile : 0n) |
     (has(openFlags.truncate) ? rights.pathFilestatSetSize : 0n);
-  const { node: base, deniedBelow } = descriptors.folderAt(fd, needed);
+  const { deniedBelow } = process.descriptors.folderAt(fd, needed);
   if (((own | below) & deniedBelow) !== 0n) throw fault(errno.notcapable);
   const writes = (own & rights.fdWrite) !== 0n;
   const node = sound(
-    files.open(base, path, {
+    process.files.open(process.baseOf(fd, needed, path), path, {
       follow: (asked.follow & followsSymlinks) !== 0,
       create: has(openFlags.create),
       exclusive: has(openFlags.exclusive),

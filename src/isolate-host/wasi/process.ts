@@ -1,9 +1,10 @@
 /** A command while it runs: its files, descriptors, streams, arguments and clock, all that calls of preview 1 work on. */
 import type { RandomStream, VirtualClock } from "../../abi/virtual.ts";
-import { Descriptors, untouched } from "./descriptors.ts";
+import { Descriptors, untouched, type OpenFolder } from "./descriptors.ts";
 import { FilesTooLarge, type Files, type Folder } from "./files.ts";
 import { GuestMemory } from "./guest-memory.ts";
 import { Output, type Input } from "./streams.ts";
+import { fromRoot } from "./working-folder.ts";
 
 /** Thrown by a call that ends the command. */
 export class CommandExit {
@@ -41,6 +42,9 @@ export class Process {
   readonly clock: VirtualClock;
   readonly random: RandomStream;
   readonly #fileBytesMax: number;
+  /** The preopen by which relative paths come, where it is not the root. */
+  readonly #relative: OpenFolder | undefined;
+  readonly #isFromRoot: (path: string) => boolean;
 
   constructor({ argv, variables, stdin, files, cwd, clock, random, fileBytesMax }: ProcessStart) {
     this.argv = argv;
@@ -60,8 +64,14 @@ export class Process {
     this.descriptors.add({ ...untouched, kind: "output", stream: this.stdout });
     this.descriptors.add({ ...untouched, kind: "output", stream: this.stderr });
     this.#preopen(this.files.root, "/");
-    // A C library looks up relative paths in the last preopen that fits them.
-    if (this.cwd !== this.files.root) this.#preopen(this.cwd, ".");
+    this.#relative = this.cwd === this.files.root ? undefined : this.#preopen(this.cwd, ".");
+    this.#isFromRoot = fromRoot(argv);
+  }
+
+  /** The folder that a path starts from, which was asked for by a descriptor. Throws the faults of a descriptor that is not open, is no folder, or lacks a right. */
+  baseOf(fd: number, needed: bigint, path: string): Folder {
+    const opened = this.descriptors.folderAt(fd, needed);
+    return opened === this.#relative && this.#isFromRoot(path) ? this.files.root : opened.node;
   }
 
   /** Throws FilesTooLarge when it has written too much. */
@@ -71,8 +81,10 @@ export class Process {
     stream.append(bytes);
   }
 
-  #preopen(node: Folder, name: string): void {
+  #preopen(node: Folder, name: string): OpenFolder {
     const preopen = Buffer.from(name, "latin1");
-    this.descriptors.add({ ...untouched, kind: "folder", node, preopen, listing: undefined });
+    const opened: OpenFolder = { ...untouched, kind: "folder", node, preopen, listing: undefined };
+    this.descriptors.add(opened);
+    return opened;
   }
 }

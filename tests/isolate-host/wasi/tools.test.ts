@@ -75,3 +75,27 @@ test("a relative path starts in the folder that the tool runs in", async () => {
   expect(await said("ls", [], { cwd: "/src" })).toEqual([0, "b.c\nlink\n", ""]);
   expect(await said("cat", ["../a.txt"], { cwd: "/src" })).toEqual([0, "hello\nTODO one\nworld\n", ""]);
 });
+
+test("in another folder than the root, paths that are given from the root start there", async () => {
+  const here = { cwd: "/src" };
+  expect(await said("cat", ["/a.txt", "b.c"], here)).toEqual([
+    0,
+    "hello\nTODO one\nworld\nint main;\n// TODO two\n",
+    "",
+  ]);
+  expect(await said("cat", ["/src/b.c", "link"], here)).toEqual([
+    0,
+    "int main;\n// TODO two\nhello\nTODO one\nworld\n",
+    "",
+  ]);
+  expect(await said("ls", ["/"], here)).toEqual([0, "a.txt\nrun.sh\nsrc\n", ""]);
+  expect(await said("ls", ["/src", "."], here)).toEqual([0, ".:\nb.c\nlink\n\n/src:\nb.c\nlink\n", ""]);
+  // What is only in the root is not found by a relative path.
+  expect(await said("cat", ["a.txt"], here)).toEqual([1, "", "cat: a.txt: No such file or directory\n"]);
+  const made = listed(room.engine, (await run("mkdir", ["-p", "/new/folder", "here"], here)).out);
+  expect(Object.keys(made).filter((path) => path.includes("new") || path.includes("here"))).toEqual([
+    "new/",
+    "new/folder/",
+    "src/here/",
+  ]);
+});
