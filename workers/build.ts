@@ -12,6 +12,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { bundleShell, shellSources } from "./bundle-shell.ts";
+import { commandsOfScript } from "./shell/command-names.ts";
 
 const sourceRoot = import.meta.dirname;
 const sdk = "sdk";
@@ -83,6 +84,8 @@ export async function compileWorker(name: string, entryName: string, sources: So
 /** One worker of a finished build. */
 export interface BuiltWorker {
   readonly name: string;
+  /** In the folder that is built to. */
+  readonly file: string;
   readonly bytes: number;
   /** Milliseconds that it took, or undefined when it was up to date. */
   readonly builtInMs: number | undefined;
@@ -100,7 +103,6 @@ export async function buildWorkers(
   folder: string = stdFolder,
 ): Promise<void> {
   mkdirSync(folder, { recursive: true });
-  tell(await buildShell(folder));
   const names = workerNames();
   const before = readManifest(folder);
   const after: Record<string, string> = {};
@@ -115,28 +117,43 @@ export async function buildWorkers(
     const builtInMs = current ? undefined : performance.now() - start;
     // Also after each: a build that fails halfway keeps what it did.
     if (!current) replaceFile(join(folder, "manifest.json"), manifestText({ ...before, ...after }));
-    tell({ name, bytes: statSync(target).size, builtInMs });
+    tell({ name, file: `${name}.wasm`, bytes: statSync(target).size, builtInMs });
   }
   for (const gone of Object.keys(before).filter((name) => !names.includes(name))) {
     rmSync(join(folder, `${gone}.wasm`), { force: true });
   }
   if (manifestText(before) !== manifestText(after)) replaceFile(join(folder, "manifest.json"), manifestText(after));
+  for (const script of bundledScripts) tell(await buildScript(folder, script));
 }
 
-/** The shell is no worker of the standard library, whose name it would change: it is bound to its tools by whoever has them (src/tools/shell.ts). `shell.json` says what it was built from. */
-async function buildShell(folder: string): Promise<BuiltWorker> {
-  const target = join(folder, "shell.js");
-  const manifest = join(folder, "shell.json");
-  const text = `${JSON.stringify({ sources: createHash("sha256").update(shellSources()).digest("hex") })}\n`;
+/** A script that is bundled of workers/shell and just-bash, and the commands of just-bash's that are in it. */
+interface BundledScript {
+  readonly name: string;
+  readonly commands?: readonly string[];
+}
+
+const bundledScripts: readonly BundledScript[] = [{ name: "shell" }, { name: "command", commands: commandsOfScript }];
+
+/** These are no workers of the standard library, whose name they would change: they are found by src/tools. `NAME.json` says what each was built from. */
+async function buildScript(folder: string, { name, commands }: BundledScript): Promise<BuiltWorker> {
+  const target = join(folder, `${name}.js`);
+  const manifest = join(folder, `${name}.json`);
+  const built = JSON.stringify([shellSources(), commands]);
+  const text = `${JSON.stringify({ sources: createHash("sha256").update(built).digest("hex") })}\n`;
   const start = performance.now();
   const current = exists(target) && exists(manifest) && readFileSync(manifest, "utf8") === text;
   if (!current) {
-    const { code, licences } = await bundleShell();
+    const { code, licences } = await bundleShell(`${name}.ts`, commands);
     replaceFile(target, code);
-    replaceFile(join(folder, "shell-licences.txt"), licences);
+    replaceFile(join(folder, `${name}-licences.txt`), licences);
     replaceFile(manifest, text);
   }
-  return { name: "shell", bytes: statSync(target).size, builtInMs: current ? undefined : performance.now() - start };
+  return {
+    name,
+    file: `${name}.js`,
+    bytes: statSync(target).size,
+    builtInMs: current ? undefined : performance.now() - start,
+  };
 }
 
 function digestOf(sources: Sources): string {
@@ -168,8 +185,8 @@ function exists(path: string): boolean {
 
 if (import.meta.main) {
   try {
-    await buildWorkers(({ name, bytes, builtInMs }) => {
-      if (builtInMs !== undefined) console.log(`${name}  ${bytes} bytes  ${Math.round(builtInMs)} ms`);
+    await buildWorkers(({ file, bytes, builtInMs }) => {
+      if (builtInMs !== undefined) console.log(`${file}  ${bytes} bytes  ${Math.round(builtInMs)} ms`);
     });
   } catch (error) {
     if (!(error instanceof WorkerBuildError)) throw error;

@@ -87,10 +87,57 @@ const mendings: readonly (readonly [found: string, instead: string])[] = [
   [", increase executionLimits.maxCommandCount", ""],
   [", increase executionLimits.maxCallDepth", ""],
   // `trap` is a builtin.
-  ['if(t==="wait")return ne;', 'if(t==="wait")return ne;if(t==="trap")return coppiceTrap(c.state,n);'],
+  [
+    'if(t==="wait")return ne;',
+    'if(t==="wait")return coppiceWait(c.state,n);if(t==="trap")return coppiceTrap(c.state,n);',
+  ],
+  [
+    "l=>Om(e,t,l.stdin??n,r,s||l.stdin!==void 0)",
+    "l=>coppiceSubshell(e,()=>Om(e,t,l.stdin??n,r,s||l.stdin!==void 0),P=>Ge(P,{maxHeredocSize:e.limits.maxHeredocSize}))",
+  ],
+  [
+    "if(this.ctx.state.errexitSafe=o||i||a,this.ctx.state.options.errexit&&r!==0",
+    'if(r!==0&&!o&&!i&&!a&&this.ctx.state.coppiceTraps?.has("ERR"))n.appendResult(await coppiceError(this,t,r,P=>Ge(P,{maxHeredocSize:this.ctx.limits.maxHeredocSize})));if(this.ctx.state.errexitSafe=o||i||a,this.ctx.state.options.errexit&&r!==0',
+  ],
+  // A stage of a pipeline and what runs in the background are subshells in all: their folder, functions and parameters, too.
+  ["N=await n(y,s)}catch($)", "N=await coppiceStage(e.state,k,aa,()=>n(y,s))}catch($)"],
+  [
+    "async executeStatement(t){if(this.assertDefenseContext",
+    "async executeStatement(t){if(t.background)return coppiceBackground(this.ctx.state,aa,()=>this.executeStatement({...t,background:!1}));if(this.assertDefenseContext",
+  ],
   [
     "await new kr(k,m).executeScript(S)",
     "await coppiceScript(new kr(k,m),S,P=>Ge(P,{maxHeredocSize:this.limits.maxHeredocSize}))",
+  ],
+];
+
+/** What is replaced in the files of its commands, by a command that is there only where the file is bundled. */
+const commandMendings: readonly (readonly [command: string, found: string, instead: string])[] = [
+  // Each -e is a pattern of its own, and names are shown where -H asks for them.
+  [
+    "grep",
+    'if(r==="-e"&&s+1<t.length){L=t[++s];continue}',
+    'if(r==="-e"&&s+1<t.length){s++;L=L===null?t[s]:L+"\\n"+t[s];continue}',
+  ],
+  ["grep", "L=null,H=[],Z=[],Q=!0;", "L=null,coppiceNames=!1,H=[],Z=[],Q=!0;"],
+  [
+    "grep",
+    'else if(n==="h"||n==="--no-filename")M=!0;',
+    'else if(n==="H"||n==="--with-filename")coppiceNames=!0;else if(["s","--no-messages","a","--text","--color","--color=never","--color=auto"].includes(n));else if(n==="h"||n==="--no-filename")M=!0;',
+  ],
+  ["grep", 'if(n==="i"||n==="--ignore-case")', 'if(n==="i"||n==="y"||n==="--ignore-case")'],
+  ["grep", "pe=(P.length>1||a&&ue)&&!M", "pe=(P.length>1||a&&ue||coppiceNames)&&!M"],
+  // A symlink is neither file nor folder.
+  ["find", 'if(i==="f"||i==="d")n.push', 'if(i==="f"||i==="d"||i==="l")n.push'],
+  [
+    "find",
+    'e.fileType==="d"?{matches:t.isDirectory,pruned:!1,printed:!1}:{matches:!1,',
+    'e.fileType==="d"?{matches:t.isDirectory,pruned:!1,printed:!1}:{matches:!t.isFile&&!t.isDirectory,',
+  ],
+  [
+    "find",
+    'e.fileType==="d"?{matches:a,pruned:!1,printed:!1}:{matches:!1,',
+    'e.fileType==="d"?{matches:a,pruned:!1,printed:!1}:{matches:!s&&!a,',
   ],
 ];
 
@@ -110,10 +157,13 @@ function versionOf(name: string): string {
 }
 
 /** The worker's script, and the licences of what is in it. */
-export async function bundleShell(): Promise<{ readonly code: Uint8Array; readonly licences: string }> {
+export async function bundleShell(
+  entry: string = "shell.ts",
+  commands: readonly string[] = kept,
+): Promise<{ readonly code: Uint8Array; readonly licences: string }> {
   const { build } = await import("esbuild");
   const built = await build({
-    entryPoints: [join(folder, "shell.ts")],
+    entryPoints: [join(folder, entry)],
     absWorkingDir: folder,
     outfile: join(folder, "shell.js"),
     write: false,
@@ -138,16 +188,20 @@ export async function bundleShell(): Promise<{ readonly code: Uint8Array; readon
     legalComments: "none",
     charset: "utf8",
     logLevel: "silent",
-    plugins: [justBash, nodeModules],
+    plugins: [justBash(commands), nodeModules],
   });
   const [output] = built.outputFiles;
   if (output === undefined) throw new Error("the bundler wrote nothing");
   return { code: output.contents, licences: licencesOf(Object.keys(built.metafile.inputs)) };
 }
 
-const justBash: Plugin = {
+const justBash = (commands: readonly string[]): Plugin => ({
   name: "just-bash",
   setup(bundler) {
+    const unmended = new Set(commandMendings.filter(([command]) => commands.includes(command)));
+    bundler.onEnd(() => {
+      for (const [command, found] of unmended) throw new Error(`just-bash's ${command} has none of: ${found}`);
+    });
     bundler.onResolve({ filter: /^just-bash$/ }, () => ({ path: mainFile }));
     // What it would load later belongs to commands that are not here.
     bundler.onResolve({ filter: /^/ }, ({ path, kind }) =>
@@ -159,11 +213,16 @@ const justBash: Plugin = {
         "",
       );
       if (path === mainFile || path.endsWith(`${join("bundle", "index.js")}`)) {
-        text = staticCommands(text);
+        text = staticCommands(text, commands);
         for (const [found, instead] of mendings) text = replacedOnce(text, found, instead);
         text = ownSubstitution(text);
       }
       if (text.includes("static CASE_ORBIT=")) text = lazyTables(text);
+      for (const mending of commandMendings) {
+        if (!text.includes(mending[1])) continue;
+        text = replacedOnce(text, mending[1], mending[2]);
+        unmended.delete(mending);
+      }
       // Case is that of ASCII letters: text is bytes here, and another letter's second byte must not change.
       text = text
         .replaceAll(".toUpperCase()", ".replace(/[a-z]+/g,asciiUpper)")
@@ -171,10 +230,10 @@ const justBash: Plugin = {
       return { contents: text, loader: "js" };
     });
   },
-};
+});
 
 /** Commands are loaded by `import()`: those that are kept are imported, the others are gone. */
-function staticCommands(text: string): string {
+function staticCommands(text: string, kept: readonly string[]): string {
   const imports: string[] = [];
   let found = 0;
   const commands = /\{name:"([a-z0-9-]+)",load:async\(\)=>\(await import\("(\.\/chunks\/[\w-]+\.js)"\)\)\.(\w+)\}/g;
@@ -190,7 +249,10 @@ function staticCommands(text: string): string {
 
 /** The tables of Unicode are made when a regular expression asks for one, which is hardly ever: they are half of what a job costs. */
 function lazyTables(text: string): string {
-  const [head, start] = [/=class \w+\{static CASE_ORBIT=/.exec(text)?.[0] ?? "", text.search(/class \w+\{static CASE_ORBIT=/)];
+  const [head, start] = [
+    /=class \w+\{static CASE_ORBIT=/.exec(text)?.[0] ?? "",
+    text.search(/class \w+\{static CASE_ORBIT=/),
+  ];
   let depth = 0;
   for (let at = text.indexOf("{", start); head !== "" && at < text.length; at++) {
     if (text[at] === "{") depth++;
@@ -232,12 +294,12 @@ const nodeModules: Plugin = {
 
 /** The licences of the packages that these files are of, which their authors want beside every copy. */
 function licencesOf(files: readonly string[]): string {
-  const folders = new Set<string>();
+  // re2js is in a chunk of just-bash's, and no module of its own.
+  const folders = new Set([join(packageFolder, "..", "re2js")]);
   for (const file of files) {
     const [owner] = /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(join(folder, file).replaceAll("\\", "/")) ?? [];
     if (owner !== undefined) folders.add(owner);
   }
-  // re2js is in a chunk of just-bash's, and not a module of its own.
   const texts = [...folders].toSorted().map((owner) => {
     const { name, version } = JSON.parse(readFileSync(join(owner, "package.json"), "utf8")) as Record<string, string>;
     const licences = readdirSync(owner).filter((file) => /^(licen[cs]e|notice)/i.test(file));

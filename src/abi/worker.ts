@@ -63,7 +63,12 @@ export interface Refusal {
 }
 
 /** Stores a runtime node for a module that is here; limits that can be a worker's, or the defaults, which a node does not spell out. */
-export function putRuntimeNode(objects: Objects, marker: string, module: Oid, limits?: Partial<CommandLimits>): Oid {
+export function putRuntimeNode(
+  objects: Pick<Objects, "put">,
+  marker: string,
+  module: Oid,
+  limits?: Partial<CommandLimits>,
+): Oid {
   const put = (name: string, text: string): TreeEntry => ({
     mode: "100644",
     name,
@@ -75,7 +80,7 @@ export function putRuntimeNode(objects: Objects, marker: string, module: Oid, li
 }
 
 /** Stores a curry of `base` (an oid or a std name) with these args bound. */
-export function putCurry(objects: Objects, base: string, bound: readonly TreeEntry[]): Oid {
+export function putCurry(objects: Pick<Objects, "put">, base: string, bound: readonly TreeEntry[]): Oid {
   const version = objects.put("blob", Buffer.from("1", "latin1"));
   const baseBlob = objects.put("blob", Buffer.from(base, "utf8"));
   const args = objects.put("tree", encodeTree(bound));

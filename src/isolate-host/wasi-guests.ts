@@ -104,8 +104,14 @@ export class WasiGuests implements Runtime {
     };
     const args = readCommandArgs({ get }, frame.job.request.args);
     if (typeof args === "string") return args;
-    const isA = (kind: "blob" | "tree", name: Oid) => (objects.kindOf(name) ?? get(name).kind) === kind;
-    if (!isA("tree", args.in) || !isA("blob", args.stdin)) return "notACommand";
+    // It must be here to be told from what is no tree, so it is part of what the job needs.
+    frame.reads.add(args.in);
+    if ((objects.kindOf(args.in) ?? get(args.in).kind) !== "tree") return "notACommand";
+    const readInput = () => {
+      const { kind, body } = get(args.stdin);
+      if (kind !== "blob") throw new GuestFailed(failure("abi", commandTexts.notACommand));
+      return body;
+    };
     const { clock, random } = frame;
     const sizeOf = (name: Oid) => {
       frame.reads.add(name);
@@ -116,7 +122,7 @@ export class WasiGuests implements Runtime {
       return new Process({
         argv: args.argv,
         variables: args.env,
-        stdin: new Input(() => get(args.stdin).body),
+        stdin: new Input(readInput),
         files: (bounds) => new Files({ get, put, sizeOf }, args.in, bounds, () => clock.at("realtime")),
         cwd: (files) => {
           const folder = files.find(files.root, args.cwd, true);
@@ -182,7 +188,8 @@ export class WasiGuests implements Runtime {
 
 /** Logs the last lines of what a command that fails had to say: the last one becomes its outcome's message. */
 function tellEnd(frame: Frame, stderr: Uint8Array, limits: CommandLimits): void {
-  const bytes = Math.min(stderr.length, limits.logBytes - 1, logLineBytesMax);
+  // A byte that is no UTF-8 takes three in a line, and a line's end one: so much is never too much.
+  const bytes = Math.min(stderr.length, Math.floor((Math.min(limits.logBytes, logLineBytesMax) - 1) / 3));
   frame.write(2, stderr.subarray(stderr.length - bytes));
 }
 

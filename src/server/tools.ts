@@ -92,7 +92,7 @@ function tool<Input extends z.ZodObject>(
 const exec = tool({
   title: "Run a command",
   description:
-    "Runs a command over a tree: a shell line (`command`, such as `cat names.txt | sort | uniq -c`) or a program with its arguments (`argv`). It sees the tree as `/` and nothing else of the machine: no network, no clock of the machine, no files but these. Answered are stdout, stderr, the exit status, and as `tree` the tree that it left; the tree that was given stays what it was. Commands: ls cat head tail wc sort uniq cut tr cp mv mkdir rm touch find grep sed awk diff tar gzip jq and others like them; some know fewer options than GNU's.",
+    "Runs a command over a tree: a shell line (`command`, such as `grep -rn TODO src | sort | head`) or a program with its arguments (`argv`). It sees the tree as `/` and nothing else of the machine: no network, no clock of the machine, no files but these. Answered are stdout, stderr, the exit status, and as `tree` the tree that it left; the tree that was given stays what it was. Commands: ls cat head tail wc sort uniq cut tr cp mv mkdir rm touch find grep sed awk diff tar gzip jq and others like them; some know fewer options than GNU's.",
   input: z.strictObject({
     command: z.string().min(1).describe("a line, or a script, for the shell").optional(),
     argv: z.array(z.string()).min(1).describe("in place of command: the program's name and its arguments").optional(),

@@ -12,9 +12,10 @@ import type { Engine, Oid } from "../engine.ts";
 import { packageFolder } from "../package-folder.ts";
 import { wasiMarker } from "../abi/worker.ts";
 import { MalformedContainer, readContained } from "./package-container.ts";
-import { knownTools, type KnownTool, type PinnedFile } from "./known-tools.ts";
-import { ownTool } from "./own-tools.ts";
+import { knownTools, scriptTools, shellNames, type KnownTool, type PinnedFile } from "./known-tools.ts";
+import { ownTool, ownTools } from "./own-tools.ts";
 import { CommandNotFound, UnfitTool } from "./tool-errors.ts";
+import { putScript, shellWorker, toolStore } from "./shell.ts";
 import { MalformedTar, putTar } from "./tar-tree.ts";
 
 export interface FoundTool {
@@ -32,6 +33,8 @@ export function toolFolders(folder: string): readonly string[] {
 export function findTool(engine: Engine, name: string, folders: readonly string[]): FoundTool {
   const own = ownTool(engine, name);
   if (own !== undefined) return { worker: own };
+  if (scriptTools.has(name)) return { worker: putScript(toolStore(engine), "command") };
+  if (shellNames.has(name)) return { worker: shellOf(engine, folders) };
   const known = Object.hasOwn(knownTools, name) ? knownTools[name] : undefined;
   if (known === undefined) {
     throw new CommandNotFound(
@@ -53,6 +56,20 @@ export function findTool(engine: Engine, name: string, folders: readonly string[
     }
   });
   return { worker, overlay: { at: overlay.at, tree } };
+}
+
+/** The shell with every command that is to be had and brings no tree of its own, the user's own in place of known ones. */
+function shellOf(engine: Engine, folders: readonly string[]): Oid {
+  const tools = new Map<string, Oid>();
+  for (const [name, tool] of Object.entries(knownTools)) {
+    if (tool.overlay === undefined && isInstalled(engine, tool, folders))
+      tools.set(name, findTool(engine, name, folders).worker);
+  }
+  for (const name of scriptTools) tools.set(name, findTool(engine, name, folders).worker);
+  const own = ownTools(engine);
+  for (const [name, worker] of own) tools.set(name, worker);
+  const known = new Set([...tools.keys()].filter((name) => !own.has(name)));
+  return shellWorker(toolStore(engine), Object.fromEntries(tools), known);
 }
 
 /** Whether a known tool is in the store, or its package is where `findTool` looks. */

@@ -85,6 +85,22 @@ const llvm: KnownTool = {
   },
 };
 
+/** Commands that are scripts of Coppice's own package, made of just-bash: where both are, they do more of what people ask for than the WebAssembly ones, `grep -r` and `jq FILE` for a start. */
+export const scriptTools: ReadonlySet<string> = new Set([
+  "awk",
+  "diff",
+  "egrep",
+  "fgrep",
+  "find",
+  "grep",
+  "jq",
+  "rg",
+  "sed",
+]);
+
+/** What the shell is called by. */
+export const shellNames: ReadonlySet<string> = new Set(["bash", "sh"]);
+
 /** By the name of the command. */
 export const knownTools: Readonly<Record<string, KnownTool>> = {
   ...contained(coreutils, {

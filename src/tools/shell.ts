@@ -1,14 +1,31 @@
 /**
- * The worker `sh` with the tools that its scripts may run. A ref remembers its script under what it was built from, so that the second time nothing of it is read.
+ * Commands that are scripts of Coppice's own package: the worker `sh` with the tools that its scripts may run, and the commands of workers/shell/command.ts. A ref remembers each script under what it was built from, so that the second time nothing but that is read.
  */
 import { readFileSync } from "node:fs";
 import { putCurry, putRuntimeNode, scriptMarker } from "../abi/worker.ts";
 import { packageFolder } from "../package-folder.ts";
 import type { Oid } from "../store/oid.ts";
-import type { Store } from "../store/store.ts";
-import { encodeTree } from "../store/tree.ts";
+import type { ObjectKind } from "../store/object.ts";
+import { decodeTree, encodeTree } from "../store/tree.ts";
+import type { Engine } from "../engine.ts";
 
 const builtFolder = new URL("build/std/", packageFolder);
+
+/** What is needed of a store, or an engine (`toolStore`). */
+export interface ToolStore {
+  put(kind: ObjectKind, body: Uint8Array): Oid;
+  ref(name: string): Oid | undefined;
+  setRef(name: string, target: Oid): void;
+}
+
+/** Objects go into the engine's store, and refs are names there. */
+export function toolStore(engine: Engine): ToolStore {
+  return {
+    put: (kind, body) => (kind === "blob" ? engine.putBlob(body) : engine.putTree(decodeTree(body))),
+    ref: (name) => engine.named(name),
+    setRef: (name, target) => engine.name(name, target),
+  };
+}
 
 /** The shell is not there: a checkout in which the workers were not built yet. */
 export class NoShell extends Error {
@@ -23,26 +40,26 @@ export class NoShell extends Error {
  * well-known commands of these names: where such a one only reads its stdin it is run over the empty tree, so that what it gives does not depend on the folder (design/shell.md). Default: none. Throws NoShell.
  */
 export function shellWorker(
-  store: Store,
+  store: ToolStore,
   tools: Readonly<Record<string, Oid>>,
   known: ReadonlySet<string> = new Set(),
 ): Oid {
   const names = Object.keys(tools).toSorted();
   const bound = store.put("tree", encodeTree(names.map((name) => ({ mode: "40000", name, oid: tools[name] as Oid }))));
   const list = names.filter((name) => known.has(name)).map((name) => `${name}\0`);
-  return putCurry(store, putShell(store), [
+  return putCurry(store, putScript(store, "shell"), [
     { mode: "100644", name: "known", oid: store.put("blob", Buffer.from(list.join(""), "utf8")) },
     { mode: "40000", name: "tools", oid: bound },
   ]);
 }
 
-/** The shell itself, a runtime node. */
-function putShell(store: Store): Oid {
-  const { sources } = JSON.parse(readBuilt("shell.json").toString("utf8")) as { sources: string };
-  const ref = `shell/${sources}/${scriptMarker.replaceAll(" ", "-")}`;
+/** The worker of a script that is built into the package, a runtime node. Throws NoShell. */
+export function putScript(store: ToolStore, name: "shell" | "command"): Oid {
+  const { sources } = JSON.parse(readBuilt(`${name}.json`).toString("utf8")) as { sources: string };
+  const ref = `${name}/${sources}/${scriptMarker.replaceAll(" ", "-")}`;
   const known = store.ref(ref);
   if (known !== undefined) return known;
-  const node = putRuntimeNode(store, scriptMarker, store.put("blob", readBuilt("shell.js")));
+  const node = putRuntimeNode(store, scriptMarker, store.put("blob", readBuilt(`${name}.js`)));
   store.setRef(ref, node);
   return node;
 }

@@ -24,7 +24,9 @@ import { oid } from "../../src/store/oid.ts";
 import { openStore } from "../../src/store/store.ts";
 import { inspectStore } from "../crash/inspect.ts";
 import { curry, failing, requestOf, run, runMany, silent, trapping, unchecked } from "../guests/children.ts";
+import { startCommand } from "../guests/command.ts";
 import { json, script } from "../guests/script.ts";
+import { WasiScript } from "../guests/wasi-script.ts";
 import { repositoryWith } from "../store/git/git.ts";
 import { bundleInto, forged, partsOf, withManifest, type BundleParts } from "./bundle-forge.ts";
 
@@ -75,6 +77,16 @@ const blob = (engine: Engine, value: string) => engine.putBlob(text(value));
 const blobName = (value: string) => hashObject("blob", text(value));
 
 describe("a bundle replays where nothing else is", () => {
+  test("commands, which look at a part of their tree, or at nothing", async () => {
+    const reading = new WasiScript().file("src/read", "read").put("new", "written").write(1, "said");
+    for (const each of [reading, new WasiScript()]) {
+      await replayed(async (engine) => {
+        const given = { in: { other: "not looked at", src: { read: "read" } }, stdin: "not read" };
+        return startCommand(engine, await engine.addCommand(each.module()), given);
+      });
+    }
+  });
+
   test("a fold over a repository that is gone by then", async () => {
     const repository = repositoryWith({ "a.ts": "1\n", "b/c.md": "2\n", "b/d/e.rs": "3\n4\n" });
     const { replay } = await replayed(async (engine) => {

@@ -50,6 +50,31 @@ async function textOf(engine: Engine, running: Promise<RunResult>): Promise<stri
 
 const blob = (text: string) => hashObject("blob", Buffer.from(text));
 
+test("an entry stands in a tree as it is asked to, where git has such an entry", async () => {
+  await withEngine({}, async (engine) => {
+    const worker = await add(
+      engine,
+      body(`
+        const { oid } = job.putBlob("x");
+        const refused = [["tree", "100644"], ["blob", "40000"], ["blob", "160000"], ["blob", 1]].filter(([kind, mode]) => {
+          try { job.entry(kind, oid, mode); return false; } catch { return true; }
+        });
+        if (refused.length !== 4) throw new Error("not refused");
+        return new Map([["exec", job.entry("blob", oid, "100755")], ["file", job.entry("blob", oid, "100644")], ["link", job.entry("blob", oid, "120000")]]);`),
+    );
+    const { outcome } = await engine.run({ worker });
+    const x = engine.putBlob(Buffer.from("x"));
+    expect(outcome).toMatchObject({
+      kind: "tree",
+      oid: engine.putTree([
+        { mode: "100755", name: "exec", oid: x },
+        { mode: "100644", name: "file", oid: x },
+        { mode: "120000", name: "link", oid: x },
+      ]),
+    });
+  });
+});
+
 test("a script reads its arguments, puts objects, runs workers and logs", async () => {
   await withEngine({}, async (engine) => {
     const source = engine.putTree([

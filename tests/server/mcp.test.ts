@@ -118,6 +118,26 @@ describe("the tools", () => {
     });
   });
 
+  it("exec runs a line of the shell, of which only what changed runs again", async () => {
+    const line = await call("exec", { tree: root, command: "grep -rn t sub | sort -r | head -n 2" });
+    expect(line.facts).toMatchObject({
+      tree: root,
+      exit: 0,
+      stdout: { text: "sub/deep/c.txt:1:three\nsub/b.txt:2:two\n" },
+    });
+    const other = await call("exec", { tree: root, command: "grep -rn t sub | sort -r | tail -n 1" });
+    expect(other.facts).toMatchObject({ executed: 2, stdout: { text: "sub/b.txt:2:two\n" } });
+    const script = "mkdir made && for f in sub/*.txt; do cp $f made; done; echo $WORD >made/word; exit 3";
+    const made = await call("exec", { tree: root, command: script, env: { WORD: "x" } });
+    expect(made.facts).toMatchObject({ exit: 3, stdout: { text: "" } });
+    expect((await call("ls", { tree: made.facts.tree, path: "made" })).text).toMatch(
+      /\tmade\/b\.txt\n.*\tmade\/word\n/,
+    );
+    const wrong = await call("exec", { tree: root, command: "if then" });
+    expect(wrong).toMatchObject({ isError: false, facts: { exit: 2, tree: root } });
+    expect(wrong.facts.stderr.text).toContain("syntax error");
+  });
+
   it("exec takes an input, variables and no tree, and a blob that an earlier call came to", async () => {
     const counted = await call("exec", { argv: ["seq", "1", "50000"] });
     expect(counted.facts).toMatchObject({ tree: emptyTree, exit: 0, stdout: { bytes: 288_894, encoding: "utf-8" } });

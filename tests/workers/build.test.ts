@@ -60,10 +60,13 @@ describe("the build", () => {
       symlinkSync(join(root, "node_modules"), join(folder, "node_modules"), "dir");
       const script = join(folder, "workers", "build.ts");
       const told = execFileSync(process.execPath, [script], { cwd: join(folder, "workers"), encoding: "utf8" });
-      expect(told.trim().split("\n").length).toBe(workerNames().length);
+      expect(told.trim().split("\n").length).toBe(workerNames().length + 1);
       const built = join(folder, "build", "std");
       for (const [name, bytes] of Object.entries(std)) {
         expect(readFileSync(join(built, `${name}.wasm`)).equals(bytes), name).toBe(true);
+      }
+      for (const name of ["shell.js", "shell.json", "shell-licences.txt"]) {
+        expect(readFileSync(join(built, name)).equals(readFileSync(join(root, "build", "std", name))), name).toBe(true);
       }
       const manifest = readFileSync(join(built, "manifest.json"), "utf8");
       expect(manifest).toBe(readFileSync(join(root, "build", "std", "manifest.json"), "utf8"));
@@ -81,15 +84,21 @@ describe("the build", () => {
       renameSync(sources("lines"), sources("line-count"));
       expect(execFileSync(process.execPath, [script], { encoding: "utf8" })).toMatch(/^line-count\.wasm .*\n$/);
       expect(readdirSync(built).toSorted()).toEqual(
-        [...workerNames().map((name) => `${name}.wasm`), "manifest.json"].toSorted(),
+        [
+          ...workerNames().map((name) => `${name}.wasm`),
+          "manifest.json",
+          "shell-licences.txt",
+          "shell.js",
+          "shell.json",
+        ].toSorted(),
       );
     });
   });
 
   test("tells what is up to date too, to whoever calls it", async () => {
     const told: string[] = [];
-    await buildWorkers(({ name, bytes, builtInMs }) => told.push(`${name} ${bytes} ${builtInMs}`));
-    expect(told).toEqual(Object.entries(std).map(([name, bytes]) => `${name} ${bytes.length} undefined`));
+    await buildWorkers(({ file, builtInMs }) => told.push(`${file} ${builtInMs}`));
+    expect(told).toEqual([...Object.keys(std).map((name) => `${name}.wasm undefined`), "shell.js undefined"]);
   });
 
   test("fails with the compiler's own words", async () => {

@@ -5,6 +5,7 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { encodeEnvironment, encodeStrings } from "../../src/abi/command.ts";
 import { hashObject, type ObjectKind } from "../../src/store/object.ts";
 import type { Oid } from "../../src/store/oid.ts";
 import { decodeTree, encodeTree, type Mode, type TreeEntry } from "../../src/store/tree.ts";
@@ -64,7 +65,6 @@ export async function alone(argv: readonly string[], stdin: string): Promise<Scr
     });
     return entry("tree", bodies.put("tree", encodeTree(made)));
   };
-  const strings = (list: readonly string[]) => Buffer.from(list.map((each) => `${each}\0`).join(""), "utf8");
   const listed = (oid: Oid) => bodies.get(oid).toString("latin1").split("\0").slice(0, -1);
   const bytes = (of: Entry) => new Uint8Array(bodies.get(of.oid));
   const run = (_tool: Entry, args: Record<string, Value>) => {
@@ -95,11 +95,11 @@ export async function alone(argv: readonly string[], stdin: string): Promise<Scr
   const empty = putTree({});
   const result = await shell({
     args: {
-      argv: put(strings(["bash", ...argv])),
+      argv: put(encodeStrings(["bash", ...argv])),
       cwd: put("/"),
-      env: put(strings(Object.entries(environment).map(([name, value]) => `${name}=${value}`))),
+      env: put(encodeEnvironment(environment)),
       in: tree,
-      known: put(strings(names)),
+      known: put(encodeStrings(names)),
       stdin: put(stdin),
       tools: putTree(Object.fromEntries(names.map((name) => [name, empty]))),
     },

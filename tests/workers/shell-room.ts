@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openEngine, type Engine, type RunResult } from "../../src/engine.ts";
+import { encodeEnvironment, encodeStrings } from "../../src/abi/command.ts";
 import { putRuntimeNode, scriptMarker } from "../../src/abi/worker.ts";
 import { readRequest } from "../../src/abi/request.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
@@ -46,14 +47,13 @@ export function openShell(put: (store: Store) => Readonly<Record<string, Oid>>, 
   const worker = shellWorker(store, put(store), new Set(known));
   store.close();
   const engine = openEngine({ store: storePath });
-  const strings = (list: readonly string[]) => Buffer.from(list.map((each) => `${each}\0`).join(""), "utf8");
   const run: Shell["run"] = (argv, { stdin = "", in: tree = folder, cwd = "/", rerun = false } = {}) =>
     engine.run({
       worker,
       rerun,
       args: {
-        argv: strings(["bash", ...argv]),
-        env: strings(Object.entries(environment).map(([name, value]) => `${name}=${value}`)),
+        argv: encodeStrings(["bash", ...argv]),
+        env: encodeEnvironment(environment),
         stdin: Buffer.from(stdin, "utf8"),
         in: { oid: tree },
         cwd,

@@ -127,6 +127,7 @@ const otherTools: readonly (readonly [RegExp, string])[] = [
   [/sed -i/, "sed -i looks for /dev/null"],
   [/-print0|-exec/, "find has no -print0"],
   [/ls none 2>( errors|&1)|exec 2>&1; ls|wc -l \$\(/, "messages are names of messages"],
+  [/grep x nofile/, "grep ends with 1 for a file that is not there"],
   [/NR==FNR/, "awk takes the second file for the first"],
   [/uname|expr length/, "uname says what it runs on, expr has no length"],
   [/chmod/, "chmod sets no exec bit"],

@@ -1,6 +1,7 @@
 /** The worker `sh`: what its nested runs are, what it sees, what it does at its limits, and that scripts do what they do in the system's bash. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { emptyTree } from "../../src/store/object.ts";
+import { parseOid, type Oid } from "../../src/store/oid.ts";
 import type { Store } from "../../src/store/store.ts";
 import { decodeTree, type TreeEntry } from "../../src/store/tree.ts";
 import { openShell, standIn, type Shell } from "./shell-room.ts";
@@ -45,7 +46,7 @@ afterAll(() => shell[Symbol.asyncDispose]());
 const text = async (script: string) => (await shell.end(["-c", script])).stdout;
 
 /** The folder with another file in it. */
-function withFile(name: string, content: string | Uint8Array, mode: TreeEntry["mode"] = "100644"): string {
+function withFile(name: string, content: string | Uint8Array, mode: TreeEntry["mode"] = "100644"): Oid {
   const entries = decodeTree(shell.engine.get(shell.folder).body).filter((entry) => entry.name !== name);
   return shell.engine.putTree([...entries, { mode, name, oid: shell.engine.putBlob(Buffer.from(content)) }]);
 }
@@ -114,7 +115,7 @@ describe("the tree", () => {
       { mode: "40000", name: "empty", oid: emptyTree },
       { mode: "100755", name: "exec", oid: blob("#!/bin/sh\n") },
       { mode: "120000", name: "link", oid: blob("exec") },
-      { mode: "160000", name: "module", oid: "1".repeat(40) },
+      { mode: "160000", name: "module", oid: parseOid("1".repeat(40)) as Oid },
       { mode: "40000", name: "odd", oid: odd },
     ]);
     const { stdout, out } = await shell.end(

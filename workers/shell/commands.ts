@@ -22,11 +22,15 @@ type Own = (call: Call) => Promise<Ended> | Ended;
 export const ownCommands: Readonly<Record<string, Own>> = {
   env,
   find,
+  jobs: () => ended(""),
+  kill: ({ args }) =>
+    args[0] === "-l" ? ended("") : ended("", `bash: kill: (${args.at(-1) ?? ""}) - No such process\n`, 1),
   nice: (call) => afterOptions(call, "nice", { n: 1 }, 0),
   nohup: (call) => afterOptions(call, "nohup", {}, 0),
   setsid: (call) => afterOptions(call, "setsid", {}, 0),
   sleep: () => ended(""),
   stdbuf: (call) => afterOptions(call, "stdbuf", { i: 1, o: 1, e: 1 }, 0),
+  times: () => ended("0m0.000s 0m0.000s\n0m0.000s 0m0.000s\n"),
   timeout: (call) => afterOptions(call, "timeout", { k: 1, s: 1 }, 1),
   ulimit: () => ended("unlimited\n"),
   umask: ({ args }) => ended(args.length === 0 ? "0022\n" : ""),

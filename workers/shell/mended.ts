@@ -18,6 +18,11 @@ interface State {
   arrays?: Map<string, { readonly elements: Map<string, string> }>;
   /** What `trap` has set, by signal. */
   coppiceTraps?: Map<string, string>;
+  /** Exit statuses of what ran in the background, by process number. */
+  coppiceJobs?: Map<number, number>;
+  lastBackgroundPid: number;
+  nextVirtualPid: number;
+  callDepth: number;
 }
 
 interface Context {
@@ -106,6 +111,107 @@ export async function coppiceScript<Tree>(
     exitCode = last.exitCode;
   }
   return { ...output, stdout: output.stdout + last.stdout, stderr: output.stderr + last.stderr, exitCode };
+}
+
+/** Runs a subshell's commands: traps of the shell above are not its own, and those that it sets end with it. */
+export async function coppiceSubshell<Tree>(
+  context: Context & { executeScript(script: Tree): Promise<Output> },
+  run: () => Promise<Output>,
+  parse: (text: string) => Tree,
+): Promise<Output> {
+  const { state } = context;
+  const above = state.coppiceTraps;
+  state.coppiceTraps = new Map();
+  try {
+    const output = await run();
+    const action = state.coppiceTraps.get("EXIT");
+    if (action === undefined || action === "") return output;
+    state.lastExitCode = output.exitCode;
+    const last = await context.executeScript(parse(action));
+    return { ...output, stdout: output.stdout + last.stdout, stderr: output.stderr + last.stderr };
+  } finally {
+    if (above === undefined) delete state.coppiceTraps;
+    else state.coppiceTraps = above;
+  }
+}
+
+interface Statement {
+  readonly pipelines: readonly { readonly commands: readonly { readonly type: string }[] }[];
+}
+
+const failing = new Set(["SimpleCommand", "Subshell", "ArithmeticCommand", "ConditionalCommand"]);
+
+/** What `trap … ERR` does about a statement that has failed where `set -e` would end the shell. In functions nothing: their callers fail, too. */
+export async function coppiceError<Tree>(
+  interpreter: { readonly ctx: Context; executeScript(script: Tree): Promise<Output> },
+  statement: Statement,
+  exitCode: number,
+  parse: (text: string) => Tree,
+): Promise<Output> {
+  const { state } = interpreter.ctx;
+  const traps = state.coppiceTraps;
+  const action = traps?.get("ERR") ?? "";
+  const type = statement.pipelines.at(-1)?.commands.at(-1)?.type ?? "";
+  if (traps === undefined || action === "" || state.inCondition || state.callDepth > 0 || !failing.has(type))
+    return done;
+  traps.delete("ERR");
+  state.lastExitCode = exitCode;
+  state.env.set("?", String(exitCode));
+  const output = await interpreter.executeScript(parse(action));
+  traps.set("ERR", action);
+  state.lastExitCode = exitCode;
+  state.env.set("?", String(exitCode));
+  return output;
+}
+
+/** Makes a copy of the shell's state the one in effect, and returns what goes back to the one before. */
+type Isolate = (state: State) => () => void;
+
+/** Runs a stage of a pipeline; one in a subshell leaves nothing behind but how much of the shell's stdin it has read. */
+export async function coppiceStage<T>(
+  state: State,
+  isSubshell: boolean,
+  isolate: Isolate,
+  run: () => Promise<T>,
+): Promise<T> {
+  if (!isSubshell) return run();
+  const restore = isolate(state);
+  try {
+    return await run();
+  } finally {
+    const { groupStdin } = state;
+    restore();
+    if (groupStdin === undefined) delete state.groupStdin;
+    else state.groupStdin = groupStdin;
+  }
+}
+
+/** `COMMAND &`: a subshell without stdin that runs at once. Its status is kept for `wait`. */
+export async function coppiceBackground(state: State, isolate: Isolate, run: () => Promise<Output>): Promise<Output> {
+  const pid = state.nextVirtualPid++;
+  const restore = isolate(state);
+  state.groupStdin = "";
+  let output: Output;
+  try {
+    output = await run();
+  } catch (error) {
+    if (!/^(?:Errexit|Exit)Error$/.test((error as Error).name)) throw error;
+    output = error as Error & Output;
+  } finally {
+    restore();
+  }
+  (state.coppiceJobs ??= new Map()).set(pid, output.exitCode);
+  state.lastBackgroundPid = pid;
+  state.lastExitCode = 0;
+  return { stdout: output.stdout, stderr: output.stderr, exitCode: 0 };
+}
+
+/** `wait [PID …]`: all is over already. */
+export function coppiceWait(state: State, args: readonly string[]): Output {
+  const pids = args.filter((arg) => !arg.startsWith("-"));
+  const last = pids.at(-1);
+  if (last === undefined || last.startsWith("%")) return done;
+  return { ...done, exitCode: state.coppiceJobs?.get(Number(last)) ?? 127 };
 }
 
 function environment(state: State): { readonly env: Readonly<Record<string, string>> } {
@@ -203,7 +309,6 @@ function literal(char: string): string {
 /** What a shell of 64 bits makes of two whole numbers where a number of JavaScript's would not; undefined where both are alike. */
 export function coppiceArithmetic(left: number, right: number, operator: string): number | undefined {
   if (!Number.isFinite(left) || !Number.isFinite(right)) return undefined;
-  const wide = (made: bigint) => Number(BigInt.asIntN(64, made));
   const [a, b] = [BigInt(Math.trunc(left)), BigInt(Math.trunc(right))];
   switch (operator) {
     case "+":
@@ -227,6 +332,10 @@ export function coppiceArithmetic(left: number, right: number, operator: string)
     default:
       return undefined;
   }
+}
+
+function wide(made: bigint): number {
+  return Number(BigInt.asIntN(64, made));
 }
 
 function power(base: bigint, exponent: bigint): bigint {

@@ -156,10 +156,10 @@ async function runShell(
   });
   // Of what just-bash takes for granted a shell has only what it was given.
   const { state } = bash as unknown as { readonly state: Started };
-  for (const name of ["HOME", "OLDPWD"]) {
-    if (Object.hasOwn(env, name)) continue;
-    state.env.delete(name);
-    state.exportedVars.delete(name);
+  for (const variable of ["HOME", "OLDPWD"]) {
+    if (Object.hasOwn(env, variable)) continue;
+    state.env.delete(variable);
+    state.exportedVars.delete(variable);
   }
   const set = start.options.length === 0 ? "" : `set ${start.options.join(" ")};`;
   const parameters: Record<string, string> = {

@@ -9,8 +9,9 @@ import type { Input, Output } from "./streams.ts";
 /** Descriptors that may be open at a time. */
 const descriptorsMax = 1024;
 
-/** Newer builds of the public tools (@agentos-software/*) look for preopened folders from here on, 3 and up, where no number of a program's own is in their way. */
-const reservedFrom = 0x4000_0000;
+/** The first preopen's number, and another one of its own. Newer public tool builds look for preopens there, out of the way of numbers that programs choose; they start in the folder that $PWD names, and so need the root alone. */
+const rootNumber = 3;
+const rootNumberAgain = 0x4000_0003;
 
 interface Common {
   /** Flags as fd_fdstat_set_flags has them. */
@@ -112,15 +113,14 @@ export class Descriptors {
 
   /** What a number stands for. Throws the fault EBADF; ENOTCAPABLE when it lacks a right that it once had. */
   at(number: number, needed: bigint = 0n): Descriptor {
-    const descriptor = this.#open[number] ?? this.#reserved(number);
+    const descriptor = this.#open[number] ?? (number === rootNumberAgain ? this.#root() : undefined);
     if (descriptor === undefined) throw fault(errno.badf);
     if ((descriptor.denied & needed) !== 0n) throw fault(errno.notcapable);
     return descriptor;
   }
 
-  /** A preopened folder by its reserved number. */
-  #reserved(number: number): Descriptor | undefined {
-    const descriptor = number > reservedFrom ? this.#open[number - reservedFrom] : undefined;
+  #root(): Descriptor | undefined {
+    const descriptor = this.#open[rootNumber];
     return descriptor?.kind === "folder" && descriptor.preopen !== undefined ? descriptor : undefined;
   }
 
@@ -152,15 +152,15 @@ export class Descriptors {
   }
 
   close(number: number): void {
-    this.#drop(this.at(number));
+    this.#drop(this.#own(number));
     this.#open[number] = undefined;
     if (number < this.#freeFrom) this.#freeFrom = number;
   }
 
   /** Gives the descriptor of a number another one, which is open and is closed by it; its own becomes free. */
   move(from: number, to: number): void {
-    const descriptor = this.at(from);
-    const replaced = this.at(to);
+    const descriptor = this.#own(from);
+    const replaced = this.#own(to);
     if (from === to) return;
     this.#drop(replaced);
     this.#open[to] = descriptor;
@@ -179,6 +179,13 @@ export class Descriptors {
     while (this.#open.length < to) this.#open.push(undefined);
     descriptor.numbers++;
     this.#open[to] = descriptor;
+  }
+
+  /** What is open under this very number. */
+  #own(number: number): Descriptor {
+    const descriptor = this.#open[number];
+    if (descriptor === undefined) throw fault(errno.badf);
+    return descriptor;
   }
 
   #drop(descriptor: Descriptor): void {

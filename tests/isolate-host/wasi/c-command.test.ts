@@ -12,6 +12,7 @@ test("every step tells what it tells on Linux, and the files that are left are t
   const { exit, stdout, stderr, out } = await runCommand(room.engine, worker, { stdin: "first line\nrest" });
   expect(stdout.split("\n")).toEqual(kept("files.txt").toString("utf8").split("\n"));
   expect([exit, stderr]).toEqual([42, "255 steps\n"]);
+  expect(await room.engine.verify("all")).toMatchObject({ confirmed: 1, divergences: [], unverified: [] });
   const left = Object.entries(listed(room.engine, out)).map(([path, [mode, text]]) =>
     mode === "120000" ? `${path} -> ${text}` : path,
   );

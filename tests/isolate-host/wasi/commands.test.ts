@@ -180,6 +180,16 @@ describe("a trap", () => {
     const { outcome } = await start(long.raw("unreachable"));
     expect(outcome).toEqual({ kind: "failed", code: "trap", message: "end" });
   });
+
+  test.each([1, 2, 3, 4, 5, 1000, 65_536, 1 << 20])(
+    "after bytes that are no text fails as well, with %i bytes of log",
+    async (logBytes) => {
+      const script = new WasiScript().raw(`(memory.fill (i32.const ${bufferAt}) (i32.const 255) (i32.const 100000))`);
+      const vector = script.vector(bufferAt, 100_000);
+      const { outcome } = await start(script.call("fd_write", [2, vector, 1, 8]).raw("unreachable"), {}, { logBytes });
+      expect(outcome).toHaveProperty("code", "trap");
+    },
+  );
 });
 
 describe("limits", () => {
@@ -339,7 +349,7 @@ describe("an execution", () => {
     return { memo: end.memo, args };
   };
 
-  test("notes what it read: args, folders that it looked into, files that it read or asked the size of, input if it was read", () => {
+  test("notes what it read: args, the root, folders that it looked into, files that it read or asked the size of, input if it was read", () => {
     const [b, c, d, stdin] = ["bb", "cc", "dd", "input"].map(blob) as [Oid, Oid, Oid, Oid];
     const sub = store.put("tree", encodeTree([{ mode: "100644", name: "d", oid: d }]));
     const tree = store.put(
@@ -354,11 +364,11 @@ describe("an execution", () => {
       const { memo, args } = execute(new WasiGuests(host), script.module(), { in: tree, stdin });
       return memo.reads.filter((each) => each !== args).filter((each) => [b, c, d, stdin, sub, tree].includes(each));
     };
-    expect(readsOf(new WasiScript())).toEqual([]);
+    expect(readsOf(new WasiScript())).toEqual([tree]);
     expect(readsOf(new WasiScript().file("b", "bb"))).toEqual([tree, b]);
     expect(readsOf(new WasiScript().call("path_filestat_get", [3, 0, "c", bufferAt]))).toEqual([tree, c]);
     expect(readsOf(new WasiScript().call("path_filestat_get", [3, 0, "sub/d", bufferAt]))).toEqual([tree, sub, d]);
-    expect(readsOf(new WasiScript().read(0, 9, "input"))).toEqual([stdin]);
+    expect(readsOf(new WasiScript().read(0, 9, "input"))).toEqual([tree, stdin]);
     const { memo, args } = execute(new WasiGuests(host), quiet.module(), { in: tree });
     expect(memo.reads).toContain(args);
   });

@@ -150,6 +150,21 @@ describe("a command's start", () => {
     });
   });
 
+  test("finds its root by a second number, where newer builds of tools look for it", async () => {
+    const again = 0x4000_0000;
+    const script = new WasiScript();
+    script
+      .call("fd_prestat_get", [again + 3, statAt])
+      .isU32(statAt + 4, 1, "length")
+      .call("fd_prestat_get", [again + 4, statAt], "badf");
+    script.read(script.open("a.txt", { folder: again + 3 }), 5, "hello").call("fd_tell", [again + 1, statAt], "badf");
+    script
+      .call("fd_close", [again + 3], "badf")
+      .call("fd_renumber", [again + 3, 5], "badf")
+      .call("fd_close", [3]);
+    await passes(room, script.call("fd_prestat_get", [again + 3, statAt], "badf"), { in: files, cwd: "/src" });
+  });
+
   test("may be in a folder that a symlink names", async () => {
     const script = new WasiScript();
     await passes(room, script.read(script.open("c", { folder: 4 }), 9, "3\n"), { in: files, cwd: "/to-src/deep" });
