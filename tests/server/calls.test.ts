@@ -103,7 +103,7 @@ it("whatever a tool is called with is answered by its schema, or is a fault in a
       expect(tools[tool]?.output.safeParse(came.facts).error?.issues).toBe(undefined);
       expect(JSON.parse(JSON.stringify(came.facts))).toEqual(came.facts);
     }),
-    { numRuns: 400 },
+    { numRuns: 200 },
   );
   // So the arguments are not so odd that nothing is ever done.
   expect(answered.size).toBeGreaterThan(5);

@@ -463,6 +463,17 @@ describe("a call under way", () => {
     expect(() => process.kill(other.pid, 0)).toThrow();
   });
 
+  it("ends when the server is told to, and leaves a store that the next one goes on with", async () => {
+    const other = await served(room, "--jobs", "1");
+    const calling = other.call("run", { worker: spinning, salt: "told" }).catch((error: unknown) => error);
+    await other.call("ls", { tree: emptyTree });
+    process.kill(other.pid, "SIGTERM");
+    expect(await calling).toBeInstanceOf(Error);
+    await other.close();
+    const ending = await room.withEngine((engine) => engine.lastRunRecord()?.totals?.ending);
+    expect(ending).toBe("cancelled");
+  });
+
   it("is one of at most 64; a further one is refused, and no more than that", async () => {
     await withServer(room, ["--jobs", "1"], async (other) => {
       const abort = new AbortController();
