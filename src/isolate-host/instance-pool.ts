@@ -9,7 +9,7 @@
 import { fuelExport, startExport, type EntryName } from "./wasm/module.ts";
 
 /** Memory beyond which zeroing costs more than a fresh instance. */
-const resetBytesMax = 1 << 20;
+const resetBytesMax = 1 << 21;
 /** Idle instances that are kept, each with the address space of a memory. */
 const idleMax = 64;
 

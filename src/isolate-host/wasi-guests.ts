@@ -89,7 +89,11 @@ export class WasiGuests implements Runtime {
       if (passed === undefined) return this.#finish(frame, process, 0, spent);
       return completed(this.#host, frame, passedLimit(passed), undefined, spent);
     } catch (error) {
-      return this.#end(frame, live, limits, live.poison === undefined ? error : live.poison.cause);
+      const cause = live.poison === undefined ? error : live.poison.cause;
+      const end = this.#end(frame, live, limits, cause);
+      // An exit is how many commands return. What it leaves is in memory and globals, and those are reset.
+      if (cause instanceof CommandExit && live.guest !== undefined) pool.give(live.guest);
+      return end;
     } finally {
       this.#live = undefined;
     }

@@ -13,6 +13,7 @@ import { memoRows } from "./memo-rows.ts";
 import { moduleRows } from "./module-rows.ts";
 import { table, type Row } from "./row.ts";
 import { scriptRows } from "./script-rows.ts";
+import { toolRows } from "./tool-rows.ts";
 import { sizeRows, type Size } from "./size-rows.ts";
 
 /** `small` is for tests: the same rows, few runs, few files. */
@@ -59,6 +60,8 @@ const groups: Readonly<Record<string, Group>> = {
     ),
   import: (scale) => (scale === "small" ? importRows(300, 1) : importRows(100_000, 5)),
   memos: (scale) => memoRows(memoSizes[scale]),
+  tools: (scale) =>
+    toolRows(scale === "small" ? { rounds: 1, calls: 2, warmUp: 1 } : { rounds: 15, calls: 10, warmUp: 60 }),
   scripts: (scale) =>
     scriptRows(scale === "small" ? { batch: 100, waiting: 100, runs: 1 } : { batch: 10_000, waiting: 10_000, runs: 3 }),
 };
