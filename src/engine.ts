@@ -52,6 +52,7 @@ import type { GitObject, ObjectKind } from "./store/object.ts";
 import { parseOid, type Oid } from "./store/oid.ts";
 import type { Outcome } from "./store/outcome.ts";
 import {
+  MissingObject,
   QuarantinedMemo,
   StoreFailure,
   openStore,
@@ -402,6 +403,14 @@ export class Engine {
         throw new MalformedArgs(`entry ${JSON.stringify(name)} has mode ${mode}, but ${oid} is a ${found}`);
     }
     return this.#store.put("tree", encodeTree(entries));
+  }
+
+  /** Stores a blob or tree of these bytes, as they are. Throws MalformedTree, MissingObject where a tree names what is not here, or MalformedArgs for what is neither. */
+  putObject({ kind, body }: GitObject): Oid {
+    if (kind !== "blob" && kind !== "tree") throw new MalformedArgs(`a ${kind} can't be stored; a blob or a tree can`);
+    for (const { mode, oid } of kind === "tree" ? decodeTree(body) : [])
+      if (kindOfMode(mode) !== "commit" && this.#store.kindOf(oid) === undefined) throw new MissingObject(oid);
+    return this.#store.put(kind, body);
   }
 
   /** The object of that name, checked. Throws MissingObject or CorruptObject. */

@@ -11,6 +11,9 @@ const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf
 
 /** Rooms from the ground up; each may import itself and those before it. Files directly in src/ are the engine's. */
 const rooms = ["store", "abi", "scheduler", "isolate-host", "engine", "tools", "cli"];
+/** They stand beside each other: both are edges, and use each other's files. */
+const edges = ["cli", "server"];
+const height = (room: string) => rooms.indexOf(edges.includes(room) ? "cli" : room);
 const roomOf = (file: string) => (file.includes("/") ? (file.split("/", 1)[0] as string) : "engine");
 
 function importsOf(file: string): string[] {
@@ -26,8 +29,7 @@ function importsOf(file: string): string[] {
 test("imports point from a room to itself or to one below", () => {
   const arrows = sources.flatMap((file) => importsOf(file).map((imported) => [file, imported] as const));
   expect(arrows.length).toBeGreaterThan(100);
-  const isAllowed = (from: string, to: string) =>
-    rooms.indexOf(roomOf(to)) <= rooms.indexOf(roomOf(from)) && rooms.includes(roomOf(to));
+  const isAllowed = (from: string, to: string) => height(roomOf(to)) <= height(roomOf(from)) && height(roomOf(to)) >= 0;
   // A program reads its own version where the package says it.
   expect(arrows.filter(([from, to]) => !isAllowed(from, to))).toEqual([]);
 });
@@ -53,7 +55,7 @@ test("no file imports itself by way of others", () => {
 });
 
 test("every folder of src is a room that is known here", () => {
-  expect(new Set(sources.map(roomOf))).toEqual(new Set(rooms));
+  expect(new Set(sources.map(roomOf))).toEqual(new Set([...rooms, ...edges]));
 });
 
 test("the environment is read at the edge alone", () => {

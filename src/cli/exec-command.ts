@@ -99,6 +99,7 @@ async function exec(session: Session, argv: readonly string[], options: ExecOpti
     const root = await treeNamed(session, engine, options.C);
     const { findTool, toolFolders } = await import("../tools/find-tool.ts");
     const { laidOver, takenAway } = await import("../tools/overlay.ts");
+    const { surroundings } = await import("../tools/surroundings.ts");
     const name = argv[0] as string;
     const tool = findTool(engine, name, toolFolders(process.cwd()));
     const cwd = posix.resolve("/", options.cwd ?? "");
@@ -135,9 +136,6 @@ async function exec(session: Session, argv: readonly string[], options: ExecOpti
     session.status = said.exit;
   });
 }
-
-/** All that a command knows of its surroundings, the same everywhere, beside PWD and `--env`: where programs say that they look for others, a home, UTF-8 without a language, and UTC. */
-const surroundings = { HOME: "/", LANG: "C.UTF-8", PATH: "/bin", TZ: "UTC" } as const;
 
 /** The folder that `--in-place` writes to. */
 function targetFolder({ C: text, inPlace, out }: ExecOptions): string | undefined {

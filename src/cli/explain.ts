@@ -70,7 +70,7 @@ export async function explain(
 }
 
 /** Labelled lines. */
-function explanationText(printer: Printer, explanation: Explanation, nowMs: number): string {
+export function explanationText(printer: Pick<Printer, "cids">, explanation: Explanation, nowMs: number): string {
   const { request, how, run, micros, frames, askedBy, made, cause } = explanation;
   const lines: [label: string, text: string][] = [
     ["request", nameOf(printer, request)],
@@ -134,7 +134,7 @@ function quarantineText({ request, run, quarantinedBy = request }: Explanation, 
   return `${stopped}executions of ${who} differed, so what is remembered of it answers nobody, until \`coppice verify --resolve ${quarantinedBy}\` settles it`;
 }
 
-function causeLines(printer: Printer, cause: Cause, nowMs: number): readonly string[] {
+function causeLines(printer: Pick<Printer, "cids">, cause: Cause, nowMs: number): readonly string[] {
   switch (cause.why) {
     case "changed":
       return [
@@ -165,7 +165,7 @@ function causeLines(printer: Printer, cause: Cause, nowMs: number): readonly str
 }
 
 function latestLines(
-  printer: Printer,
+  printer: Pick<Printer, "cids">,
   {
     request,
     run,
@@ -200,7 +200,7 @@ function differenceText(difference: RequestDifference): string {
   }
 }
 
-function outcomeText(printer: Printer, outcome: Outcome): string {
+function outcomeText(printer: Pick<Printer, "cids">, outcome: Outcome): string {
   return outcome.kind === "failed"
     ? `failed (${outcome.code}): ${outcome.message}`
     : `${outcome.kind} ${nameOf(printer, outcome.oid)}`;

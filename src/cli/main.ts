@@ -1,7 +1,6 @@
 /** The command line: parses, has a command done, reports. The commands stand in files by what they do; what an exit status means stands in exit.ts. */
-import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
-import { packageFolder } from "../package-folder.ts";
+import { version } from "./version.ts";
 import { bundleCommands } from "./bundle-commands.ts";
 import { examplesText, type Commands } from "./command.ts";
 import {
@@ -16,6 +15,7 @@ import {
 } from "./exit.ts";
 import { execCommands } from "./exec-command.ts";
 import { explainCommands } from "./explain-commands.ts";
+import { mcpCommands } from "./mcp-commands.ts";
 import { isFolder } from "./naming.ts";
 import { printError, write, type Printer } from "./output.ts";
 import { runCommands } from "./run-commands.ts";
@@ -32,6 +32,7 @@ const commands: Commands = {
   ...explainCommands,
   ...verifyCommands,
   ...bundleCommands,
+  ...mcpCommands,
   ...toolCommands,
 };
 
@@ -121,11 +122,6 @@ function program(session: Session, argv: readonly string[]): Command {
   if (named.length === 0) coppice.option("-C <DIR>", "run as if started in DIR; stands before the command");
   for (const [, add] of named.length > 0 ? named : Object.entries(commands)) add(session, coppice);
   return coppice;
-}
-
-function version(): string {
-  const text = readFileSync(new URL("package.json", packageFolder), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
 }
 
 const exitText =

@@ -35,12 +35,12 @@ export function printNote({ err, isColourful }: Printer, message: string): void 
 }
 
 /** An object's name as the user asked for it. */
-export function nameOf({ cids }: Printer, name: Oid): string {
+export function nameOf({ cids }: Pick<Printer, "cids">, name: Oid): string {
   return cids ? cidOf(name) : name;
 }
 
 /** A tree as `git ls-tree` prints it. */
-export function listing(printer: Printer, entries: readonly TreeEntry[]): string {
+export function listing(printer: Pick<Printer, "cids">, entries: readonly TreeEntry[]): string {
   return entries
     .map(({ mode, name, oid }) => {
       const kind = mode === "40000" ? "tree" : mode === "160000" ? "commit" : "blob";
@@ -50,7 +50,7 @@ export function listing(printer: Printer, entries: readonly TreeEntry[]): string
 }
 
 /** As git quotes a name unless core.quotePath is false, so that each entry is one line that can be read back. */
-function quotedName(name: string): string {
+export function quotedName(name: string): string {
   if (/^[ !#-[\]-~]*$/.test(name)) return name;
   const quoted = [...encodeName(name)].map((byte) => {
     const character = String.fromCharCode(byte);

@@ -39,14 +39,10 @@ const version = "0.0.260331072558";
 const coreutils: ToolPackage = { name: "@agentos-software/coreutils", version: "0.3.4" };
 /** Only its cp: the other package's makes a symlink's target executable. Of its own sort wants threads, touch can't set times, and messages are the names of messages. */
 const olderCoreutils: ToolPackage = { name: "@rivet-dev/agent-os-coreutils", version };
-const grep: ToolPackage = { name: "@rivet-dev/agent-os-grep", version };
-const sed: ToolPackage = { name: "@rivet-dev/agent-os-sed", version };
 const gawk: ToolPackage = { name: "@rivet-dev/agent-os-gawk", version };
-const findutils: ToolPackage = { name: "@rivet-dev/agent-os-findutils", version };
 const diffutils: ToolPackage = { name: "@rivet-dev/agent-os-diffutils", version };
 const tar: ToolPackage = { name: "@rivet-dev/agent-os-tar", version };
 const gzip: ToolPackage = { name: "@rivet-dev/agent-os-gzip", version };
-const jq: ToolPackage = { name: "@rivet-dev/agent-os-jq", version };
 /** 101 MB, so no dependency, not even an optional one: it is used where somebody has installed it. */
 const clang: ToolPackage = { name: "@yowasp/clang", version: "22.0.0-git20542-10" };
 
@@ -85,18 +81,8 @@ const llvm: KnownTool = {
   },
 };
 
-/** Commands that are scripts of Coppice's own package, made of just-bash: where both are, they do more of what people ask for than the WebAssembly ones, `grep -r` and `jq FILE` for a start. */
-export const scriptTools: ReadonlySet<string> = new Set([
-  "awk",
-  "diff",
-  "egrep",
-  "fgrep",
-  "find",
-  "grep",
-  "jq",
-  "rg",
-  "sed",
-]);
+/** Commands that are one script of Coppice's own package, made of just-bash (workers/shell/command.ts): the WebAssembly modules of these names know no `grep -r`, `find -size`, `sed -i` or `jq FILE`. */
+export const scriptTools: ReadonlySet<string> = new Set(["egrep", "fgrep", "find", "grep", "jq", "rg", "sed"]);
 
 /** What the shell is called by. */
 export const shellNames: ReadonlySet<string> = new Set(["bash", "sh"]);
@@ -186,19 +172,8 @@ export const knownTools: Readonly<Record<string, KnownTool>> = {
   ...files(olderCoreutils, {
     cp: "76c926e74eb8b300b05361d35c93a40fb19fb17799a7e061e256d0e0b1610e2d",
   }),
-  ...files(grep, {
-    grep: "34eafe6eaf61bfdc2f41f489f1fac8fff3d3bbc28d96d756a52e35fa57b9ae51",
-    egrep: "34eafe6eaf61bfdc2f41f489f1fac8fff3d3bbc28d96d756a52e35fa57b9ae51",
-    fgrep: "34eafe6eaf61bfdc2f41f489f1fac8fff3d3bbc28d96d756a52e35fa57b9ae51",
-  }),
-  ...files(sed, {
-    sed: "2c6616aa75db578ed8b9c4c1641f55041d54cd777fe960c0f8b24003d747c722",
-  }),
   ...files(gawk, {
     awk: "d52c3b96aa41b81ebbfa5f9b7535513730e36bc87be4c5fe7df48485517b710b",
-  }),
-  ...files(findutils, {
-    find: "4ea67ec8e8182dd4523715c2969440d2dfdf6c1d3ae07b013cd6876cae0b2ee8",
   }),
   ...files(diffutils, {
     diff: "a25d1ff49f66ead30d0bfe08a3db813ad89b327149f047cb7872c0492b1011dc",
@@ -210,9 +185,6 @@ export const knownTools: Readonly<Record<string, KnownTool>> = {
     gzip: "9fe45aaa4adc15a92c554a1eae1d2f03a85c2c868753f035213b879fbf6255ea",
     gunzip: "9fe45aaa4adc15a92c554a1eae1d2f03a85c2c868753f035213b879fbf6255ea",
     zcat: "9fe45aaa4adc15a92c554a1eae1d2f03a85c2c868753f035213b879fbf6255ea",
-  }),
-  ...files(jq, {
-    jq: "4ddf77d1cfb8b07c14f630e6c6ee5ff05269817500b6cf065d3a310180f6b7e0",
   }),
   ...names(llvm, "clang", "clang++", "wasm-ld", "llvm-ar", "llvm-nm", "llvm-objdump"),
 };

@@ -1,12 +1,12 @@
 /** The commands that there are, for people. */
 import type { Engine } from "../engine.ts";
 import { isInstalled } from "./find-tool.ts";
-import { knownTools } from "./known-tools.ts";
+import { knownTools, scriptTools, shellNames } from "./known-tools.ts";
 import { ownTools } from "./own-tools.ts";
 
 export interface ListedTool {
   readonly name: string;
-  /** An npm package with its version, or `worker OID` of one that the user added. */
+  /** An npm package with its version, `coppice` for its own package, or `worker OID` of one that the user added. */
   readonly from: string;
   /** Whether it is in the store, or its package where it is looked for. */
   readonly isInstalled: boolean;
@@ -18,9 +18,13 @@ export function toolsKnown(engine: Engine, folders: readonly string[]): readonly
     const from = `${tool.package.name}@${tool.package.version}`;
     return [name, { name, from, isInstalled: isInstalled(engine, tool, folders) }];
   });
+  const scripts = [...scriptTools, ...shellNames].map((name): [string, ListedTool] => [
+    name,
+    { name, from: "coppice", isInstalled: true },
+  ]);
   const own = [...ownTools(engine)].map(([name, worker]): [string, ListedTool] => [
     name,
     { name, from: `worker ${worker}`, isInstalled: true },
   ]);
-  return [...new Map([...known, ...own]).values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  return [...new Map([...known, ...scripts, ...own]).values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -15,6 +15,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { build } from "rolldown";
 import { beforeAll, describe, expect, it } from "vitest";
 import config, { output } from "../../rolldown.config.ts";
@@ -64,7 +66,7 @@ describe("a built package", () => {
     const { err } = await ended(room.start({}, process.execPath, "-e", program));
     const loaded = (JSON.parse(err) as string[]).map((path) => path.replaceAll("\\", "/"));
     expect(loaded.some((path) => path.endsWith("dist/importing.cjs"))).toBe(true);
-    expect(loaded.filter((path) => /execut|watch/.test(path))).toEqual([]);
+    expect(loaded.filter((path) => /execut|watch|serve|transcript/.test(path))).toEqual([]);
   });
 
   it("keeps the code that a run compiled, and does without where it is damaged or must not be kept", async () => {
@@ -92,12 +94,28 @@ describe("a built package", () => {
     expect(existsSync(folder)).toBe(false);
   });
 
+  it("serves tools, and repeats what was called", async () => {
+    const transcript = room.path("calls.jsonl");
+    const args = [command(), "mcp", "--root", room.repository, "--transcript", transcript];
+    const client = new Client({ name: "test", version: "1" });
+    await client.connect(
+      new StdioClientTransport({ command: process.execPath, args, env: room.environment, cwd: room.path() }),
+    );
+    const imported = await client.callTool({ name: "import", arguments: { revision: "HEAD" } });
+    const { tree } = imported.structuredContent as { readonly tree: string };
+    const folded = await client.callTool({ name: "fold", arguments: { tree, post: "file-count" } });
+    await client.close();
+    expect(folded.structuredContent).toMatchObject({ tree, output: { text: "5\n" } });
+    const replaying = ["replay-calls", transcript, "--store", room.path("replayed.sqlite")];
+    expect(await call(command(), ...replaying)).toMatchObject({ status: 0, err: "" });
+  });
+
   it("knows its version, the licences of what it contains, and mistakes", async () => {
     const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
     expect(await call(command(), "--version")).toMatchObject({ status: 0, out: `${version}\n` });
     expect(await call(command(), "fold", ".", "--post", "nobody")).toMatchObject({ status: 2, out: "" });
     const licences = readFileSync(file("dist/bundled-licences.txt"), "utf8");
-    for (const name of ["better-sqlite3", "commander", "multiformats", "p-limit"])
+    for (const name of ["@modelcontextprotocol/sdk", "better-sqlite3", "commander", "multiformats", "p-limit", "zod"])
       expect(licences).toContain(`${name} `);
   });
 });

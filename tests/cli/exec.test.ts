@@ -86,6 +86,13 @@ describe("exec", () => {
     expect((await room.call("cat", oid)).out).toMatch(/^1\n2\n/);
   });
 
+  it("runs shell scripts, whose commands are requests of their own", async () => {
+    const script = "cat sub/*.txt | sort -r | head -n 1 && echo new > made.txt && ls";
+    const said = await execJson("--", "sh", "-c", script);
+    expect(said).toMatchObject({ exit: 0, stdout: "two\na.txt\nlink\nmade.txt\nrun.sh\nsub\n", executed: 5 });
+    expect(await execJson("--", "bash", "-c", `${script}; exit 3`)).toMatchObject({ exit: 3, executed: 1 });
+  });
+
   it("sees a few variables, always the same, and those that are given", async () => {
     const said = await exec("--env", "A=1=2", "--env", "TZ=CET", "--cwd", "sub", "--", "printenv");
     expect(said.out.split("\n").toSorted()).toEqual([
@@ -278,7 +285,8 @@ describe("tool", () => {
     expect(added).toMatchObject({ status: 0, err: "" });
     const { out } = await room.call("tool", "list");
     expect(out).toContain(`hello         worker ${added.out}`);
-    expect(out).toMatch(/^jq +@rivet-dev\/agent-os-jq@0\.0\.260331072558$/m);
+    expect(out).toMatch(/^tar +@rivet-dev\/agent-os-tar@0\.0\.260331072558$/m);
+    expect(out).toMatch(/^grep +coppice$/m);
     expect((await exec("--", "hello")).status).toBe(125);
     expect(await room.call("tool", "remove", "hello")).toEqual({ status: 0, out: "", err: "" });
     expect((await exec("--", "hello")).status).toBe(127);

@@ -27,6 +27,8 @@ describe("help", () => {
     "bundle",
     "replay",
     "verify",
+    "mcp",
+    "replay-calls",
   ];
   for (const command of commands) {
     it(`of ${command} is on stdout, with examples, and is no error`, async () => {

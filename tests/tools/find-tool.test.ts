@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openEngine, type Engine } from "../../src/engine.ts";
 import { assemble } from "../guests/assemble.ts";
 import { findTool } from "../../src/tools/find-tool.ts";
-import { knownTools, type PinnedFile } from "../../src/tools/known-tools.ts";
+import { knownTools, scriptTools, shellNames, type PinnedFile } from "../../src/tools/known-tools.ts";
+import { commandsOfScript } from "../../workers/shell/command-names.ts";
 import { ownTools, removeOwnTool, setOwnTool, toolNameFault } from "../../src/tools/own-tools.ts";
 import { laidOver, takenAway } from "../../src/tools/overlay.ts";
 import { CommandNotFound, UnfitTool } from "../../src/tools/tool-errors.ts";
@@ -57,8 +58,14 @@ describe("a known command", () => {
   });
 
   test("is the same worker under each of its names", () => {
-    const workers = ["grep", "egrep", "fgrep"].map((name) => findTool(engine, name, [repository]).worker);
-    expect(new Set(workers).size).toBe(1);
+    for (const names of [
+      ["gzip", "gunzip", "zcat"],
+      ["grep", "egrep", "find", "sed", "jq"],
+      ["sh", "bash"],
+    ]) {
+      const workers = names.map((name) => findTool(engine, name, [repository]).worker);
+      expect(new Set(workers).size).toBe(1);
+    }
   });
 
   test("is taken from another folder when a nearer one has another file", async () => {
@@ -144,7 +151,8 @@ describe("a command of the user's own", () => {
 test("the list has every command once, in order, and says what is not installed", () => {
   const tools = toolsKnown(engine, [nothing]);
   const names = tools.map(({ name }) => name);
-  expect(names).toEqual([...new Set(Object.keys(knownTools))].toSorted());
+  expect(names).toEqual([...new Set([...Object.keys(knownTools), ...scriptTools, ...shellNames])].toSorted());
+  expect([...scriptTools].toSorted()).toEqual([...commandsOfScript].toSorted());
   expect(tools.find(({ name }) => name === "clang")).toMatchObject({ isInstalled: false });
 });
 
