@@ -196,17 +196,18 @@ describe("what a command leaves", () => {
     expect(existsSync(join(folder, "a.txt"))).toBe(false);
   });
 
-  it("overwrites nothing that was not read", async () => {
+  it("overwrites nothing that was not read: then nothing at all is written, and it says so", async () => {
     mkdirSync(join(folder, "out"));
-    writeFileSync(join(folder, "out/x"), "mine");
-    const said = await inPlace("mv", "sub", "out");
-    expect(said.status).toBe(0);
-    rmSync(join(folder, "out/b.txt"));
-    writeFileSync(join(folder, "out/run.sh"), "mine");
-    mkdirSync(join(folder, "other"));
-    const refused = await inPlace("sh-free", "x");
-    expect(refused.status).toBe(127);
-    expect(readFileSync(join(folder, "out/x"), "utf8")).toBe("mine");
+    writeFileSync(join(folder, "out/b.txt"), "mine");
+    const refused = await inPlace("mv", "sub", "out");
+    expect(refused).toEqual({
+      status: 125,
+      out: "",
+      err: 'error: nothing was written: "out/b.txt" changed meanwhile, or is there and not part of what was read\n',
+    });
+    expect(readFileSync(join(folder, "out/b.txt"), "utf8")).toBe("mine");
+    expect(readFileSync(join(folder, "sub/b.txt"), "utf8")).toBe("1\n");
+    expect(room.git(folder, "status", "--short")).toBe("");
   });
 });
 
