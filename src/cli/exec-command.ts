@@ -101,8 +101,8 @@ async function exec(session: Session, argv: readonly string[], options: ExecOpti
     const { laidOver, takenAway } = await import("../tools/overlay.ts");
     const { surroundings } = await import("../tools/surroundings.ts");
     const name = argv[0] as string;
-    const tool = findTool(engine, name, toolFolders(process.cwd()));
     const cwd = posix.resolve("/", options.cwd ?? "");
+    const tool = findTool(engine, name, toolFolders(process.cwd()), { argv, in: root, cwd });
     const env = { ...surroundings, PWD: cwd, ...environmentNamed(options.env) };
     const stdin =
       options.stdin === undefined ? new Uint8Array() : readFileSync(options.stdin === "-" ? 0 : options.stdin);

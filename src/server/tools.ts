@@ -123,8 +123,8 @@ const exec = tool({
     const words = argv ?? ["sh", "-c", command as string];
     const name = words[0] as string;
     const root = given === undefined ? engine.putTree([]) : treeNamed(engine, given);
-    const found = findTool(engine, name, toolFolders);
     const from = posix.resolve("/", cwd);
+    const found = findTool(engine, name, toolFolders, { argv: words, in: root, cwd: from });
     const running = engine.exec({
       worker: found.worker,
       argv: words,

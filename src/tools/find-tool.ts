@@ -6,14 +6,15 @@
  */
 import { hash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Engine, Oid } from "../engine.ts";
+import type { Engine, Oid, TreeEntry } from "../engine.ts";
 import { packageFolder } from "../package-folder.ts";
 import { wasiMarker } from "../abi/worker.ts";
 import { MalformedContainer, readContained } from "./package-container.ts";
-import { knownTools, scriptTools, shellNames, type KnownTool, type PinnedFile } from "./known-tools.ts";
+import { knownTools, plainTools, scriptTools, shellNames, type KnownTool, type PinnedFile } from "./known-tools.ts";
 import { ownTool, ownTools } from "./own-tools.ts";
+import { plainCall } from "./plain-call.ts";
 import { CommandNotFound, UnfitTool } from "./tool-errors.ts";
 import { putScript, shellWorker, toolStore } from "./shell.ts";
 import { MalformedTar, putTar } from "./tar-tree.ts";
@@ -24,16 +25,29 @@ export interface FoundTool {
   readonly overlay?: { readonly at: string; readonly tree: Oid };
 }
 
+/** What a command is about to be called with. */
+export interface ToolCall {
+  readonly argv: readonly string[];
+  readonly in: Oid;
+  /** An absolute path. */
+  readonly cwd: string;
+}
+
 /** Where packages are looked for: from the user's folder upwards, then from Coppice's own. */
 export function toolFolders(folder: string): readonly string[] {
   return [folder, fileURLToPath(packageFolder)];
 }
 
-/** The worker for a command. Packages are looked for in `node_modules` of these folders and those above each, in order. Throws CommandNotFound or UnfitTool. */
-export function findTool(engine: Engine, name: string, folders: readonly string[]): FoundTool {
+/**
+ * The worker for a command; given the call, the one that is quickest at it. Packages are looked for in `node_modules` of these folders and those above each, in order. Throws CommandNotFound or UnfitTool.
+ */
+export function findTool(engine: Engine, name: string, folders: readonly string[], call?: ToolCall): FoundTool {
   const own = ownTool(engine, name);
   if (own !== undefined) return { worker: own };
-  if (scriptTools.has(name)) return { worker: putScript(toolStore(engine), "command") };
+  if (scriptTools.has(name)) {
+    const plain = call !== undefined && isPlain(engine, call) ? plainWorker(engine, name, folders) : undefined;
+    return { worker: plain ?? putScript(toolStore(engine), "command") };
+  }
   if (shellNames.has(name)) return { worker: shellOf(engine, folders) };
   const known = Object.hasOwn(knownTools, name) ? knownTools[name] : undefined;
   if (known === undefined) {
@@ -58,6 +72,37 @@ export function findTool(engine: Engine, name: string, folders: readonly string[
   return { worker, overlay: { at: overlay.at, tree } };
 }
 
+function plainWorker(engine: Engine, name: string, folders: readonly string[]): Oid | undefined {
+  const tool = Object.hasOwn(plainTools, name) ? plainTools[name] : undefined;
+  if (tool === undefined || !isInstalled(engine, tool, folders)) return undefined;
+  return remembered(engine, workerRef(tool), () => engine.putCommand(readPinned(name, tool, folders), tool.limits));
+}
+
+/** Whether the WebAssembly build answers a call as the native command does: by what stands in it, and by what it names, no symlinks among them. */
+function isPlain(engine: Engine, { argv, in: tree, cwd }: ToolCall): boolean {
+  const plain = plainCall(argv);
+  return (
+    plain !== undefined &&
+    plain.paths.every((path) => {
+      const kind = kindAt(engine, tree, posix.resolve(cwd, path));
+      return kind === "file" || (kind === "folder" && !plain.mustBeFiles);
+    })
+  );
+}
+
+/** What stands at an absolute path, undefined where nothing does or a symlink is in the way. */
+function kindAt(engine: Engine, tree: Oid, path: string): "file" | "folder" | undefined {
+  let folder: Oid | undefined = tree;
+  let kind: "file" | "folder" = "folder";
+  for (const name of path.split("/").filter((each) => each !== "")) {
+    const entry: TreeEntry | undefined = folder && engine.list(folder).find((each) => each.name === name);
+    if (entry === undefined || entry.mode === "120000" || entry.mode === "160000") return undefined;
+    folder = entry.mode === "40000" ? entry.oid : undefined;
+    kind = entry.mode === "40000" ? "folder" : "file";
+  }
+  return kind;
+}
+
 /** The shell with every command that is to be had and brings no tree of its own, the user's own in place of known ones. */
 function shellOf(engine: Engine, folders: readonly string[]): Oid {
   const tools = new Map<string, Oid>();
@@ -69,7 +114,12 @@ function shellOf(engine: Engine, folders: readonly string[]): Oid {
   const own = ownTools(engine);
   for (const [name, worker] of own) tools.set(name, worker);
   const known = new Set([...tools.keys()].filter((name) => !own.has(name)));
-  return shellWorker(toolStore(engine), Object.fromEntries(tools), known);
+  const plain = new Map<string, Oid>();
+  for (const name of Object.keys(plainTools)) {
+    const worker = own.has(name) ? undefined : plainWorker(engine, name, folders);
+    if (worker !== undefined) plain.set(name, worker);
+  }
+  return shellWorker(toolStore(engine), Object.fromEntries(tools), known, Object.fromEntries(plain));
 }
 
 /** Whether a known tool is in the store, or its package is where `findTool` looks. */

@@ -84,6 +84,25 @@ const llvm: KnownTool = {
 /** Commands that are one script of Coppice's own package, made of just-bash (workers/shell/command.ts): the WebAssembly modules of these names know no `grep -r`, `find -size`, `sed -i` or `jq FILE`. */
 export const scriptTools: ReadonlySet<string> = new Set(["egrep", "fgrep", "find", "grep", "jq", "rg", "sed"]);
 
+const grep: ToolPackage = { name: "@rivet-dev/agent-os-grep", version };
+const sed: ToolPackage = { name: "@rivet-dev/agent-os-sed", version };
+const findutils: ToolPackage = { name: "@rivet-dev/agent-os-findutils", version };
+
+/** The WebAssembly modules of some of them: ten times as fast, for the calls that they answer as the native commands do (plain-call.ts), where their packages are installed. */
+export const plainTools: Readonly<Record<string, KnownTool>> = {
+  ...files(grep, {
+    grep: "34eafe6eaf61bfdc2f41f489f1fac8fff3d3bbc28d96d756a52e35fa57b9ae51",
+    egrep: "34eafe6eaf61bfdc2f41f489f1fac8fff3d3bbc28d96d756a52e35fa57b9ae51",
+    fgrep: "34eafe6eaf61bfdc2f41f489f1fac8fff3d3bbc28d96d756a52e35fa57b9ae51",
+  }),
+  ...files(sed, {
+    sed: "2c6616aa75db578ed8b9c4c1641f55041d54cd777fe960c0f8b24003d747c722",
+  }),
+  ...files(findutils, {
+    find: "4ea67ec8e8182dd4523715c2969440d2dfdf6c1d3ae07b013cd6876cae0b2ee8",
+  }),
+};
+
 /** What the shell is called by. */
 export const shellNames: ReadonlySet<string> = new Set(["bash", "sh"]);
 

@@ -13,7 +13,7 @@ export interface PlainCall {
 /** What a call needs of the tree to be plain; undefined when it is not, whatever the tree holds. */
 export function plainCall(argv: readonly string[]): PlainCall | undefined {
   const [name, ...words] = argv;
-  switch (name) {
+  switch (name ?? "") {
     case "grep":
     case "egrep":
     case "fgrep":
@@ -107,7 +107,7 @@ function plainFind(words: readonly string[]): PlainCall | undefined {
   if (operands.some((each) => each.endsWith("/") || each === "")) return undefined;
   const tests = start < 0 ? [] : words.slice(start);
   for (let at = 0; at < tests.length; at++) {
-    switch (tests[at]) {
+    switch (tests[at] as string) {
       case "-name":
       case "-iname":
         if (!glob.test(tests[++at] ?? "")) return undefined;

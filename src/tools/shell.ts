@@ -37,19 +37,25 @@ export class NoShell extends Error {
 
 /**
  * The shell as a worker that takes a command's arguments: a script worker with `tools` bound, workers by the names of the commands. Equal tools give the same worker. `known` are those of the names whose tools are the
- * well-known commands of these names: where such a one only reads its stdin it is run over the empty tree, so that what it gives does not depend on the folder (design/shell.md). Default: none. Throws NoShell.
+ * well-known commands of these names: where such a one only reads its stdin it is run over the empty tree, so that what it gives does not depend on the folder (design/shell.md). `plain` are workers that take the plain calls
+ * of their names (plain-call.ts) in place of those in `tools`. Default: none of either. Throws NoShell.
  */
 export function shellWorker(
   store: ToolStore,
   tools: Readonly<Record<string, Oid>>,
   known: ReadonlySet<string> = new Set(),
+  plain: Readonly<Record<string, Oid>> = {},
 ): Oid {
-  const names = Object.keys(tools).toSorted();
-  const bound = store.put("tree", encodeTree(names.map((name) => ({ mode: "40000", name, oid: tools[name] as Oid }))));
-  const list = names.filter((name) => known.has(name)).map((name) => `${name}\0`);
+  const treeOf = (workers: Readonly<Record<string, Oid>>) =>
+    store.put("tree", encodeTree(Object.entries(workers).map(([name, oid]) => ({ mode: "40000", name, oid }))));
+  const list = Object.keys(tools)
+    .toSorted()
+    .filter((name) => known.has(name))
+    .map((name) => `${name}\0`);
   return putCurry(store, putScript(store, "shell"), [
     { mode: "100644", name: "known", oid: store.put("blob", Buffer.from(list.join(""), "utf8")) },
-    { mode: "40000", name: "tools", oid: bound },
+    { mode: "40000", name: "plain", oid: treeOf(plain) },
+    { mode: "40000", name: "tools", oid: treeOf(tools) },
   ]);
 }
 

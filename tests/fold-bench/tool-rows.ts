@@ -68,7 +68,7 @@ export function toolRows(sizes: ToolSizes): Promise<Row[]> {
 }
 
 async function rowsOf(engine: Engine, tree: Oid, files: string, call: Call, sizes: ToolSizes): Promise<Row[]> {
-  const worker = workerOf(engine, call);
+  const worker = workerOf(engine, tree, call);
   if (worker === undefined) return [];
   const cold: Timed[] = [];
   const remembered: Timed[] = [];
@@ -104,9 +104,9 @@ async function rowsOf(engine: Engine, tree: Oid, files: string, call: Call, size
   ];
 }
 
-function workerOf(engine: Engine, { argv: [name] }: Call): Oid | undefined {
+function workerOf(engine: Engine, tree: Oid, { argv }: Call): Oid | undefined {
   try {
-    return findTool(engine, name as string, toolFolders(process.cwd())).worker;
+    return findTool(engine, argv[0] as string, toolFolders(process.cwd()), { argv, in: tree, cwd: "/" }).worker;
   } catch (error) {
     if (error instanceof CommandNotFound) return undefined;
     throw error;

@@ -109,7 +109,7 @@ function runNative({ argv, stdin = "" }: Case): Said {
 }
 
 async function runOurs({ argv, stdin = "" }: Case, over = tree): Promise<Said & { readonly stderr: string }> {
-  const { worker } = findTool(engine, argv[0] as string, [repository]);
+  const { worker } = findTool(engine, argv[0] as string, [repository], { argv, in: over, cwd: "/" });
   const env = { HOME: "/", LANG: "C.UTF-8", PATH: "/bin", PWD: "/", TZ: "UTC" };
   const { outcome } = await engine.exec({ worker, argv, in: over, env, stdin: Buffer.from(stdin, "latin1") });
   if (outcome.kind === "failed") return { exit: null, stdout: "", stderr: outcome.message, tree: over };

@@ -3,11 +3,11 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Oid } from "../../src/store/oid.ts";
 import { plainCall } from "../../src/tools/plain-call.ts";
-import { putLayout, runCommand, type Layout } from "../guests/command.ts";
+import { runCommand, type Layout } from "../guests/command.ts";
 import { sharedRoom } from "../guests/room.ts";
 
 const room = sharedRoom({ executors: 1 });

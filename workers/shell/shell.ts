@@ -1,5 +1,6 @@
 /**
- * The worker `sh`: a shell script as a job. It takes a command's arguments (design/wasi.md) and `tools`, a tree {name: worker}, and gives a command's result.
+ * The worker `sh`: a shell script as a job. It takes a command's arguments (design/wasi.md) and `tools`, a tree {name: worker}, and gives a command's result. With it may come `plain`, a tree of workers for the plain calls of their
+ * names (src/tools/plain-call.ts), and `known`, names in `tools` that are what these names are known for.
  *
  * The shell's own commands are done here. Every other command is a nested run of the worker that `tools` has under its name, which takes the same arguments: the tree as it is then, the exported variables, and what
  * comes through the pipe. So each stage of a pipeline is a request with a memo of its own. design/shell.md has what follows from that.
@@ -10,6 +11,7 @@ import { listOf, nameBytes, bytesOf, stringsOf, textOf } from "./bytes.ts";
 import { ownCommands, type Ended } from "./commands.ts";
 import { TreeFiles } from "./files.ts";
 import { isFilter, readsStdin } from "./inputs.ts";
+import { plainCall } from "../../src/tools/plain-call.ts";
 
 /** Commands that a script may run, those of the shells that it starts included. */
 export const commandsMax = 100_000;
@@ -46,6 +48,8 @@ interface World {
   readonly job: ShellJob;
   readonly files: TreeFiles;
   readonly tools: ReadonlyMap<string, Entry>;
+  /** Workers for the plain calls of their names. */
+  readonly plain: ReadonlyMap<string, Entry>;
   /** Names in `tools` that are what these names are known for. */
   readonly known: ReadonlySet<string>;
   readonly emptyTree: Entry;
@@ -72,13 +76,14 @@ export default async function shell(job: ShellJob): Promise<ReadonlyMap<string, 
   const env = environmentOf(stringsOf(job.bytes(job.args.env), "env"));
   const cwd = textOf(job.bytes(job.args.cwd));
   const tools = new Map(job.tree(job.args.tools).map((entry) => [nameBytes(entry.name), entry]));
-  const known = (job.args as Readonly<Record<string, Entry>>)["known"];
+  const { known, plain } = job.args as Readonly<Record<string, Entry | undefined>>;
   const isCommand = (name: string) => always.has(name) || shells.has(name) || name in ownCommands || tools.has(name);
   const files = new TreeFiles(job, job.args.in, isCommand);
   const world: World = {
     job,
     files,
     tools,
+    plain: new Map(plain === undefined ? [] : job.tree(plain).map((entry) => [nameBytes(entry.name), entry])),
     known: new Set(known === undefined ? [] : stringsOf(job.bytes(known), "known")),
     emptyTree: job.putTree({}),
     shells: 0,
@@ -251,11 +256,29 @@ function spawnFrom(world: World, depth: number): Spawn {
     const own = Object.hasOwn(ownCommands, base) && !asTool ? ownCommands[base] : undefined;
     if (own !== undefined) return own({ args, env, cwd, stdin, spawn });
     const tool = world.tools.get(base);
-    if (tool !== undefined) return runTool(world, tool, base, argv, env, cwd, stdin);
+    if (tool !== undefined) {
+      const plain = (await isPlain(world, argv, base, cwd)) ? world.plain.get(base) : undefined;
+      return runTool(world, plain ?? tool, base, argv, env, cwd, stdin);
+    }
     if (asTool) return { stdout: "", stderr: `${name}: command not found\n`, exitCode: 127 };
     return runShell(world, ["sh", "-c", argv.map(quoted).join(" ")], env, cwd, stdin, depth + 1);
   };
   return spawn;
+}
+
+/** Whether a call is plain, by what stands in it and by what it names. */
+async function isPlain({ files, plain }: World, argv: readonly string[], name: string, cwd: string): Promise<boolean> {
+  const call = plain.has(name) ? plainCall([name, ...argv.slice(1)]) : undefined;
+  if (call === undefined) return false;
+  for (const path of call.paths) {
+    try {
+      const { isFile, isDirectory } = await files.lstat(files.resolvePath(cwd, path));
+      if (!isFile && (call.mustBeFiles || !isDirectory)) return false;
+    } catch {
+      return false; // what is not there is for a tool that says so
+    }
+  }
+  return true;
 }
 
 function quoted(word: string): string {
