@@ -15,7 +15,7 @@ export class VirtualClock {
 
   /** The time before this reading; the next one is later by a step, on whichever clock. */
   read(clock: "realtime" | "other"): bigint {
-    const now = (clock === "realtime" ? realtimeStartNs : 0n) + this.#elapsedNs;
+    const now = this.at(clock);
     this.#elapsedNs += clockStepNs;
     return now;
   }

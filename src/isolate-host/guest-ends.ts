@@ -50,7 +50,8 @@ export function endedBy(
   if (error instanceof RangeError && /call stack/.test(error.message)) {
     return { how: "needs-empty-stack", why: `request ${frame.job.request.oid} overflowed the native stack` };
   }
-  if (error instanceof RangeError && /memory/i.test(error.message)) {
+  // V8 says so of a memory, and of a buffer for what a command writes.
+  if (error instanceof RangeError && /memory|allocation/i.test(error.message)) {
     throw new NonAnswerError({ kind: "host", message: `no memory for a guest: ${error.message}` }, error);
   }
   throw error;

@@ -34,6 +34,8 @@ export class LazyTree {
 
   /** The node of that name in a folder; undefined when there is none. */
   lookUp(folder: Folder, name: string): Node | Fault | undefined {
+    // As on Linux, before the name is looked at.
+    if (folder.isRemoved) return undefined;
     if (name.length > nameBytesMax) return fault(errno.nametoolong);
     const entries = this.entriesOf(folder);
     return entries instanceof Fault ? entries : entries.get(name);

@@ -48,8 +48,9 @@ export const defaultScratch = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 export function compare({ start, operations }: Scenario, { tally, isGitAsked, scratch }: ComparisonOptions): void {
   const outer = realpathSync(mkdtempSync(join(scratch, "coppice-files-")));
   try {
-    const folder = join(outer, "in");
-    mkdirSync(folder);
+    // So deep that a path which is wrongly thought to stay inside finds nothing but empty folders.
+    const folder = join(outer, "x/".repeat(12), "in");
+    mkdirSync(folder, { recursive: true });
     const objects = new RoomObjects();
     const put = objects.put.bind(objects);
     const real = new RealFolder(folder);

@@ -20,17 +20,15 @@ const { values } = parseArgs({
 });
 const tally = new Map<string, number>();
 const startedMs = performance.now();
+const seed = values.seed === undefined ? Date.now() % 2 ** 31 : wholeNumber("seed", values.seed);
 const details = fc.check(
   fc.property(scenario, (each) => compare(each, { tally, isGitAsked: true, scratch: values.folder })),
-  {
-    numRuns: wholeNumber("sequences", values.sequences),
-    ...(values.seed === undefined ? {} : { seed: Number(values.seed) }),
-  },
+  { numRuns: wholeNumber("sequences", values.sequences), seed },
 );
 for (const answer of [...tally.keys()].toSorted()) console.log(`${tally.get(answer)} ${answer}`);
 const operations = [...tally.values()].reduce((sum, times) => sum + times, 0);
 const seconds = Math.round((performance.now() - startedMs) / 1000);
-console.log(`seed ${details.seed}: ${details.numRuns} sequences, ${operations} operations compared, ${seconds} s`);
+console.log(`seed ${seed}: ${details.numRuns} sequences, ${operations} operations compared, ${seconds} s`);
 if (details.failed) {
   console.log(JSON.stringify(details.counterexample, undefined, 1));
   console.log(String(details.errorInstance));
