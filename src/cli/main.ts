@@ -132,7 +132,7 @@ const examples = [
   "fold HEAD --post line-count              lines as committed; HEAD:src, below src",
   "fold . --post file-count --pre dirs-only --json",
   "run line-count --in:@=README.md --children:hash=4b825dc642cb6eb9a060e54bf8d69288fbee4904",
-  "exec -- grep -rn TODO src                a command over a copy of this folder, remembered",
+  "exec -- wc -l README.md                  a command over a copy of this folder, remembered",
   "import HEAD",
   "cat OID",
   "explain --last                           why that ran, or did not",

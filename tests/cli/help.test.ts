@@ -66,7 +66,7 @@ it("the examples that name a file and standard workers work in a fresh repositor
   const { out: help } = await room.call("--help");
   const examples = help.split("\n").flatMap((line) => /^ {2}\$ coppice (.*?)(?: {2,}.*)?$/.exec(line)?.[1] ?? []);
   const complete = examples.filter((example) => !/OID/.test(example));
-  expect(complete).toHaveLength(6);
+  expect(complete).toHaveLength(7);
   for (const example of complete) {
     const said = await room.call(...example.split(" "));
     expect({ example, status: said.status, errors: said.err.includes("error") }).toEqual({

@@ -60,12 +60,16 @@ describe("the build", () => {
       symlinkSync(join(root, "node_modules"), join(folder, "node_modules"), "dir");
       const script = join(folder, "workers", "build.ts");
       const told = execFileSync(process.execPath, [script], { cwd: join(folder, "workers"), encoding: "utf8" });
-      expect(told.trim().split("\n").length).toBe(workerNames().length + 1);
+      expect(told.trim().split("\n").length).toBe(workerNames().length + 2);
       const built = join(folder, "build", "std");
       for (const [name, bytes] of Object.entries(std)) {
         expect(readFileSync(join(built, `${name}.wasm`)).equals(bytes), name).toBe(true);
       }
-      for (const name of ["shell.js", "shell.json", "shell-licences.txt"]) {
+      for (const name of ["shell", "command"].flatMap((each) => [
+        `${each}.js`,
+        `${each}.json`,
+        `${each}-licences.txt`,
+      ])) {
         expect(readFileSync(join(built, name)).equals(readFileSync(join(root, "build", "std", name))), name).toBe(true);
       }
       const manifest = readFileSync(join(built, "manifest.json"), "utf8");
@@ -87,6 +91,9 @@ describe("the build", () => {
         [
           ...workerNames().map((name) => `${name}.wasm`),
           "manifest.json",
+          "command-licences.txt",
+          "command.js",
+          "command.json",
           "shell-licences.txt",
           "shell.js",
           "shell.json",
@@ -98,7 +105,11 @@ describe("the build", () => {
   test("tells what is up to date too, to whoever calls it", async () => {
     const told: string[] = [];
     await buildWorkers(({ file, builtInMs }) => told.push(`${file} ${builtInMs}`));
-    expect(told).toEqual([...Object.keys(std).map((name) => `${name}.wasm undefined`), "shell.js undefined"]);
+    expect(told).toEqual([
+      ...Object.keys(std).map((name) => `${name}.wasm undefined`),
+      "shell.js undefined",
+      "command.js undefined",
+    ]);
   });
 
   test("fails with the compiler's own words", async () => {
