@@ -11,6 +11,8 @@ import { dirname, join } from "node:path";
 import type { Plugin } from "esbuild";
 
 const folder = join(import.meta.dirname, "shell");
+/** What it shares with the engine. */
+const shared = join(import.meta.dirname, "..", "src", "tools", "plain-call.ts");
 const require = createRequire(import.meta.url);
 const packageFolder = join(dirname(require.resolve("just-bash")), "..", "..");
 const mainFile = join(packageFolder, "dist", "bundle", "index.js");
@@ -148,7 +150,7 @@ export function shellSources(): string {
     .toSorted()
     .map((file) => [file, readFileSync(join(folder, file), "utf8")]);
   const versions = ["just-bash", "esbuild"].map((name) => versionOf(name));
-  return JSON.stringify([own, versions, readFileSync(import.meta.filename, "utf8")]);
+  return JSON.stringify([own, versions, ...[shared, import.meta.filename].map((file) => readFileSync(file, "utf8"))]);
 }
 
 function versionOf(name: string): string {
