@@ -110,6 +110,8 @@ export class TreeFiles implements IFileSystem {
 
   /** A blob's content. */
   contentOf(blob: Entry): string {
+    const known = this.#lately.find((each) => each.blob.oid === blob.oid);
+    if (known !== undefined) return known.content;
     const content = textOf(this.#objects.bytes(blob));
     this.#note(content, blob);
     return content;
