@@ -36,7 +36,7 @@ import type { Imported, ImportedFolder, WriteBackCounts } from "./importing.ts";
 import type { ExecutorPoolOptions } from "./isolate-host/executor-pool.ts";
 import type { ShownFrame } from "./isolate-host/status-board.ts";
 import { prepareModule } from "./isolate-host/wasm-guests.ts";
-import type { Counts, LogLine } from "./scheduler/runner.ts";
+import type { CommandOutput, Counts, LogLine } from "./scheduler/runner.ts";
 import { executorsMax } from "./scheduler/claims.ts";
 import type { SettledRun } from "./scheduler/scheduler.ts";
 import { nestedFramesMax } from "./scheduler/settle.ts";
@@ -120,7 +120,7 @@ export {
 } from "./store/store.ts";
 export type { Mode, TreeEntry } from "./store/tree.ts";
 export type { TreeChange } from "./store/tree-changes.ts";
-export type { Counts, LogLine } from "./scheduler/runner.ts";
+export type { CommandOutput, Counts, LogLine } from "./scheduler/runner.ts";
 export type { Difference, Execution } from "./first-difference.ts";
 export type { DescribedDivergence, FoundDivergence, Selection, Verified, VerifyingProgress } from "./verifying.ts";
 export type { Keep, Settlement } from "./store/store.ts";
@@ -159,6 +159,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** Hears what executed guests log, in order, once each execution has completed. */
   readonly onLog?: (line: LogLine) => void;
+  /** Hears what the command that is asked for writes, if it runs for more than a moment; never more than its result will hold, which has all of it. Not told of what a memo answers, nor of what is in flight already. */
+  readonly onOutput?: (output: CommandOutput) => void;
 }
 
 export interface RunInput extends RunOptions {
@@ -623,11 +625,15 @@ export class Engine {
   }
 
   #start(options: RunOptions, form: () => Request): Run {
-    return startRun(options.onLog, (told) => {
-      const request = form();
-      told.started(request.oid);
-      return this.#settle(request, options, told);
-    });
+    return startRun(
+      options.onLog,
+      (told) => {
+        const request = form();
+        told.started(request.oid);
+        return this.#settle(request, options, told);
+      },
+      options.onOutput,
+    );
   }
 
   #settle(request: Request, options: RunOptions, told: RunTold): Promise<RunResult> {

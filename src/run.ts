@@ -3,7 +3,7 @@
  *
  * A reader that is slow holds up nothing and costs little: of unread progress it gets the newest, and of unread log lines so many.
  */
-import type { Counts, LogLine, RunHearer } from "./scheduler/runner.ts";
+import type { CommandOutput, Counts, LogLine, RunHearer } from "./scheduler/runner.ts";
 import type { Oid } from "./store/oid.ts";
 import type { Outcome } from "./store/outcome.ts";
 
@@ -53,8 +53,9 @@ export interface RunTold extends RunHearer {
 export function startRun(
   onLog: ((line: LogLine) => void) | undefined,
   work: (told: RunTold) => Promise<RunResult>,
+  onOutput?: (output: CommandOutput) => void,
 ): Run {
-  const events = new RunEvents(onLog);
+  const events = new RunEvents(onLog, onOutput);
   const settle = async () => work(events);
   const result = settle().then(
     (settled) => {
@@ -75,6 +76,7 @@ type Ending = { readonly result: RunResult } | { readonly error: unknown };
 
 class RunEvents implements RunTold {
   readonly #onLog: ((line: LogLine) => void) | undefined;
+  readonly wrote: ((output: CommandOutput) => void) | undefined;
   #request: Oid | undefined;
   #executed = 0;
   #ending: Ending | undefined;
@@ -83,8 +85,9 @@ class RunEvents implements RunTold {
   /** What iterations wait for that have read everything. */
   #news: PromiseWithResolvers<void> | undefined;
 
-  constructor(onLog: ((line: LogLine) => void) | undefined) {
+  constructor(onLog: ((line: LogLine) => void) | undefined, onOutput: ((output: CommandOutput) => void) | undefined) {
     this.#onLog = onLog;
+    this.wrote = onOutput;
   }
 
   get isIterated(): boolean {

@@ -6,12 +6,12 @@ import { isUtf8 } from "node:buffer";
 import { readFileSync } from "node:fs";
 import { posix } from "node:path";
 import type { Command } from "commander";
-import type { CommandResult, Engine, Oid, RunResult } from "../engine.ts";
+import type { CommandOutput, CommandResult, Engine, Oid, RunResult } from "../engine.ts";
 import { addCommand, type Commands } from "./command.ts";
 import { UsageError, execStatus, errorJson } from "./exit.ts";
 import { noteAsked } from "./last-asked.ts";
 import { importNamed, isFolder, isPath } from "./naming.ts";
-import { failureMessage, printError, printNote, write } from "./output.ts";
+import { failureMessage, printError, printNote, write, type Printer } from "./output.ts";
 import { executorCount, refuseTaken, running } from "./run-commands.ts";
 import type { CommonOptions, Session } from "./session.ts";
 
@@ -107,8 +107,10 @@ async function exec(session: Session, argv: readonly string[], options: ExecOpti
     const stdin =
       options.stdin === undefined ? new Uint8Array() : readFileSync(options.stdin === "-" ? 0 : options.stdin);
     const seen = laidOver(engine, name, root, tool.overlay);
-    const result = await running(session, engine, options, (common) =>
-      engine.exec({ worker: tool.worker, argv, in: seen, env, stdin, cwd, ...common }),
+    const written = new ShownOutput(printer);
+    const onOutput = options.json === true ? {} : { onOutput: (output: CommandOutput) => written.take(output) };
+    const result = await running(session, engine, { ...options, progress: false }, (common) =>
+      engine.exec({ worker: tool.worker, argv, in: seen, env, stdin, cwd, ...common, ...onOutput }),
     );
     if (result.run === undefined) noteAsked(session.storePath(options), result.request);
     if (result.outcome.kind === "failed") {
@@ -129,12 +131,29 @@ async function exec(session: Session, argv: readonly string[], options: ExecOpti
       await keep();
       await write(printer.out, `${JSON.stringify(execJson(engine, result, { ...said, out }))}\n`);
     } else {
-      await write(printer.out, engine.get(said.stdout).body);
-      await write(printer.err, engine.get(said.stderr).body);
+      await write(printer.out, engine.get(said.stdout).body.subarray(written.bytes.stdout));
+      await write(printer.err, engine.get(said.stderr).body.subarray(written.bytes.stderr));
       await keep();
     }
     session.status = said.exit;
   });
+}
+
+/** What of a command's output was written on while it ran. An executor that died begins again, and what it says then is shown already. */
+class ShownOutput {
+  readonly bytes = { stdout: 0, stderr: 0 };
+  readonly #printer: Printer;
+
+  constructor(printer: Printer) {
+    this.#printer = printer;
+  }
+
+  take({ stream, at, bytes }: CommandOutput): void {
+    const known = this.bytes[stream] - at;
+    if (known < 0 || known >= bytes.length) return;
+    (stream === "stdout" ? this.#printer.out : this.#printer.err).write(bytes.subarray(known));
+    this.bytes[stream] = at + bytes.length;
+  }
 }
 
 /** The folder that `--in-place` writes to. */

@@ -213,7 +213,7 @@ async function watchTask(session: Session, task: WatchTask, options: WatchingOpt
 export async function running(
   session: Session,
   engine: Engine,
-  options: CommonOptions & Pick<RunningOptions, "salt" | "rerun" | "log">,
+  options: CommonOptions & Pick<RunningOptions, "salt" | "rerun" | "log"> & { readonly progress?: boolean },
   start: (common: RunOptions) => Run,
 ): Promise<RunResult> {
   const { salt, rerun, log } = options;
@@ -232,7 +232,7 @@ export async function running(
     signal: abort.signal,
   };
   try {
-    return await withProgress(printer, start(common));
+    return options.progress === false ? await start(common) : await withProgress(printer, start(common));
   } catch (error) {
     // What is quarantined is refused before there is a run.
     const isRefused = error instanceof NonAnswerError && error.answer.kind === "quarantine";

@@ -60,6 +60,9 @@ export class ExecutorPool implements Runner {
             case "progress":
               this.news?.progressed(dispatch, news.executed);
               return;
+            case "output":
+              this.news?.wrote(dispatch, news.output);
+              return;
             case "released":
               this.news?.released();
               return;

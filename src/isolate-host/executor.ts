@@ -14,7 +14,7 @@ import type { Oid } from "../store/oid.ts";
 import type { Outcome } from "../store/outcome.ts";
 import { openStore, type Store } from "../store/store.ts";
 import type { ExecutorStart, FromExecutor, ToExecutor } from "./message.ts";
-import type { FrameHost } from "./frame.ts";
+import type { FrameHost, HearsOutput } from "./frame.ts";
 import { Runtimes, type Runtime } from "./runtimes.ts";
 import { ScriptGuests } from "./script-guests.ts";
 import { outliveProcesses, type OpenedChild } from "./script/script-child.ts";
@@ -31,6 +31,9 @@ const traceEventsMax = 16_384;
 const offerEveryMs = 2;
 /** How long a frame waits at a time for neighbours that are about to commit. */
 const commitWaitMs = 5;
+/** Commands that end sooner tell what they wrote by their result alone, and later ones now and then. */
+const outputAfterMs = 100;
+const outputEveryMs = 30;
 /** How often it is told how far a dispatch is, whoever listens: a message costs as much as a job or two. */
 const progressEveryMs = 100;
 
@@ -43,6 +46,7 @@ class Executor {
   readonly #trace: TraceBuffer;
   readonly #scripts: ScriptGuests;
   #logs: LogLine[] | undefined;
+  #tellsOutput = false;
   #run = 0;
   #progressFromMs = 0;
   #offersFromMs = 0;
@@ -59,6 +63,8 @@ class Executor {
       settleNested: (job, requests) => this.#settler.settleNested(job, requests),
       upcoming: (job, countMax) => this.#settler.upcoming(job, countMax),
       onLog: (job, lines) => this.#addLines(job, lines),
+      outputOf: ({ depth }) =>
+        this.#tellsOutput && depth === 0 ? outputTeller((message) => this.#send(message)) : undefined,
     };
     this.#scripts = new ScriptGuests(host, {
       childIs: (pid) => (board.child = pid),
@@ -100,6 +106,7 @@ class Executor {
 
   dispatch(dispatch: Dispatch, alone: boolean): Report {
     this.#logs = dispatch.logs ? [] : undefined;
+    this.#tellsOutput = dispatch.output === true;
     // A run that is made of many short dispatches tells, too.
     if (this.#run !== dispatch.run) this.#progressFromMs = performance.now() + progressEveryMs;
     this.#run = dispatch.run;
@@ -181,6 +188,20 @@ class Executor {
     outliveProcesses();
     this.#store.close();
   }
+}
+
+/** Tells what a command writes once it has run for a while. */
+function outputTeller(send: (message: FromExecutor) => void): HearsOutput {
+  let fromMs = performance.now() + outputAfterMs;
+  const told = { stdout: 0, stderr: 0 };
+  return (stream, length, from) => {
+    const nowMs = performance.now();
+    if (nowMs < fromMs) return;
+    fromMs = nowMs + outputEveryMs;
+    const at = told[stream];
+    told[stream] = length;
+    send({ type: "output", output: { stream, at, bytes: Uint8Array.from(from(at)) } });
+  };
 }
 
 function serve(port: MessagePort): void {

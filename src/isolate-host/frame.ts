@@ -26,6 +26,9 @@ export const logLineBytesMax = 1 << 16;
 /** The largest object that a guest may put. */
 export const putBytesMax = 256 << 20;
 
+/** Called after a command has written; `length` bytes are in the stream by now, and `from` gives those from a place on, to be copied. */
+export type HearsOutput = (stream: "stdout" | "stderr", length: number, from: (at: number) => Uint8Array) => void;
+
 /** What a frame needs of the executor that it runs on. */
 export interface FrameHost {
   readonly objects: Objects & Refs & { near(name: Oid): GitObject | undefined; sizeOf(name: Oid): number };
@@ -34,6 +37,8 @@ export interface FrameHost {
   upcoming(job: Job, countMax: number): readonly Request[];
   /** The lines of an execution that completed; one that unwound is not heard, so that its replay says nothing twice. */
   onLog(job: Job, lines: readonly string[]): void;
+  /** Whoever wants to hear what the job, a command, writes while it runs: called after each write. */
+  outputOf?(job: Job): HearsOutput | undefined;
 }
 
 /** Thrown by a call that can't be answered now: the frame must unwind, past whatever the guest catches. */

@@ -1,5 +1,5 @@
 /** What crosses between the engine's thread and an executor's, and the memory that both see. Plain values. */
-import type { Dispatch, Report } from "../scheduler/runner.ts";
+import type { CommandOutput, Dispatch, Report } from "../scheduler/runner.ts";
 import type { OpenedChild } from "./script/script-child.ts";
 import type { Oid } from "../store/oid.ts";
 import type { Memo } from "../store/outcome.ts";
@@ -40,6 +40,7 @@ export type FromExecutor =
   | { readonly type: "offer"; readonly parent: Oid; readonly requests: readonly [Oid, ...Oid[]] }
   /** Requests executed so far of the dispatch. */
   | { readonly type: "progress"; readonly executed: number }
+  | { readonly type: "output"; readonly output: CommandOutput }
   | { readonly type: "released" }
   /** Of a thread that verifies: what it found of a request whose memo it could not confirm. */
   | { readonly type: "verdict"; readonly verdict: Verdict }

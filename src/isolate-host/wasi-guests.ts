@@ -137,6 +137,7 @@ export class WasiGuests implements Runtime {
         clock,
         random,
         fileBytesMax: limits.fileBytes,
+        onWrite: this.#host.outputOf?.(frame.job),
       });
     } catch (error) {
       if (error instanceof Fault) return "badCwd";

@@ -30,6 +30,13 @@ export interface LogLine {
   readonly line: string;
 }
 
+/** What a command that runs long has written so far and was not told yet: the bytes of that stream from `at` on. Told out of what will be its result, so it says nothing that the result does not. */
+export interface CommandOutput {
+  readonly stream: "stdout" | "stderr";
+  readonly at: number;
+  readonly bytes: Uint8Array;
+}
+
 /** What is to be run: a request that somebody waits for, or requests that an executor offers to others. */
 export interface Dispatch {
   /** One, or several that were offered: they are settled in this order until one is met that another executor has. */
@@ -43,6 +50,8 @@ export interface Dispatch {
   readonly rerun: boolean;
   /** Whether the log lines of completed executions are wanted in the report. */
   readonly logs: boolean;
+  /** Whether what the request, a command, writes is wanted while it runs. */
+  readonly output?: boolean;
 }
 
 /** How a dispatch went. What completed is committed. */
@@ -66,6 +75,8 @@ export interface RunHearer {
   readonly wantsLogs: boolean;
   /** Told in the order of logging, when a dispatch has ended. */
   logged(line: LogLine): void;
+  /** Told what the request asked for, a command, writes, if it runs for a while. An executor that died starts again at 0. */
+  readonly wrote?: ((output: CommandOutput) => void) | undefined;
   /** Jobs executed so far on behalf of the run. Fewer than before when an executor died. */
   progressed(executed: number): void;
 }
@@ -74,6 +85,8 @@ export interface RunHearer {
 export interface RunnerNews {
   /** So many requests that dispatch has executed so far. Told now and then, while there are any. */
   progressed(by: Dispatch, executed: number): void;
+  /** The command that was asked for has written this. */
+  wrote(by: Dispatch, output: CommandOutput): void;
   /** The executor of that dispatch offers requests, which `parent` asked for, to others. It runs them itself unless somebody is faster. */
   offered(by: Dispatch, parent: Oid, requests: readonly [Oid, ...Oid[]]): void;
   /** Claims that somebody waited for were given back: the epoch is another one. */

@@ -69,6 +69,7 @@ export class Scheduler {
     this.#memos = memos;
     runner.news = {
       progressed: (by, executed) => this.#progressed(by, executed),
+      wrote: (by, output) => this.#flights.get(by)?.caller?.options.hearer?.wrote?.(output),
       offered: (by, parent, requests) => this.#take(by, parent, requests),
       released: () => this.#goOn(),
     };
@@ -106,7 +107,12 @@ export class Scheduler {
     const caller = this.#callerOf(request);
     const rerun = caller?.request === request && caller.options.rerun === true;
     const parent = this.#plan.waiterOf(request);
-    this.#start({ requests: [request], isOffer: false, parent, rerun, ...dispatchFor(caller) }, request, caller);
+    const output = caller?.request === request && caller.options.hearer?.wrote !== undefined;
+    this.#start(
+      { requests: [request], isOffer: false, parent, rerun, ...dispatchFor(caller), output },
+      request,
+      caller,
+    );
   }
 
   #startOffer({ by, parent, requests }: Offer): void {

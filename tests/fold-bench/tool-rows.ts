@@ -48,6 +48,8 @@ export interface ToolSizes {
   readonly calls: number;
   /** Calls after which V8 has compiled what runs. */
   readonly warmUp: number;
+  /** Rows of these names alone. Default: all. */
+  readonly names?: readonly string[];
 }
 
 export function toolRows(sizes: ToolSizes): Promise<Row[]> {
@@ -59,7 +61,8 @@ export function toolRows(sizes: ToolSizes): Promise<Row[]> {
     try {
       const tree = putLayout(engine, layout);
       const rows: Row[] = [];
-      for (const call of calls) rows.push(...(await rowsOf(engine, tree, files, call, sizes)));
+      const wanted = calls.filter(({ name }) => sizes.names?.includes(name) ?? true);
+      for (const call of wanted) rows.push(...(await rowsOf(engine, tree, files, call, sizes)));
       return rows;
     } finally {
       await engine.close();

@@ -2,6 +2,7 @@
 import type { RandomStream, VirtualClock } from "../../abi/virtual.ts";
 import { Descriptors, untouched, type OpenFolder } from "./descriptors.ts";
 import { FilesTooLarge, type Files, type Folder } from "./files.ts";
+import type { HearsOutput } from "../frame.ts";
 import { GuestMemory } from "./guest-memory.ts";
 import { Output, type Input } from "./streams.ts";
 import { fromRoot } from "./working-folder.ts";
@@ -28,6 +29,7 @@ export interface ProcessStart {
   readonly random: RandomStream;
   /** Bytes of files that it changes and of its output, together. */
   readonly fileBytesMax: number;
+  readonly onWrite: HearsOutput | undefined;
 }
 
 export class Process {
@@ -42,16 +44,18 @@ export class Process {
   readonly clock: VirtualClock;
   readonly random: RandomStream;
   readonly #fileBytesMax: number;
+  readonly #onWrite: HearsOutput | undefined;
   /** The preopen by which relative paths come, where it is not the root. */
   readonly #relative: OpenFolder | undefined;
   readonly #isFromRoot: (path: string) => boolean;
 
-  constructor({ argv, variables, stdin, files, cwd, clock, random, fileBytesMax }: ProcessStart) {
+  constructor({ argv, variables, stdin, files, cwd, clock, random, fileBytesMax, onWrite }: ProcessStart) {
     this.argv = argv;
     this.variables = variables;
     this.clock = clock;
     this.random = random;
     this.#fileBytesMax = fileBytesMax;
+    this.#onWrite = onWrite;
     const room = (): number => fileBytesMax - this.stdout.length - this.stderr.length;
     this.files = files({
       get bytesMax() {
@@ -79,6 +83,7 @@ export class Process {
     const held = this.files.bytesHeld + this.stdout.length + this.stderr.length;
     if (held + bytes.length > this.#fileBytesMax) throw new FilesTooLarge(this.#fileBytesMax);
     stream.append(bytes);
+    this.#onWrite?.(stream === this.stdout ? "stdout" : "stderr", stream.length, (at) => stream.bytes().subarray(at));
   }
 
   #preopen(node: Folder, name: string): OpenFolder {
