@@ -114,6 +114,12 @@ describe("exec", () => {
   it("reads stdin only if it is asked for", async () => {
     expect(await room.shell("echo hello | coppice exec -- cat")).toEqual({ status: 0, out: "", err: "" });
     expect((await room.shell("echo hello | coppice exec --stdin - -- cat")).out).toBe("hello\n");
+    // More than a pipe holds, so it is empty now and then.
+    expect(await room.shell("head -c 20000000 /dev/zero | coppice exec --stdin - -- wc -c")).toEqual({
+      status: 0,
+      out: "20000000\n",
+      err: "",
+    });
     expect((await exec("--stdin", "sub/b.txt", "--", "wc", "-l")).out.trim()).toBe("2");
   });
 
