@@ -462,7 +462,7 @@ export class Engine {
    */
   async writeBack(path: string, before: Oid, after: Oid): Promise<WriteBackCounts> {
     const { importFolderInto, writeBack } = await import("./importing.ts");
-    const { oid: now } = await importFolderInto(this.#store, path, this.#host);
+    const { oid: now } = await importFolderInto(this.#store, path, this.#host, "at all");
     return writeBack(this.#store, path, { before, after, now });
   }
 

@@ -29,7 +29,7 @@ import { AmbiguousRevision, MissingGitObject, UnknownRevision, resolveTree } fro
 import { untrackedPaths } from "./store/git/untracked.ts";
 import { ChangedMeanwhile } from "./store/git/write-back.ts";
 import { revisionPlaces, workTreePlaces, type WatchPlaces } from "./store/git/watch-places.ts";
-import { DeletedPath, UnmergedPath, UnstorableFile, readWorkTree } from "./store/git/work-tree.ts";
+import { DeletedPath, UnmergedPath, UnstorableFile, readWorkTree, type Look } from "./store/git/work-tree.ts";
 
 export { checkoutTree } from "./store/git/checkout.ts";
 export { writeBack, type WriteBackCounts } from "./store/git/write-back.ts";
@@ -82,9 +82,9 @@ export interface ImportedFolder {
 
 /**
  * Stores a folder as it stands: in a git work tree what git tracks there, with its edits, and what it neither tracks nor ignores; anywhere else, and where git tracks and knows nothing (an ignored folder), all
- * that is in it. What git has is borrowed. Committed when this returns.
+ * that is in it. What git has is borrowed. Committed when this returns. With `look` "at all", what git is told not to look at stands in it as it is in the folder, too.
  */
-export async function importFolderInto(store: Store, path: string, host: Host): Promise<ImportedFolder> {
+export async function importFolderInto(store: Store, path: string, host: Host, look?: Look): Promise<ImportedFolder> {
   let repository: Repository;
   try {
     repository = openRepository(path);
@@ -97,7 +97,7 @@ export async function importFolderInto(store: Store, path: string, host: Host): 
     const inside = insideWorkTree(repository, path);
     if (workTree === undefined) throw new NoWorkTree(path);
     store.addSource(objectsFolderOf(repository));
-    const tracked = trackedTree(store, repository, inside, host);
+    const tracked = trackedTree(store, repository, inside, host, look);
     const prefix = inside === "" ? "" : `${inside}/`;
     const untracked = await untrackedPaths(repository, inside, host, "files");
     const paths = (untracked ?? []).filter((each) => each.startsWith(prefix)).map((each) => each.slice(prefix.length));
@@ -118,9 +118,9 @@ function wholeFolder(store: Store, path: string): ImportedFolder {
 }
 
 /** Undefined where git tracks nothing, or nothing of it is left. */
-function trackedTree(store: Store, repository: Repository, inside: string, host: Host): Oid | undefined {
+function trackedTree(store: Store, repository: Repository, inside: string, host: Host, look?: Look): Oid | undefined {
   try {
-    const { mode, oid } = readWorkTree(repository, inside, store, host);
+    const { mode, oid } = readWorkTree(repository, inside, store, host, look);
     return mode === "40000" ? oid : undefined;
   } catch (error) {
     if (error instanceof PathNotTracked || error instanceof DeletedPath) return undefined;

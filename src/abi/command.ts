@@ -6,8 +6,10 @@
  *
  * `argv`: strings that each end in NUL, at least one; the first is the command's name.
  * `env`: strings `KEY=VALUE` that each end in NUL, sorted by their bytes, no key empty and none twice, so that equal environments are equal bytes.
- * `cwd`: an absolute path in `in`, which is `/`: no newline, no NUL, no part that is empty, `.` or `..`; so no slash at its end, but for `/` itself.
+ * `cwd`: an absolute path in `in`, which is `/`, of at most 4,095 bytes: no newline, no NUL, no part that is empty, `.` or `..`; so no slash at its end, but for `/` itself.
  * `exit`: 0 to 255 as decimal text. Any exit status is a result; `out` is `in` where nothing was changed.
+ *
+ * `argv` and `env` have each at most `argumentsMax` strings and `argumentBytesMax` bytes.
  *
  * Strings are bytes in the end: those that are not UTF-8 stand as names do (store/tree.ts), without loss.
  */
@@ -63,7 +65,17 @@ export class MalformedCommand extends Error {
 }
 
 /** Which text says what is wrong with args. */
-export type CommandFault = Extract<keyof typeof commandTexts, "notACommand" | "badArgv" | "badEnv" | "badCwd">;
+export type CommandFault = Extract<
+  keyof typeof commandTexts,
+  "notACommand" | "badArgv" | "badEnv" | "badCwd" | "tooManyArguments"
+>;
+
+/** Strings of argv, and of env: whoever runs the command holds each of them. Linux has room for some 100,000 in 2 MiB. */
+const argumentsMax = 1 << 20;
+/** Bytes of argv, and of env. */
+const argumentBytesMax = 64 << 20;
+/** Bytes of cwd, as a path may have. */
+const cwdBytesMax = 4095;
 
 /** Strings that each end in NUL. Throws MalformedCommand for one that holds a NUL or is not well-formed. */
 export function encodeStrings(list: readonly string[]): Buffer {
@@ -114,12 +126,20 @@ export function putCommandArgs(objects: Objects, { argv, env, stdin, in: tree, c
     name,
     oid: objects.put("blob", bytes),
   });
+  const [argvBytes, envBytes] = [encodeStrings(argv), encodeEnvironment(env)];
+  for (const [name, bytes] of [
+    ["argv", argvBytes],
+    ["env", envBytes],
+  ] as const) {
+    if (isTooMuch(bytes))
+      throw new MalformedCommand(`${name} has more than ${argumentsMax} strings, or ${argumentBytesMax} bytes`);
+  }
   return objects.put(
     "tree",
     encodeTree([
-      blob("argv", encodeStrings(argv)),
+      blob("argv", argvBytes),
       blob("cwd", cwdBytes),
-      blob("env", encodeEnvironment(env)),
+      blob("env", envBytes),
       { mode: "40000", name: "in", oid: tree },
       { mode: "100644", name: "stdin", oid: stdin },
     ]),
@@ -133,6 +153,7 @@ export function readCommandArgs(objects: ObjectReader, args: Oid): CommandArgs |
   const bytesOf = (name: string) => blobBytes(objects, entries.get(name) as Oid);
   const [argv, env, cwd] = [bytesOf("argv"), bytesOf("env"), bytesOf("cwd")];
   if (argv === undefined || env === undefined || cwd === undefined) return "notACommand";
+  if (isTooMuch(argv) || isTooMuch(env)) return "tooManyArguments";
   if (argv.at(-1) !== 0) return "badArgv";
   if (!isEnvironment(env)) return "badEnv";
   const path = Buffer.from(cwd).toString("latin1");
@@ -213,6 +234,14 @@ function blobBytes(objects: ObjectReader, name: Oid): Uint8Array | undefined {
   return kind === "blob" ? body : undefined;
 }
 
+function isTooMuch(strings: Uint8Array): boolean {
+  if (strings.length > argumentBytesMax) return true;
+  if (strings.length <= argumentsMax) return false;
+  let count = 0;
+  for (const byte of strings) if (byte === 0) count++;
+  return count > argumentsMax;
+}
+
 function isEnvironment(bytes: Uint8Array): boolean {
   if (bytes.length > 0 && bytes.at(-1) !== 0) return false;
   let last: Buffer | undefined;
@@ -235,6 +264,7 @@ function isEnvironment(bytes: Uint8Array): boolean {
 
 function isCwd(path: string): boolean {
   if (path === "/") return true;
+  if (path.length > cwdBytesMax) return false;
   if (!path.startsWith("/") || path.includes("\n") || path.includes("\0")) return false;
   return path
     .slice(1)

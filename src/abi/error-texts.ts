@@ -72,6 +72,7 @@ export const commandTexts = {
   badArgv: "argv is not a list of strings that each end in NUL, with at least one",
   badEnv: "env is not a list of KEY=VALUE strings that each end in NUL, sorted and each key once",
   badCwd: "cwd is not the absolute path of a folder of in",
+  tooManyArguments: "argv or env has more strings, or more bytes, than a command can have",
   noStart: "the module does not export memory and _start",
   wroteTooMuch: "the command wrote too much",
 } as const;

@@ -3,10 +3,11 @@
  * not to be had 127, as container tools have it. Nothing of the machine is seen by the command but the tree, its arguments and the environment that stands here.
  */
 import { isUtf8 } from "node:buffer";
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { posix } from "node:path";
 import type { Command } from "commander";
 import type { CommandOutput, CommandResult, Engine, Oid, RunResult } from "../engine.ts";
+import { OversizeObject, objectBytesMax } from "../store/errors.ts";
 import { addCommand, type Commands } from "./command.ts";
 import { UsageError, execStatus, errorJson } from "./exit.ts";
 import { noteAsked } from "./last-asked.ts";
@@ -104,8 +105,7 @@ async function exec(session: Session, argv: readonly string[], options: ExecOpti
     const cwd = posix.resolve("/", options.cwd ?? "");
     const tool = findTool(engine, name, toolFolders(process.cwd()), { argv, in: root, cwd });
     const env = { ...surroundings, PWD: cwd, ...environmentNamed(options.env) };
-    const stdin =
-      options.stdin === undefined ? new Uint8Array() : readFileSync(options.stdin === "-" ? 0 : options.stdin);
+    const stdin = await stdinNamed(options.stdin);
     const seen = laidOver(engine, name, root, tool.overlay);
     const written = new ShownOutput(printer);
     const onOutput = options.json === true ? {} : { onOutput: (output: CommandOutput) => written.take(output) };
@@ -173,6 +173,25 @@ async function treeNamed({ printer }: Session, engine: Engine, text: string): Pr
   const { kind, oid } = await importNamed(engine, text, "borrowing");
   if (kind !== "tree") throw new UsageError(`-C wants a tree, and ${JSON.stringify(text)} is a ${kind}`);
   return oid;
+}
+
+/** Rejects with OversizeObject for more than the store takes, before all of it is read. */
+async function stdinNamed(text: string | undefined): Promise<Uint8Array> {
+  if (text === undefined) return new Uint8Array();
+  if (text !== "-") {
+    const { size } = statSync(text);
+    if (size > objectBytesMax) throw new OversizeObject(size);
+    return readFileSync(text);
+  }
+  // By its stream: a pipe may be one that does not block, and reading that at once fails while it is empty.
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > objectBytesMax) throw new OversizeObject(bytes);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
 }
 
 function environmentNamed(texts: readonly string[]): Readonly<Record<string, string>> {

@@ -3,9 +3,10 @@
  *
  * Symlinks count as they stand when a call begins: whoever else writes in such a folder meanwhile has the machine's rights already.
  */
-import { existsSync, lstatSync, realpathSync } from "node:fs";
+import { lstatSync, realpathSync } from "node:fs";
 import { isAbsolute, join, relative, resolve, sep } from "node:path";
 import { UsageError } from "../cli/exit.ts";
+import { isRepositoryTop } from "../store/git/repository.ts";
 import { quoted } from "./tree-path.ts";
 
 export interface Folders {
@@ -30,8 +31,7 @@ export function pathToRead({ root }: Folders, path: string): string {
 /** The root, to read revisions of its repository. Throws UsageError where the root is only a part of one, since a revision names all of it. */
 export function repositoryToRead({ root }: Folders): string {
   const folder = given(root, "import reads no repository: the server was started without --root DIR");
-  const isWhole = existsSync(join(folder, ".git")) || existsSync(join(folder, "objects"));
-  if (!isWhole)
+  if (!isRepositoryTop(folder))
     throw new UsageError(
       "the server's --root is no repository's top folder, so it reads no revision; import a path below it",
     );

@@ -6,8 +6,8 @@ import Database from "better-sqlite3";
 import { Damage, DamagedIndex } from "./damage.ts";
 import type { Oid } from "./oid.ts";
 
-/** The largest object; SQLite's own bound for a value is 1e9 bytes. */
-export const objectBytesMax = 512 << 20;
+/** The largest object. SQLite's own bound for a row is set by better-sqlite3, to the length of the longest string of V8: 24 bytes less than 512 MiB. */
+export const objectBytesMax = (512 << 20) - (1 << 12);
 
 /** Neither the store nor a repository that it reads from has an object of that name. */
 export class MissingObject extends Error {

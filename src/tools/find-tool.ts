@@ -75,7 +75,19 @@ export function findTool(engine: Engine, name: string, folders: readonly string[
 function plainWorker(engine: Engine, name: string, folders: readonly string[]): Oid | undefined {
   const tool = Object.hasOwn(plainTools, name) ? plainTools[name] : undefined;
   if (tool === undefined || !isInstalled(engine, tool, folders)) return undefined;
-  return remembered(engine, workerRef(tool), () => engine.putCommand(readPinned(name, tool, folders), tool.limits));
+  return orNone(() =>
+    remembered(engine, workerRef(tool), () => engine.putCommand(readPinned(name, tool, folders), tool.limits)),
+  );
+}
+
+/** Undefined for a tool whose package is another version, or damaged: who does not name it has to do without. */
+function orNone(find: () => Oid): Oid | undefined {
+  try {
+    return find();
+  } catch (error) {
+    if (error instanceof UnfitTool) return undefined;
+    throw error;
+  }
 }
 
 /** Whether the WebAssembly build answers a call as the native command does: by what stands in it, and by what it names, no symlinks among them. */
@@ -107,8 +119,9 @@ function kindAt(engine: Engine, tree: Oid, path: string): "file" | "folder" | un
 function shellOf(engine: Engine, folders: readonly string[]): Oid {
   const tools = new Map<string, Oid>();
   for (const [name, tool] of Object.entries(knownTools)) {
-    if (tool.overlay === undefined && isInstalled(engine, tool, folders))
-      tools.set(name, findTool(engine, name, folders).worker);
+    if (tool.overlay !== undefined || !isInstalled(engine, tool, folders)) continue;
+    const worker = orNone(() => findTool(engine, name, folders).worker);
+    if (worker !== undefined) tools.set(name, worker);
   }
   for (const name of scriptTools) tools.set(name, findTool(engine, name, folders).worker);
   const own = ownTools(engine);

@@ -93,6 +93,14 @@ const entry = (name: string, oid: Oid, mode: TreeEntry["mode"] = "100644"): Tree
 const treeOf = (entries: Readonly<Record<string, TreeEntry | undefined>>) =>
   objects.put("tree", encodeTree(Object.values(entries).filter((each) => each !== undefined)));
 
+test("more arguments than anybody should hold are refused by their number and size alone", () => {
+  const tooMany = new MalformedCommand("argv has more than 1048576 strings, or 67108864 bytes");
+  const most = Array.from({ length: 1 << 20 }, () => "");
+  expect(objects.kindOf(putCommandArgs(objects, { ...sound, argv: most }))).toBe("tree");
+  expect(() => putCommandArgs(objects, { ...sound, argv: [...most, ""] })).toThrow(tooMany);
+  expect(() => putCommandArgs(objects, { ...sound, argv: ["a".repeat(64 << 20)] })).toThrow(tooMany);
+});
+
 describe("malformed args", () => {
   const entries = {
     argv: entry("argv", blob("cat\0")),
@@ -111,6 +119,9 @@ describe("malformed args", () => {
     ["argv as a tree", treeOf({ ...entries, argv: entry("argv", emptyTree, "40000") }), "notACommand"],
     ["argv that is said to be a blob", treeOf({ ...entries, argv: entry("argv", emptyTree) }), "notACommand"],
     ["no argv", treeOf({ ...entries, argv: entry("argv", emptyBlob) }), "badArgv"],
+    ["argv of NULs alone", treeOf({ ...entries, argv: entry("argv", blob("\0".repeat(1 << 24))) }), "tooManyArguments"],
+    ["an endless env", treeOf({ ...entries, env: entry("env", blob("=".repeat((64 << 20) + 1))) }), "tooManyArguments"],
+    ["a cwd of slashes alone", treeOf({ ...entries, cwd: entry("cwd", blob("/".repeat(1 << 24))) }), "badCwd"],
     ["argv without its NUL", treeOf({ ...entries, argv: entry("argv", blob("cat\0a")) }), "badArgv"],
     ...["A=1", "A\0", "=1\0", "B=1\0A=1\0", "A=1\0A=2\0", "A=1\0A=1\0", "\0"].map(
       (env) => [`env ${JSON.stringify(env)}`, treeOf({ ...entries, env: entry("env", blob(env)) }), "badEnv"] as const,

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { assemble } from "../guests/assemble.ts";
@@ -114,6 +114,12 @@ describe("exec", () => {
   it("reads stdin only if it is asked for", async () => {
     expect(await room.shell("echo hello | coppice exec -- cat")).toEqual({ status: 0, out: "", err: "" });
     expect((await room.shell("echo hello | coppice exec --stdin - -- cat")).out).toBe("hello\n");
+    // More than a pipe holds, so it is empty now and then.
+    expect(await room.shell("head -c 20000000 /dev/zero | coppice exec --stdin - -- wc -c")).toEqual({
+      status: 0,
+      out: "20000000\n",
+      err: "",
+    });
     expect((await exec("--stdin", "sub/b.txt", "--", "wc", "-l")).out.trim()).toBe("2");
   });
 
@@ -208,6 +214,20 @@ describe("what a command leaves", () => {
     expect(readFileSync(join(folder, "out/b.txt"), "utf8")).toBe("mine");
     expect(readFileSync(join(folder, "sub/b.txt"), "utf8")).toBe("1\n");
     expect(room.git(folder, "status", "--short")).toBe("");
+  });
+
+  it("overwrites no edit that git is told not to look at, and ends at no file that git is told to be missing", async () => {
+    room.git(folder, "update-index", "--assume-unchanged", "a.txt");
+    writeFileSync(join(folder, "a.txt"), "mine");
+    expect(await inPlace("sort", "-o", "a.txt", "a.txt")).toMatchObject({ status: 125 });
+    expect(readFileSync(join(folder, "a.txt"), "utf8")).toBe("mine");
+    room.git(folder, "update-index", "--skip-worktree", "sub/b.txt");
+    rmSync(join(folder, "sub/b.txt"));
+    const refused = await inPlace("rm", "-r", "run.sh", "sub");
+    expect(refused.err).toContain('nothing was written: "sub/b.txt" changed meanwhile');
+    expect(existsSync(join(folder, "run.sh"))).toBe(true);
+    expect(await inPlace("cp", "run.sh", "copy.sh")).toMatchObject({ status: 0 });
+    expect(existsSync(join(folder, "copy.sh"))).toBe(true);
   });
 });
 

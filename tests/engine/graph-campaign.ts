@@ -55,6 +55,8 @@ const scriptFile = fileURLToPath(new URL("../guests/graph-script.ts", import.met
 const stallMs = 60_000;
 /** How long a hanging guest is let run. */
 const wallClockMsMax = 1000;
+/** The same where scripts run: on a machine with much else to do a process may take that long to start. */
+const scriptWallClockMsMax = 6000;
 /** Moments of kills and cancellations lie in this many milliseconds from each other: a round lasts some ten to some hundred, and a thread starts in as many. */
 const disturbWithinMs = 80;
 const killsMax = 4;
@@ -115,8 +117,11 @@ class Rounds {
     this.#threads = threads;
     this.#storePath = storePath;
     this.#random = dice(session.seed + 0x9e37);
-    const { executors, nestedFramesMax, disturbance } = session;
-    const limits = disturbance === "hang" || disturbance === "storm" ? { wallClockMsMax } : {};
+    const { executors, nestedFramesMax, disturbance, guests } = session;
+    const limits =
+      disturbance === "hang" || disturbance === "storm"
+        ? { wallClockMsMax: guests === "wasm" ? wallClockMsMax : scriptWallClockMsMax }
+        : {};
     this.#engine = openEngine({ store: storePath, executors, nestedFramesMax, ...limits });
   }
 

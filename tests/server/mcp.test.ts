@@ -1,5 +1,15 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { absent, emptyTree, commandFile, jsonResult, sharedRoom, smallRepository } from "../cli/room.ts";
 import { syntheticTree } from "../fold-bench/fixtures.ts";
@@ -417,6 +427,23 @@ describe("a server that was given no folders", () => {
       expect(isError).toBe(true);
     });
   });
+
+  it.each(["objects", ".git"])(
+    "whose root is a part of a repository is not fooled by a folder %s in it",
+    async (name) => {
+      const inner = mkdtempSync(join(room.repository, "inner-"));
+      try {
+        mkdirSync(join(inner, name));
+        await withServer(room, ["--root", inner], async (part) => {
+          const { isError, text } = await part.call("import", { revision: "HEAD" });
+          expect(text).toContain("is no repository's top folder, so it reads no revision");
+          expect(isError).toBe(true);
+        });
+      } finally {
+        rmSync(inner, { recursive: true });
+      }
+    },
+  );
 });
 
 describe("a call under way", () => {

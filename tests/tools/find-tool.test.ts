@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openEngine, type Engine } from "../../src/engine.ts";
 import { assemble } from "../guests/assemble.ts";
 import { findTool } from "../../src/tools/find-tool.ts";
-import { knownTools, scriptTools, shellNames, type PinnedFile } from "../../src/tools/known-tools.ts";
+import { knownTools, plainTools, scriptTools, shellNames, type PinnedFile } from "../../src/tools/known-tools.ts";
 import { commandsOfScript } from "../../workers/shell/command-names.ts";
 import { ownTools, removeOwnTool, setOwnTool, toolNameFault } from "../../src/tools/own-tools.ts";
 import { laidOver, takenAway } from "../../src/tools/overlay.ts";
@@ -83,6 +83,17 @@ describe("a known command", () => {
       expect(() => findTool(fresh, "cp", [folder])).toThrow(
         `cp: ${place} is not the file of @rivet-dev/agent-os-coreutils@0.0.260331072558 (its SHA-256 is another)`,
       );
+    });
+  });
+
+  test("that is refused keeps neither the shell nor the script of its name from running", async () => {
+    const { grep } = plainTools;
+    await withEngine((fresh) => {
+      const root = fresh.putTree([]);
+      const call = { argv: ["grep", "x"], in: root, cwd: "/" };
+      const others = [folderWith(cp, "another cp"), folderWith(grep as PinnedFile, "another grep")];
+      expect(findTool(fresh, "grep", others, call)).toEqual(findTool(fresh, "grep", [nothing], call));
+      expect(findTool(fresh, "sh", others)).toEqual(findTool(fresh, "sh", [nothing]));
     });
   });
 

@@ -13,6 +13,8 @@ import type { File, Folder, FolderOrigin, Link, Node, Times } from "./nodes.ts";
 
 /** The longest name that can be looked for or made, as on Linux. */
 const nameBytesMax = 255;
+/** The longest text of a symlink, as on Linux; a blob may be any length. */
+const linkBytesMax = 4095;
 
 /** What came with the tree is as old as the realtime clock. */
 const originTimes: Times = {
@@ -79,11 +81,12 @@ export class LazyTree {
     }
   }
 
-  /** Where a link points. */
+  /** Where a link points; ENAMETOOLONG for a blob that is longer than any symlink. */
   textOf(link: Link): string | Fault {
     if (link.text !== undefined) return link.text;
     const { kind, body } = this.#objects.get(link.blob as Oid);
     if (kind !== "blob") return fault(errno.io);
+    if (body.length > linkBytesMax) return fault(errno.nametoolong);
     link.text = Buffer.from(body.buffer, body.byteOffset, body.length).toString("latin1");
     return link.text;
   }

@@ -6,7 +6,7 @@
  */
 import { rightsOf, untouched, type Descriptor, type OpenFile, type OpenFolder } from "./descriptors.ts";
 import { errno, fault, Fault, type Errno } from "./errno.ts";
-import type { FileStat, Folder, Node } from "./files.ts";
+import type { FileStat, Folder, FolderEntry, Node } from "./files.ts";
 import { rights, type functionTypes } from "./functions.ts";
 import { pollOneoff } from "./poll.ts";
 import { CommandExit, type Process } from "./process.ts";
@@ -515,14 +515,17 @@ function seekBase(file: OpenFile, from: number, size: () => number): number | un
 
 /** Writes entries from a cookie on until the room is full, the last one cut where it ends; returns how much was used. */
 function giveEntries({ files }: Process, folder: OpenFolder, cookie: bigint, target: Uint8Array): number {
-  if (cookie === 0n || folder.listing === undefined) {
-    const { node } = folder;
-    folder.listing = [{ name: ".", node }, { name: "..", node: files.parent(node) }, ...sound(files.list(node))];
-  }
+  const { node: listed } = folder;
+  // Shared by all who list the folder while it stays as it is: a thousand descriptors hold no thousand lists.
+  if (cookie === 0n || folder.listing === undefined) folder.listing = sound(files.list(listed));
+  const { listing } = folder;
+  const dots = [listed, files.parent(listed)];
   const entry = Buffer.alloc(direntBytes);
   let used = 0;
-  for (let next = safeNumber(cookie) ?? Infinity; next < folder.listing.length && used < target.length; next++) {
-    const { name, node } = folder.listing[next] as (typeof folder.listing)[number];
+  for (let next = safeNumber(cookie) ?? Infinity; next < listing.length + 2 && used < target.length; next++) {
+    const dot = dots[next];
+    const { name, node } =
+      dot === undefined ? (listing[next - 2] as FolderEntry) : { name: ".".repeat(next + 1), node: dot };
     entry.writeBigUInt64LE(BigInt(next + 1), 0);
     entry.writeBigUInt64LE(BigInt(node.inode), 8);
     entry.writeUInt32LE(name.length, 16);

@@ -1,5 +1,6 @@
 /** A command while it runs: its files, descriptors, streams, arguments and clock, all that calls of preview 1 work on. */
 import type { RandomStream, VirtualClock } from "../../abi/virtual.ts";
+import { objectBytesMax } from "../../store/errors.ts";
 import { Descriptors, untouched, type OpenFolder } from "./descriptors.ts";
 import { FilesTooLarge, type Files, type Folder } from "./files.ts";
 import type { HearsOutput } from "../frame.ts";
@@ -78,10 +79,11 @@ export class Process {
     return opened === this.#relative && this.#isFromRoot(path) ? this.files.root : opened.node;
   }
 
-  /** Throws FilesTooLarge when it has written too much. */
+  /** Throws FilesTooLarge when it has written too much, or more to one stream than an object can hold. */
   write(stream: Output, bytes: Uint8Array): void {
     const held = this.files.bytesHeld + this.stdout.length + this.stderr.length;
-    if (held + bytes.length > this.#fileBytesMax) throw new FilesTooLarge(this.#fileBytesMax);
+    const isTooMuch = held + bytes.length > this.#fileBytesMax || stream.length + bytes.length > objectBytesMax;
+    if (isTooMuch) throw new FilesTooLarge(this.#fileBytesMax);
     stream.append(bytes);
     this.#onWrite?.(stream === this.stdout ? "stdout" : "stderr", stream.length, (at) => stream.bytes().subarray(at));
   }

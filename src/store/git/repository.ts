@@ -95,6 +95,11 @@ export function repositoryAt(folder: string): Repository | undefined {
   return found?.workTree === undefined ? undefined : open(found);
 }
 
+/** Whether a folder is where a repository, a linked work tree or a submodule begins: `openRepository` of it looks at nothing above. */
+export function isRepositoryTop(folder: string): boolean {
+  return candidate(folder) !== undefined;
+}
+
 /**
  * Where `path` is in the work tree, with slashes, empty for the work tree itself. A symlink at the path's end is not
  * followed unless it points here from outside. Throws NoWorkTree, or PathNotTracked when the path is outside of the work tree.

@@ -201,14 +201,16 @@ function create(source: ObjectSource, folder: string, { path, after }: Step): vo
     return;
   }
   const body = source.get(after.oid).body;
-  const temporary = filePath(folder, `${path}.${randomBytes(6).toString("hex")}~`);
+  // Beside it, and of a length of its own: a name may be as long as names can be.
+  const temporary = filePath(folder, `${path.slice(0, path.lastIndexOf("/") + 1)}.${randomBytes(6).toString("hex")}~`);
   try {
     if (after.mode === "120000") symlinkSync(Buffer.from(body), temporary);
     else {
-      writeFileSync(temporary, body, { flag: "wx", mode: after.mode === "100755" ? 0o777 : 0o666 });
-      // What the person forbade others stays forbidden.
       const old = lstatOf(place);
-      if (old?.isFile() === true) chmodSync(temporary, Number(old.mode & 0o666n) | executable(after, old.mode));
+      // What the person forbade others stays forbidden, at no time otherwise.
+      const kept = old?.isFile() === true ? Number(old.mode & 0o666n) | executable(after, old.mode) : undefined;
+      writeFileSync(temporary, body, { flag: "wx", mode: kept ?? (after.mode === "100755" ? 0o777 : 0o666) });
+      if (kept !== undefined) chmodSync(temporary, kept);
     }
     renameSync(temporary, place);
   } catch (error) {

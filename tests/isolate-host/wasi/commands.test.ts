@@ -251,6 +251,14 @@ describe("limits", () => {
     expect(detail).toContain("--limits '{\"fileBytes\":4194304}'");
   });
 
+  test("of bytes leave no stream longer than an object can be", async () => {
+    const script = new WasiScript();
+    const vectors = script.slot();
+    for (let each = 0; each < 1024; each++) script.store32(0x30000 + each * 8, 0).store32(0x30004 + each * 8, 1 << 16);
+    for (let each = 0; each < 8; each++) script.call("fd_write", [1, 0x30000, 1024, vectors]);
+    expect((await start(script)).outcome).toEqual(wroteTooMuch);
+  });
+
   test("of bytes are of files and streams together, to the byte", async () => {
     expect((await start(writesTen(), { in: { file: "" } }, { fileBytes: 10 })).outcome.kind).toBe("tree");
     expect((await start(writesTen(), { in: { file: "" } }, { fileBytes: 9 })).outcome).toEqual(wroteTooMuch);

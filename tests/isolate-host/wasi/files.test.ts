@@ -336,6 +336,13 @@ describe("a path", () => {
     expect(files.open(files.root, "41", plain)).toBe(fault(errno.loop));
   });
 
+  test("by a blob longer than a symlink's text can be is an error", () => {
+    const { files } = fileRoom((given) => given.tree(["long", given.blob("x".repeat(4096)), "120000"]));
+    expect(files.readLink(files.root, "long")).toBe(fault(errno.nametoolong));
+    expect(files.find(files.root, "long", true)).toBe(fault(errno.nametoolong));
+    expect(files.stat(sound(files.find(files.root, "long", false))).size).toBe(4096);
+  });
+
   test("that is too long, has a NUL, or goes by a symlink without a text, is an error", () => {
     const room = fileRoom((objects) =>
       objects.tree(

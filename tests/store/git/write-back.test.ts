@@ -78,6 +78,14 @@ describe("what a command changed", () => {
     expect(lstatSync(join(folder, "c/d/new.txt")).mode & 0o100).toBe(0o100);
   });
 
+  test("is written under a name as long as names can be", () => {
+    const name = "n".repeat(255);
+    const { folder, write } = edited({ [name]: "1", gone: "1" }, { [name]: "2" });
+    expect(write()).toEqual({ created: 0, changed: 1, deleted: 1 });
+    expect(readFileSync(join(folder, name), "utf8")).toBe("2");
+    expect(readdirSync(folder)).toEqual([name]);
+  });
+
   test("keeps what a person forbade others", () => {
     const { folder, write } = edited({ "secret.txt": "1" }, { "secret.txt": "2" });
     chmodSync(join(folder, "secret.txt"), 0o600);
