@@ -24,6 +24,7 @@ import { hostCalls } from "./wasi/host-calls.ts";
 import { preview1 } from "./wasi/preview1.ts";
 import { CommandExit, Process } from "./wasi/process.ts";
 import { Input } from "./wasi/streams.ts";
+import { unlistedFor } from "./wasi/unlisted.ts";
 import { fuelLeft } from "./wasm/meter.ts";
 import type { OfferedFunctions } from "./wasm/module.ts";
 
@@ -122,12 +123,13 @@ export class WasiGuests implements Runtime {
       return objects.sizeOf(name);
     };
     const put = objects.put.bind(objects);
+    const unlisted = unlistedFor(args.argv, args.cwd);
     try {
       return new Process({
         argv: args.argv,
         variables: args.env,
         stdin: new Input(readInput),
-        files: (bounds) => new Files({ get, put, sizeOf }, args.in, bounds, () => clock.at("realtime")),
+        files: (bounds) => new Files({ get, put, sizeOf }, args.in, bounds, () => clock.at("realtime"), unlisted),
         cwd: (files) => {
           const folder = files.find(files.root, args.cwd, true);
           if (folder instanceof Fault) throw folder;
