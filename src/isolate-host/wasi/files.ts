@@ -24,7 +24,7 @@ import { Walk, pathFault, type Last } from "./walk.ts";
 import { writeTree } from "./written-tree.ts";
 
 export { FilesTooLarge } from "./file-bytes.ts";
-export type { Device, File, Folder, FolderEntry, Node } from "./nodes.ts";
+export type { Device, File, Folder, FolderEntry, Link, Node } from "./nodes.ts";
 
 /** What a file system needs of a store. All throw the store's typed errors. */
 export interface FileObjects {

@@ -5,7 +5,7 @@
  * An import is chosen by its name and its type: where a function has gone through versions, the number of its parameters tells which one is meant.
  */
 import { errno, Fault, type Errno } from "./errno.ts";
-import type { Device, Folder, Node } from "./files.ts";
+import type { Device, Folder, Link, Node } from "./files.ts";
 import { preview1, sound } from "./preview1.ts";
 import type { Process } from "./process.ts";
 
@@ -43,9 +43,11 @@ export const hostCalls: Readonly<Record<string, HostCall>> = {
     type: "iii:i|iiii:i",
     serve: (at: Process, ...args: number[]) => {
       const { base, path, length, last: mode } = placed(at, args, 3);
-      // A whole mode, as copying hands it on, may say that it is a symlink's, and a symlink's can't be set.
-      const follows = (mode & fileType) !== (modes.link & fileType);
-      const node = sound(at.files.find(base, at.memory.path(path, length), follows));
+      const text = at.memory.path(path, length);
+      const itself = sound(at.files.find(base, text, false));
+      // A mode that copying hands on may be a symlink's, and a symlink's can't be set.
+      if (itself.kind === "link" && isOfLink(itself, mode)) return errno.success;
+      const node = sound(at.files.find(base, text, true));
       if (node.kind === "file") at.files.setExecutable(node, (mode & ownerExecutes) !== 0);
       return errno.success;
     },
@@ -197,6 +199,13 @@ function telling(number: number): HostCall {
 
 function becoming(): HostCall {
   return { type: "i:i", serve: (_at: Process, wanted: number) => (wanted === user ? errno.success : errno.perm) };
+}
+
+/** Whether a mode that is given to a symlink was another symlink's: it says so, or it has all the bits that every symlink has, and the command itself has made this one. */
+function isOfLink(link: Link, mode: number): boolean {
+  const type = mode & fileType;
+  if (type !== 0) return type === (modes.link & fileType);
+  return link.blob === undefined && mode === (modes.link & ~fileType);
 }
 
 interface Placed {
