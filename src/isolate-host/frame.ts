@@ -61,6 +61,8 @@ export class Frame {
   readonly job: Job;
   readonly reads = new Set<Oid>();
   readonly log: string[] = [];
+  /** Which line of the log says why it fails, where that is not the last one. */
+  reason: string | undefined;
   readonly #host: FrameHost;
   readonly #limits: GuestLimits;
   // Most frames need none of these three.
@@ -217,7 +219,7 @@ export class Frame {
     return this.#result ?? this.fail("abi", failureTexts.noResult);
   }
 
-  /** A failed outcome of this execution: the guest's last line says why, else the fixed text. */
+  /** A failed outcome of this execution: `reason` of the guest's lines says why, its last one if there is no such, else the fixed text. */
   fail(code: FailureCode, text: string): Failure {
     try {
       this.endLines();
@@ -226,7 +228,7 @@ export class Frame {
       if (error instanceof GuestFailed) return error.failure;
       throw error;
     }
-    return failure(code, this.log.at(-1) ?? text);
+    return failure(code, this.reason ?? this.log.at(-1) ?? text);
   }
 
   addLine(line: string): void {

@@ -24,6 +24,7 @@ import { hostCalls } from "./wasi/host-calls.ts";
 import { preview1 } from "./wasi/preview1.ts";
 import { CommandExit, Process } from "./wasi/process.ts";
 import { Input } from "./wasi/streams.ts";
+import { unlistedFor } from "./wasi/unlisted.ts";
 import { fuelLeft } from "./wasm/meter.ts";
 import type { OfferedFunctions } from "./wasm/module.ts";
 
@@ -32,6 +33,9 @@ const offered: OfferedFunctions = new Map([
   ...Object.entries(hostCalls).map(([name, { type }]) => [name, type] as const),
 ]);
 const command: GuestKind = { entry: "_start", offered, noEntry: commandTexts.noStart };
+
+/** Such as `thread 'main' (1) panicked at src/main.rs:2:5:`. */
+const panicLine = /^thread '.*' (?:\(\d+\) )?panicked at /;
 
 interface Live {
   readonly process: Process;
@@ -122,12 +126,13 @@ export class WasiGuests implements Runtime {
       return objects.sizeOf(name);
     };
     const put = objects.put.bind(objects);
+    const unlisted = unlistedFor(args.argv, args.cwd);
     try {
       return new Process({
         argv: args.argv,
         variables: args.env,
         stdin: new Input(readInput),
-        files: (bounds) => new Files({ get, put, sizeOf }, args.in, bounds, () => clock.at("realtime")),
+        files: (bounds) => new Files({ get, put, sizeOf }, args.in, bounds, () => clock.at("realtime"), unlisted),
         cwd: (files) => {
           const folder = files.find(files.root, args.cwd, true);
           if (folder instanceof Fault) throw folder;
@@ -191,11 +196,21 @@ export class WasiGuests implements Runtime {
   }
 }
 
-/** Logs the last lines of what a command that fails had to say: the last one becomes its outcome's message. */
+/** Logs the last lines of what a command that fails had to say: one of them becomes its outcome's message. */
 function tellEnd(frame: Frame, stderr: Uint8Array, limits: CommandLimits): void {
   // A byte that is no UTF-8 takes three in a line, and a line's end one: so much is never too much.
   const bytes = Math.min(stderr.length, Math.floor((Math.min(limits.logBytes, logLineBytesMax) - 1) / 3));
   frame.write(2, stderr.subarray(stderr.length - bytes));
+  frame.endLines();
+  frame.reason = panicOf(frame.log);
+}
+
+/** The line in which a Rust program says why it panics: what comes after it is values that were compared, a backtrace, or how to get one. */
+function panicOf(lines: readonly string[]): string | undefined {
+  const at = lines.findLastIndex((line) => panicLine.test(line));
+  if (at < 0) return undefined;
+  // Before Rust 1.73 the sentence was in the line itself.
+  return lines[at]?.endsWith(":") === true ? lines[at + 1] : lines[at];
 }
 
 /** Checks, bounds, meters and compiles a module: what is asked before one is added as a command. */

@@ -37,8 +37,6 @@ export interface KnownTool extends PinnedFile {
 
 const version = "0.0.260331072558";
 const coreutils: ToolPackage = { name: "@agentos-software/coreutils", version: "0.3.4" };
-/** Only its cp: the other package's makes a symlink's target executable. Of its own sort wants threads, touch can't set times, and messages are the names of messages. */
-const olderCoreutils: ToolPackage = { name: "@rivet-dev/agent-os-coreutils", version };
 const gawk: ToolPackage = { name: "@rivet-dev/agent-os-gawk", version };
 const diffutils: ToolPackage = { name: "@rivet-dev/agent-os-diffutils", version };
 const tar: ToolPackage = { name: "@rivet-dev/agent-os-tar", version };
@@ -122,6 +120,7 @@ export const knownTools: Readonly<Record<string, KnownTool>> = {
     cmp: "91901faf6e3431ddadc49d6bcc73c08f25c80aaf4052933c50bb5c421e0dacbc",
     column: "b857c0979c81d3167b2a753cb0d95212f3851a8d3bfd39edaa868425b8419c22",
     comm: "6adf68f571422e32246499fbba0a5c84b18f62636e23dcebf64bdc7af8d91a6b",
+    cp: "862c5f4422e410276233e8227350098bab0de810214bad7c56bdd083fc07f484",
     cut: "73d742fde466958d8d9c552c9a51978a2533e5c2be244dec03df9fa13d033c4c",
     date: "b8e2432dcc6883601446603fdcbd0f9fdff3d0852cd34f506e8885ff2a69147a",
     dd: "7fca1ff4de040459bfaa76298bb04294f4f7965bee92e068fe74ff23a9c91ca6",
@@ -187,9 +186,6 @@ export const knownTools: Readonly<Record<string, KnownTool>> = {
     vdir: "1bd6de25dac7ef3b21e9fc2a064ba5bb4e6a3a380834df955d73a00cbc749d97",
     wc: "4de2756012a0dfab95a970488ee4c487bd1ed6918c4b005e31868a61cf67a764",
     yes: "8bd8fbabff55085cff9f828d423a9884acc04a66488ff5eac144d1aa9c1b812b",
-  }),
-  ...files(olderCoreutils, {
-    cp: "76c926e74eb8b300b05361d35c93a40fb19fb17799a7e061e256d0e0b1610e2d",
   }),
   ...files(gawk, {
     awk: "d52c3b96aa41b81ebbfa5f9b7535513730e36bc87be4c5fe7df48485517b710b",

@@ -43,7 +43,7 @@ function folderWith(pinned: PinnedFile, bytes: string): string {
   return folder;
 }
 
-const [cp, sort, clang] = ["cp", "sort", "clang"].map((name) => knownTools[name] as PinnedFile) as [
+const [awk, sort, clang] = ["awk", "sort", "clang"].map((name) => knownTools[name] as PinnedFile) as [
   PinnedFile,
   PinnedFile,
   PinnedFile,
@@ -52,8 +52,8 @@ const [cp, sort, clang] = ["cp", "sort", "clang"].map((name) => knownTools[name]
 describe("a known command", () => {
   test("is found in the package that is installed, and then without it", async () => {
     await withEngine((fresh) => {
-      const { worker } = findTool(fresh, "cp", [repository]);
-      expect(findTool(fresh, "cp", [nothing])).toEqual({ worker });
+      const { worker } = findTool(fresh, "awk", [repository]);
+      expect(findTool(fresh, "awk", [nothing])).toEqual({ worker });
     });
   });
 
@@ -69,19 +69,19 @@ describe("a known command", () => {
   });
 
   test("is taken from another folder when a nearer one has another file", async () => {
-    const folder = folderWith(cp, "another version");
+    const folder = folderWith(awk, "another version");
     await withEngine((fresh) => {
-      expect(findTool(fresh, "cp", [folder, repository])).toEqual(findTool(engine, "cp", [repository]));
+      expect(findTool(fresh, "awk", [folder, repository])).toEqual(findTool(engine, "awk", [repository]));
     });
   });
 
   test("is refused where all that is installed is another file", async () => {
-    const folder = folderWith(cp, "another version");
+    const folder = folderWith(awk, "another version");
     await withEngine((fresh) => {
-      expect(() => findTool(fresh, "cp", [folder])).toThrow(UnfitTool);
-      const place = join(folder, "node_modules", cp.package.name, cp.file);
-      expect(() => findTool(fresh, "cp", [folder])).toThrow(
-        `cp: ${place} is not the file of @rivet-dev/agent-os-coreutils@0.0.260331072558 (its SHA-256 is another)`,
+      expect(() => findTool(fresh, "awk", [folder])).toThrow(UnfitTool);
+      const place = join(folder, "node_modules", awk.package.name, awk.file);
+      expect(() => findTool(fresh, "awk", [folder])).toThrow(
+        `awk: ${place} is not the file of @rivet-dev/agent-os-gawk@0.0.260331072558 (its SHA-256 is another)`,
       );
     });
   });

@@ -190,12 +190,22 @@ const cases: readonly Case[] = [
   line("cp -r src copy"),
   line("cp -P link link2"),
   line("cp run.sh other.sh"),
+  line("cp -p run.sh other.sh"),
+  line("cp -p a.txt run.sh"),
+  line("cp -a src link run.sh new"),
+  line("cp -a src copy"),
+  line("cp -d link link2"),
+  line("cp /dev/null a.txt"),
   line("cp a.txt b.txt src"),
   line("cp nowhere c.txt"),
   line("mv a.txt moved.txt"),
   line("mv src other"),
   line("mv a.txt b.txt src"),
   line("mv nowhere x"),
+  line("chmod +x a.txt"),
+  line("chmod 644 run.sh"),
+  line("chmod 755 link"),
+  line("chmod -R +x src"),
   line("mkdir -p new/deep"),
   line("mkdir src"),
   line("mkdir x y"),
@@ -231,6 +241,7 @@ const cases: readonly Case[] = [
   line("grep -F . a.txt"),
   line("grep -Hn -e one -e five a.txt"),
   line("grep -r -l TODO src/lib"),
+  line("grep two a.txt /dev/null"),
   line("grep two", { stdin: "one\ntwo\n" }),
   line("sed s/one/ONE/ a.txt"),
   line("sed -n 2,3p a.txt"),
@@ -349,7 +360,7 @@ describe("what one packs the other unpacks", () => {
 test("every command of the table is compared several times", () => {
   const times = Map.groupBy(cases, ({ argv: [name] }) => name as string);
   const wanted =
-    "ls cat head tail wc sort uniq cut tr sha256sum cp mv mkdir rm touch find grep sed awk diff tar gzip jq";
+    "ls cat head tail wc sort uniq cut tr sha256sum cp mv chmod mkdir rm touch find grep sed awk diff tar gzip jq";
   expect([...times.keys()].toSorted()).toEqual(wanted.split(" ").toSorted());
   expect(Math.min(...[...times.values()].map((each) => each.length))).toBeGreaterThan(1);
 });

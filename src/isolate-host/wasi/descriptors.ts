@@ -2,7 +2,8 @@
  * Descriptors: numbers, and what they have open. The lowest free number is given, as POSIX has it. Numbers that were made by duplicating share one descriptor, its position included.
  */
 import { errno, fault } from "./errno.ts";
-import type { File, Files, Folder, FolderEntry } from "./files.ts";
+import type { ByteDevice } from "./devices.ts";
+import type { Device, File, Files, Folder, FolderEntry } from "./files.ts";
 import { rights } from "./functions.ts";
 import type { Input, Output } from "./streams.ts";
 
@@ -41,6 +42,14 @@ export interface OpenFolder extends Common {
   listing: readonly FolderEntry[] | undefined;
 }
 
+export interface OpenDevice extends Common {
+  readonly kind: "device";
+  readonly node: Device;
+  readonly device: ByteDevice;
+  readonly reads: boolean;
+  readonly writes: boolean;
+}
+
 export interface OpenInput extends Common {
   readonly kind: "input";
   readonly stream: Input;
@@ -51,7 +60,7 @@ export interface OpenOutput extends Common {
   readonly stream: Output;
 }
 
-export type Descriptor = OpenFile | OpenFolder | OpenInput | OpenOutput;
+export type Descriptor = OpenFile | OpenFolder | OpenDevice | OpenInput | OpenOutput;
 
 /** What a descriptor has before anything was done with it. */
 export const untouched = { flags: 0, denied: 0n, deniedBelow: 0n, numbers: 0 } as const;
@@ -94,6 +103,15 @@ function possible(descriptor: Descriptor): bigint {
       return ofFiles & ~(descriptor.reads ? 0n : rights.fdRead) & ~(descriptor.writes ? 0n : ofWriting);
     case "folder":
       return ofFolders;
+    // What can be sought in is no terminal to a C library.
+    case "device":
+      return (
+        common |
+        rights.fdSeek |
+        rights.fdTell |
+        (descriptor.reads ? rights.fdRead : 0n) |
+        (descriptor.writes ? rights.fdWrite : 0n)
+      );
     case "input":
       return common | rights.fdRead;
     case "output":

@@ -18,12 +18,13 @@ import { nameFault } from "../../store/tree.ts";
 import { errno, fault, Fault } from "./errno.ts";
 import { FileBytes, nameBytes } from "./file-bytes.ts";
 import { LazyTree } from "./lazy-tree.ts";
-import type { File, Folder, FolderEntry, Node, Times } from "./nodes.ts";
+import type { Device, File, Folder, FolderEntry, Node, Times } from "./nodes.ts";
+import type { UnlistedName } from "./unlisted.ts";
 import { Walk, pathFault, type Last } from "./walk.ts";
 import { writeTree } from "./written-tree.ts";
 
 export { FilesTooLarge } from "./file-bytes.ts";
-export type { File, Folder, FolderEntry, Node } from "./nodes.ts";
+export type { Device, File, Folder, FolderEntry, Link, Node } from "./nodes.ts";
 
 /** What a file system needs of a store. All throw the store's typed errors. */
 export interface FileObjects {
@@ -49,7 +50,7 @@ export interface OpenHow {
 }
 
 export interface FileStat {
-  readonly kind: Node["kind"];
+  readonly kind: (Node | Device)["kind"];
   readonly inode: bigint;
   /** Names that it has; of a folder 1. */
   readonly links: number;
@@ -79,10 +80,16 @@ export class Files {
   readonly #nowNs: () => bigint;
   #isChanged = false;
 
-  /** `root` is a tree. `bounds` is read at each growth, so what it says may change. `nowNs` tells the time of what is written. */
-  constructor(objects: FileObjects, root: Oid, bounds: { readonly bytesMax: number }, nowNs: () => bigint) {
+  /** `root` is a tree. `bounds` is read at each growth, so what it says may change. `nowNs` tells the time of what is written. `unlisted` is what is there beside the tree. */
+  constructor(
+    objects: FileObjects,
+    root: Oid,
+    bounds: { readonly bytesMax: number },
+    nowNs: () => bigint,
+    unlisted: readonly UnlistedName[] = [],
+  ) {
     this.#objects = objects;
-    this.#tree = new LazyTree(objects, root);
+    this.#tree = new LazyTree(objects, root, unlisted);
     this.#bytes = new FileBytes(objects, bounds);
     this.#nowNs = nowNs;
     this.root = this.#tree.root;
@@ -94,12 +101,12 @@ export class Files {
   }
 
   /** The node that a path names. `follow`: also a symlink at its end, as a slash behind it says, too. */
-  find(base: Folder, path: string, follow: boolean): Node | Fault {
+  find(base: Folder, path: string, follow: boolean): Node | Device | Fault {
     return new Walk(this.#tree).find(base, path, follow);
   }
 
   /** The node that a path names, or a new file. A file is open until `close`. */
-  open(base: Folder, path: string, how: OpenHow): File | Folder | Fault {
+  open(base: Folder, path: string, how: OpenHow): File | Folder | Device | Fault {
     const { create, exclusive, truncate } = how;
     if (create && how.folder) return fault(errno.inval);
     const found = this.#openNode(base, path, how);
@@ -109,7 +116,7 @@ export class Files {
     if (node.kind === "folder" && (create || truncate || how.write === true)) return fault(errno.isdir);
     if (node.kind !== "folder" && (mustBeFolder || how.folder)) return fault(errno.notdir);
     if (node.kind === "link") return fault(errno.loop);
-    if (node.kind === "folder") return node;
+    if (node.kind !== "file") return node;
     if (truncate && !isNew) {
       const bad = this.resize(node, 0);
       if (bad !== undefined) return bad;
@@ -122,7 +129,7 @@ export class Files {
     base: Folder,
     path: string,
     how: OpenHow,
-  ): { readonly node: Node; readonly isNew: boolean; readonly mustBeFolder: boolean } | Fault {
+  ): { readonly node: Node | Device; readonly isNew: boolean; readonly mustBeFolder: boolean } | Fault {
     const walk = new Walk(this.#tree);
     const follow = how.follow && !(how.create && how.exclusive);
     let from = base;
@@ -134,7 +141,7 @@ export class Files {
       if (last.step !== "name") return { node: last.folder, isNew: false, mustBeFolder };
       if (last.isSlashed && how.create) return fault(errno.isdir);
       mustBeFolder ||= last.isSlashed;
-      const node = this.#tree.lookUp(last.folder, last.name);
+      const node = how.create ? this.#tree.inTheWay(last.folder, last.name) : this.#tree.lookUp(last.folder, last.name);
       if (node instanceof Fault) return node;
       if (node === undefined) {
         if (!how.create) return fault(errno.noent);
@@ -152,21 +159,28 @@ export class Files {
     }
   }
 
+  /** Opens a file that is open once more. */
+  openAgain(file: File, { truncate }: Pick<OpenHow, "truncate">): Fault | undefined {
+    const bad = truncate ? this.resize(file, 0) : undefined;
+    if (bad === undefined) file.opens++;
+    return bad;
+  }
+
   /** Call it once for each `open` of a file. What has neither a name nor is open counts no more. */
-  close(node: Node): void {
+  close(node: Node | Device): void {
     if (node.kind !== "file") return;
     node.opens--;
     if (node.opens === 0 && node.links === 0) this.#bytes.release(node);
   }
 
   /** What there is to say of a node, without reading its blob where the store can. */
-  stat(node: Node): FileStat {
+  stat(node: Node | Device): FileStat {
     const { kind } = node;
     const { accessedNs, modifiedNs, changedNs } = node.times;
     return {
       kind,
       inode: BigInt(node.inode),
-      links: kind === "folder" ? (node.isRemoved ? 0 : 1) : node.links,
+      links: kind === "folder" ? (node.isRemoved ? 0 : 1) : kind === "device" ? 1 : node.links,
       size: this.#sizeOf(node),
       isExecutable: kind === "file" && node.isExecutable,
       accessedNs,
@@ -175,8 +189,8 @@ export class Files {
     };
   }
 
-  #sizeOf(node: Node): number {
-    if (node.kind === "folder") return 0;
+  #sizeOf(node: Node | Device): number {
+    if (node.kind === "folder" || node.kind === "device") return 0;
     if (node.kind === "file") return this.#bytes.sizeOf(node);
     return node.text?.length ?? this.#objects.sizeOf(node.blob as Oid);
   }
@@ -226,6 +240,7 @@ export class Files {
     const node = this.#tree.lookUp(last.folder, last.name) ?? fault(errno.noent);
     if (node instanceof Fault) return node;
     if (node.kind !== "folder") return fault(errno.notdir);
+    if (this.#tree.unlisted.has(node)) return fault(errno.busy);
     const full = this.#fullFault(node);
     if (full !== undefined) return full;
     this.#remove(last, node);
@@ -246,6 +261,7 @@ export class Files {
     if (node instanceof Fault) return node;
     if (node.kind === "folder") return fault(errno.isdir);
     if (last.isSlashed) return fault(errno.notdir);
+    if (node.kind === "device") return fault(errno.busy);
     this.#remove(last, node);
     return undefined;
   }
@@ -259,8 +275,10 @@ export class Files {
     if (old.step !== "name" || wanted.step !== "name") return fault(errno.busy);
     const node = this.#tree.lookUp(old.folder, old.name) ?? fault(errno.noent);
     if (node instanceof Fault) return node;
-    const replaced = this.#tree.lookUp(wanted.folder, wanted.name);
+    const replaced = this.#tree.inTheWay(wanted.folder, wanted.name);
     if (replaced instanceof Fault) return replaced;
+    if (node.kind === "device" || replaced?.kind === "device") return fault(errno.busy);
+    if (this.#tree.unlisted.has(node)) return fault(errno.busy);
     const bad = this.#renameFault(old, node, wanted, replaced);
     if (bad !== undefined) return bad;
     if (node === replaced) return undefined;
@@ -296,7 +314,7 @@ export class Files {
     if (node instanceof Fault) return node;
     const place = this.#newPlace(toBase, to, false);
     if (place instanceof Fault) return place;
-    if (node.kind === "folder") return fault(errno.perm);
+    if (node.kind === "folder" || node.kind === "device") return fault(errno.perm);
     this.#add(place, node);
     node.links++;
     this.#changed(node);
@@ -320,7 +338,7 @@ export class Files {
   }
 
   /** Sets what is given. */
-  setTimes(node: Node, accessedNs: bigint | undefined, modifiedNs: bigint | undefined): void {
+  setTimes(node: Node | Device, accessedNs: bigint | undefined, modifiedNs: bigint | undefined): void {
     const { times } = node;
     node.times = {
       accessedNs: accessedNs ?? times.accessedNs,
@@ -349,6 +367,7 @@ export class Files {
 
   /** Puts what changed, and names the tree of the root. Call it once, and nothing afterwards. */
   finish(): Oid {
+    this.#tree.unlisted.settle();
     const { origin } = this.root;
     if (!this.#isChanged && origin !== undefined) return origin.oid;
     return writeTree(this.#objects, this.root, (file) => this.#bytes.take(file));
@@ -359,7 +378,7 @@ export class Files {
     const last = new Walk(this.#tree).toLast(base, path);
     if (last instanceof Fault) return last;
     if (last.step !== "name") return fault(errno.exist);
-    const node = this.#tree.lookUp(last.folder, last.name);
+    const node = this.#tree.inTheWay(last.folder, last.name);
     if (node !== undefined) return node instanceof Fault ? node : fault(errno.exist);
     return last.isSlashed && !isFolder ? fault(errno.noent) : freePlace(last);
   }

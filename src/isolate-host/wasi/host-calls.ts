@@ -5,7 +5,7 @@
  * An import is chosen by its name and its type: where a function has gone through versions, the number of its parameters tells which one is meant.
  */
 import { errno, Fault, type Errno } from "./errno.ts";
-import type { Folder, Node } from "./files.ts";
+import type { Device, Folder, Link, Node } from "./files.ts";
 import { preview1, sound } from "./preview1.ts";
 import type { Process } from "./process.ts";
 
@@ -17,7 +17,15 @@ interface HostCall {
   readonly serve: ServeHost;
 }
 
-const modes = { folder: 0o40755, file: 0o100644, executable: 0o100755, link: 0o120777, pipe: 0o10600 } as const;
+/** A device's is a plain file's: the builds that ask read it with Rust's library, which knows no character device, and refuse what they can't tell (`cat /dev/null`). */
+const modes = {
+  folder: 0o40755,
+  file: 0o100644,
+  executable: 0o100755,
+  link: 0o120777,
+  pipe: 0o10600,
+  device: 0o100666,
+} as const;
 const fileType = 0o170000;
 const ownerExecutes = 0o100;
 const user = 0;
@@ -35,9 +43,11 @@ export const hostCalls: Readonly<Record<string, HostCall>> = {
     type: "iii:i|iiii:i",
     serve: (at: Process, ...args: number[]) => {
       const { base, path, length, last: mode } = placed(at, args, 3);
-      // A whole mode, as copying hands it on, may say that it is a symlink's, and a symlink's can't be set.
-      const follows = (mode & fileType) !== (modes.link & fileType);
-      const node = sound(at.files.find(base, at.memory.path(path, length), follows));
+      const text = at.memory.path(path, length);
+      const itself = sound(at.files.find(base, text, false));
+      // A mode that copying hands on may be a symlink's, and a symlink's can't be set.
+      if (itself.kind === "link" && isOfLink(itself, mode)) return errno.success;
+      const node = sound(at.files.find(base, text, true));
       if (node.kind === "file") at.files.setExecutable(node, (mode & ownerExecutes) !== 0);
       return errno.success;
     },
@@ -48,7 +58,7 @@ export const hostCalls: Readonly<Record<string, HostCall>> = {
     serve: (at: Process, fd: number) =>
       orElse(0, () => {
         const descriptor = at.descriptors.at(fd);
-        return descriptor.kind === "file" || descriptor.kind === "folder" ? modeOf(descriptor.node) : modes.pipe;
+        return descriptor.kind === "input" || descriptor.kind === "output" ? modes.pipe : modeOf(descriptor.node);
       }),
   },
   // (folder?, path, length, follows): mode, or 0
@@ -191,6 +201,13 @@ function becoming(): HostCall {
   return { type: "i:i", serve: (_at: Process, wanted: number) => (wanted === user ? errno.success : errno.perm) };
 }
 
+/** Whether a mode that is given to a symlink was another symlink's: it says so, or it has all the bits that every symlink has, and the command itself has made this one. */
+function isOfLink(link: Link, mode: number): boolean {
+  const type = mode & fileType;
+  if (type !== 0) return type === (modes.link & fileType);
+  return link.blob === undefined && mode === (modes.link & ~fileType);
+}
+
 interface Placed {
   readonly base: Folder;
   readonly path: number;
@@ -207,12 +224,12 @@ function placed(at: Process, args: readonly number[], fewest: number): Placed {
 }
 
 /** The node that such parameters name, of which the last one says whether symlinks are followed. */
-function named(at: Process, args: readonly number[], fewest: number): Node {
+function named(at: Process, args: readonly number[], fewest: number): Node | Device {
   const { base, path, length, last } = placed(at, args, fewest);
-  return sound(at.files.find(base, at.memory.path(path, length), last !== 0));
+  return at.nodeOf(sound(at.files.find(base, at.memory.path(path, length), last !== 0)));
 }
 
-function modeOf(node: Node): number {
+function modeOf(node: Node | Device): number {
   if (node.kind === "file" && node.isExecutable) return modes.executable;
   return modes[node.kind];
 }

@@ -2,14 +2,15 @@
  * The nodes of a git tree, made when they are first seen: a folder's tree is decoded when somebody first looks into it, a symlink's blob read when it is first followed. What a tree names wrongly
  * (a blob where its mode says tree, bytes that are no tree) is EIO: it follows from the tree's own bytes, so every execution sees it.
  *
- * A gitlink is an empty folder.
+ * A gitlink is an empty folder. What is there beside the tree (unlisted.ts) is found under names that a folder has not.
  */
 import { realtimeStartNs } from "../../abi/virtual.ts";
 import type { GitObject } from "../../store/object.ts";
 import type { Oid } from "../../store/oid.ts";
 import { MalformedTree, decodeName, decodeTree, encodeName, type TreeEntry } from "../../store/tree.ts";
 import { errno, fault, Fault } from "./errno.ts";
-import type { File, Folder, FolderOrigin, Link, Node, Times } from "./nodes.ts";
+import type { Device, File, Folder, FolderOrigin, Link, Node, Times } from "./nodes.ts";
+import { Unlisted, type UnlistedName } from "./unlisted.ts";
 
 /** The longest name that can be looked for or made, as on Linux. */
 const nameBytesMax = 255;
@@ -26,21 +27,30 @@ const noBytes = Buffer.alloc(0);
 
 export class LazyTree {
   readonly root: Folder;
+  readonly unlisted: Unlisted;
   readonly #objects: { get(name: Oid): GitObject };
   #inodes = 0;
 
-  constructor(objects: { get(name: Oid): GitObject }, root: Oid) {
+  constructor(objects: { get(name: Oid): GitObject }, root: Oid, unlisted: readonly UnlistedName[]) {
     this.#objects = objects;
+    this.unlisted = new Unlisted(this, unlisted);
     this.root = this.folder(undefined, "", { mode: "40000", oid: root }, originTimes);
   }
 
   /** The node of that name in a folder; undefined when there is none. */
-  lookUp(folder: Folder, name: string): Node | Fault | undefined {
+  lookUp(folder: Folder, name: string): Node | Device | Fault | undefined {
     // As on Linux, before the name is looked at.
     if (folder.isRemoved) return undefined;
     if (name.length > nameBytesMax) return fault(errno.nametoolong);
     const entries = this.entriesOf(folder);
-    return entries instanceof Fault ? entries : entries.get(name);
+    return entries instanceof Fault ? entries : (entries.get(name) ?? this.unlisted.lookUp(folder, name));
+  }
+
+  /** What is in the way of a new node of that name: an empty folder that stands in no tree is not. */
+  inTheWay(folder: Folder, name: string): Node | Device | Fault | undefined {
+    const node = this.lookUp(folder, name);
+    if (node === undefined || node instanceof Fault || node.kind !== "folder") return node;
+    return node.entries?.size === 0 && this.unlisted.has(node) ? undefined : node;
   }
 
   entriesOf(folder: Folder): Map<string, Node> | Fault {
@@ -130,6 +140,14 @@ export class LazyTree {
     };
     folder.parent ??= folder;
     return folder;
+  }
+
+  emptyFolder(parent: Folder, name: string): Folder {
+    return this.folder(parent, name, undefined, originTimes);
+  }
+
+  device(device: Device["device"]): Device {
+    return { kind: "device", inode: ++this.#inodes, times: originTimes, counted: 0, device };
   }
 
   /** A link that has one name, and says what its blob does, or the text. */

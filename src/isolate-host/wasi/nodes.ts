@@ -70,7 +70,14 @@ export interface Link extends Common {
   text: string | undefined;
 }
 
+/** What a tree can have under a name. */
 export type Node = File | Folder | Link;
+
+/** What is found in /dev, and is in no tree (unlisted.ts). A number is a descriptor's. */
+export interface Device extends Common {
+  readonly kind: "device";
+  readonly device: "null" | "zero" | "random" | "tty" | number;
+}
 
 export interface FolderEntry {
   readonly name: string;

@@ -97,6 +97,7 @@ function readiness(process: Process, type: number, number: number): Subscription
       return { ...fired, bytes: Math.max(0, size - descriptor.position) };
     }
     case "folder":
+    case "device":
     case "output":
       return fired;
   }

@@ -4,9 +4,10 @@
  *
  * Source of names, layouts and numbers: the snapshot_preview1 witx files of WebAssembly/WASI.
  */
+import { readDevice, writeDevice } from "./devices.ts";
 import { rightsOf, untouched, type Descriptor, type OpenFile, type OpenFolder } from "./descriptors.ts";
 import { errno, fault, Fault, type Errno } from "./errno.ts";
-import type { FileStat, Folder, FolderEntry, Node } from "./files.ts";
+import type { Device, FileStat, Folder, FolderEntry, Node } from "./files.ts";
 import { rights, type functionTypes } from "./functions.ts";
 import { pollOneoff } from "./poll.ts";
 import { CommandExit, type Process } from "./process.ts";
@@ -15,7 +16,7 @@ import { serveClock, serveClockResolution, serveRandom } from "./virtual-calls.t
 /** Serves a call with its parameters as they come: i32 signed, i64 signed. What it throws is a Fault, which is its answer, or ends the command. */
 export type Serve = (process: Process, ...args: never[]) => Errno;
 
-const fileTypes = { unknown: 0, folder: 3, file: 4, link: 7 } as const;
+const fileTypes = { unknown: 0, device: 2, folder: 3, file: 4, link: 7 } as const;
 const followsSymlinks = 1;
 const openFlags = { create: 1, folder: 2, exclusive: 4, truncate: 8 } as const;
 const everyOpenFlag = 15;
@@ -55,7 +56,7 @@ export const preview1: Readonly<Record<keyof typeof functionTypes, Serve>> = {
   sock_shutdown: noSocket,
 
   fd_advise: ({ descriptors }: Process, fd: number, _from: bigint, _length: bigint, advice: number) => {
-    descriptors.fileAt(fd, rights.fdAdvise, errno.badf);
+    if (descriptors.at(fd).kind !== "device") descriptors.fileAt(fd, rights.fdAdvise, errno.badf);
     return advice >>> 0 < adviceCount ? errno.success : errno.inval;
   },
   fd_allocate: ({ descriptors, files }: Process, fd: number, from: bigint, length: bigint) => {
@@ -100,7 +101,8 @@ export const preview1: Readonly<Record<keyof typeof functionTypes, Serve>> = {
   },
   fd_filestat_get: (process: Process, fd: number, to: number) => {
     const descriptor = process.descriptors.at(fd, rights.fdFilestatGet);
-    if (descriptor.kind === "file" || descriptor.kind === "folder") return giveStat(process, descriptor.node, to);
+    const isStream = descriptor.kind === "input" || descriptor.kind === "output";
+    if (!isStream) return giveStat(process, descriptor.node, to);
     process.memory.clear(to, statBytes);
     process.memory.setU64(to, devices.streams);
     process.memory.setU64(to + 8, BigInt(fd >>> 0));
@@ -115,16 +117,19 @@ export const preview1: Readonly<Record<keyof typeof functionTypes, Serve>> = {
   },
   fd_filestat_set_times: (process: Process, fd: number, accessed: bigint, modified: bigint, which: number) => {
     const descriptor = process.descriptors.at(fd, rights.fdFilestatSetTimes);
-    const node = descriptor.kind === "file" || descriptor.kind === "folder" ? descriptor.node : undefined;
+    const node = descriptor.kind === "input" || descriptor.kind === "output" ? undefined : descriptor.node;
     return setTimes(process, () => node, accessed, modified, which);
   },
-  fd_read: ({ descriptors, memory, files }: Process, fd: number, at: number, count: number, readTo: number) => {
+  fd_read: ({ descriptors, memory, files, random }: Process, fd: number, at: number, count: number, readTo: number) => {
     const descriptor = descriptors.at(fd, rights.fdRead);
     memory.check(readTo, 4);
     const parts = memory.vectors(at, count);
     let read = 0;
     if (descriptor.kind === "input") {
       for (const part of parts) read += descriptor.stream.read(part);
+    } else if (descriptor.kind === "device") {
+      if (!descriptor.reads) return errno.badf;
+      read = readDevice(descriptor.device, parts, random);
     } else {
       const file = readable(descriptor);
       read = readParts(parts, (part, done) => sound(files.read(file.node, file.position + done, part)));
@@ -133,16 +138,12 @@ export const preview1: Readonly<Record<keyof typeof functionTypes, Serve>> = {
     memory.setU32(readTo, read);
     return errno.success;
   },
-  fd_pread: (
-    { descriptors, memory, files }: Process,
-    fd: number,
-    at: number,
-    count: number,
-    from: bigint,
-    readTo: number,
-  ) => {
+  fd_pread: (process: Process, fd: number, at: number, count: number, from: bigint, readTo: number) => {
+    const { descriptors, memory, files } = process;
     const descriptor = descriptors.at(fd, rights.fdRead | rights.fdSeek);
     if (descriptor.kind === "input" || descriptor.kind === "output") return errno.spipe;
+    // Whatever the place: it has none.
+    if (descriptor.kind === "device") return preview1.fd_read(process, ...([fd, at, count, readTo] as never[]));
     const { node } = readable(descriptor);
     const start = position(unsigned(from));
     memory.check(readTo, 4);
@@ -164,6 +165,9 @@ export const preview1: Readonly<Record<keyof typeof functionTypes, Serve>> = {
         process.write(descriptor.stream, part);
         written += part.length;
       }
+    } else if (descriptor.kind === "device") {
+      if (!descriptor.writes) return errno.badf;
+      written = writeDevice(parts);
     } else {
       const file = writable(descriptor);
       const start = (file.flags & flags.append) === 0 ? file.position : files.stat(file.node).size;
@@ -173,16 +177,11 @@ export const preview1: Readonly<Record<keyof typeof functionTypes, Serve>> = {
     memory.setU32(writtenTo, written);
     return errno.success;
   },
-  fd_pwrite: (
-    { descriptors, memory, files }: Process,
-    fd: number,
-    at: number,
-    count: number,
-    from: bigint,
-    writtenTo: number,
-  ) => {
+  fd_pwrite: (process: Process, fd: number, at: number, count: number, from: bigint, writtenTo: number) => {
+    const { descriptors, memory, files } = process;
     const descriptor = descriptors.at(fd, rights.fdWrite | rights.fdSeek);
     if (descriptor.kind === "input" || descriptor.kind === "output") return errno.spipe;
+    if (descriptor.kind === "device") return preview1.fd_write(process, ...([fd, at, count, writtenTo] as never[]));
     const file = writable(descriptor);
     const given = position(unsigned(from));
     memory.check(writtenTo, 4);
@@ -220,6 +219,10 @@ export const preview1: Readonly<Record<keyof typeof functionTypes, Serve>> = {
     return errno.success;
   },
   fd_seek: ({ descriptors, memory, files }: Process, fd: number, offset: bigint, from: number, to: number) => {
+    if (descriptors.at(fd, rights.fdSeek).kind === "device") {
+      memory.setU64(to, 0n);
+      return errno.success;
+    }
     const file = descriptors.fileAt(fd, rights.fdSeek, errno.badf);
     memory.check(to, 8);
     const base = seekBase(file, from, () => files.stat(file.node).size);
@@ -230,7 +233,8 @@ export const preview1: Readonly<Record<keyof typeof functionTypes, Serve>> = {
     return errno.success;
   },
   fd_tell: ({ descriptors, memory }: Process, fd: number, to: number) => {
-    memory.setU64(to, BigInt(descriptors.fileAt(fd, rights.fdTell, errno.badf).position));
+    const isDevice = descriptors.at(fd, rights.fdTell).kind === "device";
+    memory.setU64(to, isDevice ? 0n : BigInt(descriptors.fileAt(fd, rights.fdTell, errno.badf).position));
     return errno.success;
   },
 
@@ -254,7 +258,7 @@ export const preview1: Readonly<Record<keyof typeof functionTypes, Serve>> = {
     which: number,
   ) => {
     const { base, path } = placed(process, fd, rights.pathFilestatSetTimes, at, length);
-    const find = () => sound(process.files.find(base, path, (follow & followsSymlinks) !== 0));
+    const find = () => process.nodeOf(sound(process.files.find(base, path, (follow & followsSymlinks) !== 0)));
     return setTimes(process, find, accessed, modified, which);
   },
   path_link: (
@@ -388,7 +392,7 @@ function noSocket({ descriptors }: Process, fd: number): Errno {
 function synced(right: bigint): Serve {
   return ({ descriptors }: Process, fd: number) => {
     const descriptor = descriptors.at(fd, right);
-    return descriptor.kind === "input" || descriptor.kind === "output" ? errno.inval : errno.success;
+    return descriptor.kind === "file" || descriptor.kind === "folder" ? errno.success : errno.inval;
   };
 }
 
@@ -413,7 +417,7 @@ function giveStrings({ memory }: Process, strings: Uint8Array, to: number, bytes
 
 function fileTypeOf(descriptor: Descriptor): number {
   // Preview 1 has no word for a pipe; a character device would be taken for a terminal.
-  return descriptor.kind === "file" || descriptor.kind === "folder" ? fileTypes[descriptor.kind] : fileTypes.unknown;
+  return descriptor.kind === "input" || descriptor.kind === "output" ? fileTypes.unknown : fileTypes[descriptor.kind];
 }
 
 function preopenName(descriptor: Descriptor): Uint8Array {
@@ -421,8 +425,10 @@ function preopenName(descriptor: Descriptor): Uint8Array {
   return descriptor.preopen;
 }
 
-function giveStat({ memory, files }: Process, node: Node, to: number): Errno {
+function giveStat(process: Process, found: Node | Device, to: number): Errno {
+  const { memory, files } = process;
   memory.check(to, statBytes);
+  const node = process.nodeOf(found);
   const stat: FileStat = files.stat(node);
   memory.clear(to, statBytes);
   memory.setU64(to, devices.files);
@@ -439,7 +445,7 @@ function giveStat({ memory, files }: Process, node: Node, to: number): Errno {
 /** `find` gives the node; undefined for a stream, whose times nobody sees. */
 function setTimes(
   { files, clock }: Process,
-  find: () => Node | undefined,
+  find: () => Node | Device | undefined,
   accessed: bigint,
   modified: bigint,
   which: number,
@@ -571,6 +577,15 @@ function openPath(process: Process, fd: number, path: string, asked: Asked): Des
     }),
   );
   const common = { ...untouched, flags: asked.flags, denied: deniedBelow, deniedBelow };
+  const uses = { reads: (own & rights.fdRead) !== 0n, writes };
   if (node.kind === "folder") return { ...common, kind: "folder", node, preopen: undefined, listing: undefined };
-  return { ...common, kind: "file", node, reads: (own & rights.fdRead) !== 0n, writes, position: 0 };
+  if (node.kind === "file") return { ...common, ...uses, kind: "file", node, position: 0 };
+  const { device } = node;
+  if (device === "tty") throw fault(errno.nxio);
+  if (typeof device !== "number") return { ...common, ...uses, kind: "device", node, device };
+  const opened = process.openedAt(device);
+  if (opened.kind === "folder" && writes) throw fault(errno.isdir);
+  if (opened.kind === "file") sound(process.files.openAgain(opened.node, { truncate: has(openFlags.truncate) }));
+  if (opened.kind === "folder") return { ...opened, ...common, preopen: undefined, listing: undefined };
+  return opened.kind === "file" ? { ...opened, ...common, ...uses, position: 0 } : { ...opened, ...common };
 }

@@ -1,9 +1,10 @@
 /** A command while it runs: its files, descriptors, streams, arguments and clock, all that calls of preview 1 work on. */
 import type { RandomStream, VirtualClock } from "../../abi/virtual.ts";
 import { objectBytesMax } from "../../store/errors.ts";
-import { Descriptors, untouched, type OpenFolder } from "./descriptors.ts";
-import { FilesTooLarge, type Files, type Folder } from "./files.ts";
 import type { HearsOutput } from "../frame.ts";
+import { Descriptors, untouched, type Descriptor, type OpenFolder } from "./descriptors.ts";
+import { errno, Fault, fault } from "./errno.ts";
+import { FilesTooLarge, type Device, type Files, type Folder, type Node } from "./files.ts";
 import { GuestMemory } from "./guest-memory.ts";
 import { Output, type Input } from "./streams.ts";
 import { fromRoot } from "./working-folder.ts";
@@ -77,6 +78,22 @@ export class Process {
   baseOf(fd: number, needed: bigint, path: string): Folder {
     const opened = this.descriptors.folderAt(fd, needed);
     return opened === this.#relative && this.#isFromRoot(path) ? this.files.root : opened.node;
+  }
+
+  /** What /dev/fd has under a number. Throws the fault ENOENT when nothing is open there. */
+  openedAt(number: number): Descriptor {
+    try {
+      return this.descriptors.at(number);
+    } catch (error) {
+      throw error instanceof Fault ? fault(errno.noent) : error;
+    }
+  }
+
+  /** The node that is meant by one that was found: of one in /dev/fd that of what is open there, unless it is a stream. */
+  nodeOf(found: Node | Device): Node | Device {
+    if (found.kind !== "device" || typeof found.device !== "number") return found;
+    const opened = this.openedAt(found.device);
+    return opened.kind === "input" || opened.kind === "output" ? found : opened.node;
   }
 
   /** Throws FilesTooLarge when it has written too much, or more to one stream than an object can hold. */

@@ -4,7 +4,7 @@
  */
 import { errno, fault, Fault } from "./errno.ts";
 import type { LazyTree } from "./lazy-tree.ts";
-import type { Folder, Link, Node } from "./nodes.ts";
+import type { Device, Folder, Link, Node } from "./nodes.ts";
 
 /** A path is shorter than this, its NUL included, as on Linux. */
 const pathBytesMax = 4096;
@@ -60,7 +60,7 @@ export class Walk {
       }
       const node = this.#tree.lookUp(folder, name) ?? fault(errno.noent);
       if (node instanceof Fault) return node;
-      if (node.kind === "file") return fault(errno.notdir);
+      if (node.kind === "file" || node.kind === "device") return fault(errno.notdir);
       if (node.kind === "folder") {
         folder = node;
         continue;
@@ -82,7 +82,7 @@ export class Walk {
   }
 
   /** The node that a path names. `follow`: also a link at its end, as a slash behind it says, too. */
-  find(base: Folder, path: string, follow: boolean): Node | Fault {
+  find(base: Folder, path: string, follow: boolean): Node | Device | Fault {
     let from = base;
     let text = path;
     let mustBeFolder = false;

@@ -14,19 +14,24 @@ interface Named {
 
 /** Tells whether a path is meant from the root. `argv` are strings that each end in NUL, the command's name first. */
 export function fromRoot(argv: Uint8Array): (path: string) => boolean {
-  const [, ...args] = Buffer.from(argv).toString("latin1").split("\0").slice(0, -1);
-  const named = args.flatMap(namedBy);
-  if (!named.some(({ isAbsolute }) => isAbsolute)) return () => false;
+  const all = named(argv);
+  if (!all.some(({ isAbsolute }) => isAbsolute)) return () => false;
   return (path) => {
     const asked = bare(path);
     const most = (isAbsolute: boolean) =>
-      named
+      all
         .filter((each) => each.isAbsolute === isAbsolute && isAtOrBelow(asked, each.path))
         .reduce((longest, each) => Math.max(longest, each.path.length), -1);
     const [absolute, relative] = [most(true), most(false)];
     if (absolute >= 0 || relative >= 0) return absolute > relative;
-    return named.some((each) => each.isAbsolute && isAtOrBelow(each.path, asked));
+    return all.some((each) => each.isAbsolute && isAtOrBelow(each.path, asked));
   };
+}
+
+/** What a command's arguments may name. */
+export function named(argv: Uint8Array): Named[] {
+  const [, ...args] = Buffer.from(argv).toString("latin1").split("\0").slice(0, -1);
+  return args.flatMap(namedBy);
 }
 
 /** An argument, and an option's value. */

@@ -167,6 +167,21 @@ describe("a trap", () => {
     expect(detail).toMatch(/^unreachable in function .* of worker /);
   });
 
+  test.each([
+    ["thread 'main' panicked at src/main.rs:2:5:\nwhy\nnote: run with `RUST_BACKTRACE=1`\n", "why"],
+    ["said\nthread '<unnamed>' (1) panicked at a.rs:2:5:\nnot equal\n  left: 1\n right: 2\nnote: run\n", "not equal"],
+    [
+      "thread 'main' panicked at 'why', src/main.rs:2:5\nnote: run\n",
+      "thread 'main' panicked at 'why', src/main.rs:2:5",
+    ],
+    ["thread 'a' panicked at a.rs:1:1:\nfirst\nthread 'a' panicked at b.rs:1:1:\nsecond\nabort\n", "second"],
+    ["thread 'main' panicked at a.rs:1:1:\n", "thread 'main' panicked at a.rs:1:1:"],
+    ["the thread 'main' panicked at a.rs:1:1:\nlast\n", "last"],
+  ])("of a Rust program that said %j fails with its reason", async (stderr, message) => {
+    const { outcome } = await start(new WasiScript().write(2, stderr).raw("unreachable"));
+    expect(outcome).toEqual({ kind: "failed", code: "trap", message });
+  });
+
   test("fails with a fixed text when nothing was said", async () => {
     const { outcome } = await start(new WasiScript().write(1, "said elsewhere").raw("unreachable"));
     expect(outcome).toEqual({ kind: "failed", code: "trap", message: failureTexts.trapped });

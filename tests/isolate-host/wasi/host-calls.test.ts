@@ -87,6 +87,19 @@ test("chmod sets the executable bit of what it names, and of nothing behind a mo
     run: "100644",
   });
   expect(await modes("iii:i", [["link", 0o120000], 0])).toEqual(before);
+  expect(await modes("iii:i", [["link", 0o777], 0], [["run", 0o644], 0], [["link", 0o777], 0])).toEqual(before);
+});
+
+test("the bits that every symlink has, given to one that the command made, are a copy of another's, and set nothing", async () => {
+  const { script, ask } = scriptWith("host_fs.chmod", "iii:i");
+  script.call("path_symlink", ["file", 3, "copied"]);
+  ask(["copied", 0o777], 0);
+  const { out } = await passes(room, script, { in: files });
+  expect(listed(room.engine, out)["file"]).toEqual(["100644", "12345"]);
+  const set = scriptWith("host_fs.chmod", "iii:i");
+  set.script.call("path_symlink", ["file", 3, "made"]);
+  set.ask(["made", 0o755], 0);
+  expect(listed(room.engine, (await passes(room, set.script, { in: files })).out)["file"]).toEqual(["100755", "12345"]);
 });
 
 test("sizes and owners are told, and an owner stays", async () => {
