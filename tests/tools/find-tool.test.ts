@@ -91,7 +91,7 @@ describe("a known command", () => {
     await withEngine((fresh) => {
       const root = fresh.putTree([]);
       const call = { argv: ["grep", "x"], in: root, cwd: "/" };
-      const others = [folderWith(cp, "another cp"), folderWith(grep as PinnedFile, "another grep")];
+      const others = [folderWith(awk, "another awk"), folderWith(grep as PinnedFile, "another grep")];
       expect(findTool(fresh, "grep", others, call)).toEqual(findTool(fresh, "grep", [nothing], call));
       expect(findTool(fresh, "sh", others)).toEqual(findTool(fresh, "sh", [nothing]));
     });
