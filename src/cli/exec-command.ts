@@ -103,9 +103,9 @@ async function exec(session: Session, argv: readonly string[], options: ExecOpti
     const { surroundings } = await import("../tools/surroundings.ts");
     const name = argv[0] as string;
     const cwd = posix.resolve("/", options.cwd ?? "");
-    const tool = findTool(engine, name, toolFolders(process.cwd()), { argv, in: root, cwd });
-    const env = { ...surroundings, PWD: cwd, ...environmentNamed(options.env) };
     const stdin = await stdinNamed(options.stdin);
+    const tool = findTool(engine, name, toolFolders(process.cwd()), { argv, in: root, cwd, stdin });
+    const env = { ...surroundings, PWD: cwd, ...environmentNamed(options.env) };
     const seen = laidOver(engine, name, root, tool.overlay);
     const result = await running(session, engine, options, (common) =>
       engine.exec({ worker: tool.worker, argv, in: seen, env, stdin, cwd, ...common }),
