@@ -51,11 +51,13 @@ export type ImportHow = "copying" | "borrowing";
 /** Imports `path`, or with `rev` (`REV` or `REV:PATH`) what that names in the repository that `path` is in. Committed when this returns. */
 export function importInto(store: Store, path: string, rev: string | undefined, how: ImportHow, host: Host): Imported {
   return withRepository(path, (repository) => {
+    // Before its objects can be read: what only looks like a repository (a tree may hold one's files) names any folder of the machine.
+    const inside = rev === undefined ? insideWorkTree(repository, path) : undefined;
     if (how === "borrowing") store.addSource(objectsFolderOf(repository));
     const sink = how === "borrowing" ? store : store.copying;
     const imported =
       rev === undefined
-        ? readWorkTree(repository, insideWorkTree(repository, path), sink, host)
+        ? readWorkTree(repository, inside as string, sink, host)
         : importRevision(sink, repository, rev);
     const { objects, bytes } = imported;
     const found = rootOf(store, imported.mode, imported.oid);

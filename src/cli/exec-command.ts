@@ -103,9 +103,9 @@ async function exec(session: Session, argv: readonly string[], options: ExecOpti
     const { surroundings } = await import("../tools/surroundings.ts");
     const name = argv[0] as string;
     const cwd = posix.resolve("/", options.cwd ?? "");
-    const tool = findTool(engine, name, toolFolders(process.cwd()), { argv, in: root, cwd });
-    const env = { ...surroundings, PWD: cwd, ...environmentNamed(options.env) };
     const stdin = await stdinNamed(options.stdin);
+    const tool = findTool(engine, name, toolFolders(process.cwd()), { argv, in: root, cwd, stdin });
+    const env = { ...surroundings, PWD: cwd, ...environmentNamed(options.env) };
     const seen = laidOver(engine, name, root, tool.overlay);
     const written = new ShownOutput(printer);
     const onOutput = options.json === true ? {} : { onOutput: (output: CommandOutput) => written.take(output) };

@@ -124,13 +124,14 @@ const exec = tool({
     const name = words[0] as string;
     const root = given === undefined ? engine.putTree([]) : treeNamed(engine, given);
     const from = posix.resolve("/", cwd);
-    const found = findTool(engine, name, toolFolders, { argv: words, in: root, cwd: from });
+    const input = typeof stdin === "string" ? Buffer.from(stdin, "utf8") : objectNamed(engine, stdin.oid, "blob");
+    const found = findTool(engine, name, toolFolders, { argv: words, in: root, cwd: from, stdin: input });
     const running = engine.exec({
       worker: found.worker,
       argv: words,
       in: laidOver(engine, name, root, found.overlay),
       env: { ...surroundings, PWD: from, ...env },
-      stdin: typeof stdin === "string" ? Buffer.from(stdin, "utf8") : { oid: objectNamed(engine, stdin.oid, "blob") },
+      stdin: typeof input === "string" ? { oid: input } : input,
       cwd: from,
       ...runOptions(calling, salted),
     });

@@ -14,7 +14,7 @@ import { wasiMarker } from "../abi/worker.ts";
 import { MalformedContainer, readContained } from "./package-container.ts";
 import { knownTools, plainTools, scriptTools, shellNames, type KnownTool, type PinnedFile } from "./known-tools.ts";
 import { ownTool, ownTools } from "./own-tools.ts";
-import { plainCall } from "./plain-call.ts";
+import { isPlainText, plainCall } from "./plain-call.ts";
 import { CommandNotFound, UnfitTool } from "./tool-errors.ts";
 import { putScript, shellWorker, toolStore } from "./shell.ts";
 import { MalformedTar, putTar } from "./tar-tree.ts";
@@ -31,7 +31,12 @@ export interface ToolCall {
   readonly in: Oid;
   /** An absolute path. */
   readonly cwd: string;
+  /** Default: nothing. */
+  readonly stdin?: Uint8Array | Oid;
 }
+
+/** Bytes of a file beyond which nobody looks whether it is plain: the call is none. */
+const plainBytesMax = 64 << 20;
 
 /** Where packages are looked for: from the user's folder upwards, then from Coppice's own. */
 export function toolFolders(folder: string): readonly string[] {
@@ -90,29 +95,36 @@ function orNone(find: () => Oid): Oid | undefined {
   }
 }
 
-/** Whether the WebAssembly build answers a call as the native command does: by what stands in it, and by what it names, no symlinks among them. */
-function isPlain(engine: Engine, { argv, in: tree, cwd }: ToolCall): boolean {
+/** Whether the WebAssembly build answers a call as the native command does: by what stands in it, and by what it names and reads, no symlinks among them. */
+function isPlain(engine: Engine, { argv, in: tree, cwd, stdin }: ToolCall): boolean {
   const plain = plainCall(argv);
-  return (
-    plain !== undefined &&
-    plain.paths.every((path) => {
-      const kind = kindAt(engine, tree, posix.resolve(cwd, path));
-      return kind === "file" || (kind === "folder" && !plain.mustBeFiles);
-    })
-  );
+  if (plain === undefined) return false;
+  const entries = plain.paths.map((path) => entryAt(engine, tree, posix.resolve(cwd, path)));
+  if (!plain.readsText) return entries.every((entry) => entry !== undefined);
+  if (entries.length === 0) return stdin === undefined || isPlainBlob(engine, stdin);
+  return entries.every((entry) => entry?.kind === "file" && isPlainBlob(engine, entry.oid));
+}
+
+function isPlainBlob(engine: Engine, given: Uint8Array | Oid): boolean {
+  if (typeof given === "string" && engine.kindOf(given) === undefined) return false;
+  const { buffer, byteOffset, length } = typeof given === "string" ? engine.get(given).body : given;
+  return length <= plainBytesMax && isPlainText(Buffer.from(buffer, byteOffset, length).toString("latin1"));
 }
 
 /** What stands at an absolute path, undefined where nothing does or a symlink is in the way. */
-function kindAt(engine: Engine, tree: Oid, path: string): "file" | "folder" | undefined {
-  let folder: Oid | undefined = tree;
-  let kind: "file" | "folder" = "folder";
+function entryAt(
+  engine: Engine,
+  tree: Oid,
+  path: string,
+): { readonly kind: "file" | "folder"; readonly oid: Oid } | undefined {
+  let at: { readonly kind: "file" | "folder"; readonly oid: Oid } = { kind: "folder", oid: tree };
   for (const name of path.split("/").filter((each) => each !== "")) {
-    const entry: TreeEntry | undefined = folder && engine.list(folder).find((each) => each.name === name);
+    const entries: readonly TreeEntry[] = at.kind === "folder" ? engine.list(at.oid) : [];
+    const entry = entries.find((each) => each.name === name);
     if (entry === undefined || entry.mode === "120000" || entry.mode === "160000") return undefined;
-    folder = entry.mode === "40000" ? entry.oid : undefined;
-    kind = entry.mode === "40000" ? "folder" : "file";
+    at = { kind: entry.mode === "40000" ? "folder" : "file", oid: entry.oid };
   }
-  return kind;
+  return at;
 }
 
 /** The shell with every command that is to be had and brings no tree of its own, the user's own in place of known ones. */

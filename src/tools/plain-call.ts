@@ -1,13 +1,18 @@
 /**
  * Calls that the WebAssembly builds of grep, sed and find answer as the native ones do. These builds are fast and know little: what they don't know they partly get wrong without a word, so a call is plain only where all of it
- * stands in a list here (tests/tools/plain-call.test.ts compares random plain calls with the native commands). All others are for the script of the same name (known-tools.ts).
+ * stands in a list here, and only over plain text: these builds drop the CR of a line, end with 1 at the first byte that is no UTF-8, or trap there (tests/tools/plain-call.test.ts compares random plain calls with the native commands). All others are for the script of the same name (known-tools.ts).
  */
 
 export interface PlainCall {
   /** Operands, as they stand in argv; the call is plain only if each is there. */
   readonly paths: readonly string[];
-  /** Whether they must be regular files: of a folder these builds say nothing. */
-  readonly mustBeFiles: boolean;
+  /** Whether they, or stdin where there are none, are read: then they must be regular files of plain text. Of a folder these builds say nothing. */
+  readonly readsText: boolean;
+}
+
+/** Whether bytes, a char each, are text of which nothing can be read in two ways: printable ASCII in lines that are each ended. */
+export function isPlainText(text: string): boolean {
+  return (text === "" || text.endsWith("\n")) && !/[^\t\n -~]/.test(text);
 }
 
 /** What a call needs of the tree to be plain; undefined when it is not, whatever the tree holds. */
@@ -57,7 +62,7 @@ function plainGrep(words: readonly string[], isFixed: boolean): PlainCall | unde
   }
   const shape = flags.includes("w") ? word : flags.includes("F") ? printable : anchored;
   if (!patterns.every((each) => shape.test(each))) return undefined;
-  return { paths: operands, mustBeFiles: true };
+  return { paths: operands, readsText: true };
 }
 
 /** A regular expression of the basic kind without what only one of its kinds knows: no escapes, groups, counts or alternatives. */
@@ -96,7 +101,7 @@ function plainSed(words: readonly string[]): PlainCall | undefined {
   if (!commands.every((each) => ofRange.test(each) || (isSingle && ofLine.test(each)))) return undefined;
   // A last line that nothing ends is printed wrong the second time, and so is what follows it from another file.
   const printsOnce = commands.every((each) => !printing.test(each)) || (isQuiet && isSingle);
-  return printsOnce && operands.length < 2 ? { paths: operands, mustBeFiles: true } : undefined;
+  return printsOnce && operands.length < 2 ? { paths: operands, readsText: true } : undefined;
 }
 
 const glob = /^[\w .*?,:=@#%&~[\]-]+$/;
@@ -128,5 +133,5 @@ function plainFind(words: readonly string[]): PlainCall | undefined {
         return undefined;
     }
   }
-  return { paths: operands, mustBeFiles: false };
+  return { paths: operands, readsText: false };
 }

@@ -86,6 +86,18 @@ describe("exec", () => {
     expect((await room.call("cat", oid)).out).toMatch(/^1\n2\n/);
   });
 
+  it("gives lines that end with CR as they are", async () => {
+    const folder = room.path("lines");
+    mkdirSync(folder);
+    writeFileSync(join(folder, "crlf"), "one a\r\ntwo\r\n");
+    for (const words of [
+      ["grep", "a", "crlf"],
+      ["sh", "-c", "grep a crlf"],
+    ]) {
+      expect((await exec("-C", folder, "--", ...words)).out).toBe("one a\r\n");
+    }
+  });
+
   it("runs shell scripts, whose commands are requests of their own", async () => {
     const script = "cat sub/*.txt | sort -r | head -n 1 && echo new > made.txt && ls";
     const said = await execJson("--", "sh", "-c", script);

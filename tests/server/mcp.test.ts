@@ -428,6 +428,19 @@ describe("a server that was given no folders", () => {
     });
   });
 
+  it("reads no other repository that files in its root point at", async () => {
+    const secret = room.git(room.repository, "rev-parse", "HEAD:long.txt");
+    const folder = room.path("pointing");
+    for (const part of ["objects", "refs"]) mkdirSync(join(folder, "bare", part), { recursive: true });
+    writeFileSync(join(folder, "bare", "HEAD"), "ref: refs/heads/main\n");
+    writeFileSync(join(folder, "bare", "commondir"), join(room.repository, ".git"));
+    writeFileSync(join(folder, "bare", "file"), "x");
+    await withServer(room, ["--root", folder, "--store", room.path("pointing.sqlite")], async (pointed) => {
+      for (const path of ["bare/file", "bare"]) expect((await pointed.call("import", { path })).isError).toBe(true);
+      expect((await pointed.call("read", { blob: secret })).text).toContain("the store has no object");
+    });
+  });
+
   it.each(["objects", ".git"])(
     "whose root is a part of a repository is not fooled by a folder %s in it",
     async (name) => {

@@ -97,6 +97,22 @@ describe("a known command", () => {
     });
   });
 
+  test.each(["a\r\n", "caf\xe9 a\n", "é a\n", "a\0\n", "a"])(
+    "is a script where what it reads, %j, is no plain text",
+    (text) => {
+      const bytes = Buffer.from(text, text.includes("\xe9 a") ? "latin1" : "utf8");
+      const file = (body: Uint8Array) => engine.putTree([{ mode: "100644", name: "a", oid: engine.putBlob(body) }]);
+      const foundFor = (body: Uint8Array) => [
+        findTool(engine, "grep", [repository], { argv: ["grep", "a", "a"], in: file(body), cwd: "/" }).worker,
+        findTool(engine, "sed", [repository], { argv: ["sed", "s/a/b/"], in: file(body), cwd: "/", stdin: body })
+          .worker,
+      ];
+      const script = findTool(engine, "grep", [repository]).worker;
+      expect(foundFor(bytes)).toEqual([script, script]);
+      expect(foundFor(Buffer.from("a\n"))).not.toContain(script);
+    },
+  );
+
   test("in a container that is damaged is refused", async () => {
     const folder = folderWith(sort, "no container at all");
     await withEngine((fresh) => {

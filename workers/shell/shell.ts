@@ -11,7 +11,7 @@ import { listOf, nameBytes, bytesOf, stringsOf, textOf } from "./bytes.ts";
 import { ownCommands, type Ended } from "./commands.ts";
 import { TreeFiles } from "./files.ts";
 import { isFilter, readsStdin } from "./inputs.ts";
-import { plainCall } from "../../src/tools/plain-call.ts";
+import { isPlainText, plainCall } from "../../src/tools/plain-call.ts";
 
 /** Commands that a script may run, those of the shells that it starts included. */
 export const commandsMax = 100_000;
@@ -257,7 +257,7 @@ function spawnFrom(world: World, depth: number): Spawn {
     if (own !== undefined) return own({ args, env, cwd, stdin, spawn });
     const tool = world.tools.get(base);
     if (tool !== undefined) {
-      const plain = (await isPlain(world, argv, base, cwd)) ? world.plain.get(base) : undefined;
+      const plain = (await isPlain(world, argv, base, cwd, stdin)) ? world.plain.get(base) : undefined;
       return runTool(world, plain ?? tool, base, argv, env, cwd, stdin);
     }
     if (asTool) return { stdout: "", stderr: `${name}: command not found\n`, exitCode: 127 };
@@ -266,14 +266,23 @@ function spawnFrom(world: World, depth: number): Spawn {
   return spawn;
 }
 
-/** Whether a call is plain, by what stands in it and by what it names. */
-async function isPlain({ files, plain }: World, argv: readonly string[], name: string, cwd: string): Promise<boolean> {
+/** Whether a call is plain, by what stands in it, and by what it names and reads. */
+async function isPlain(
+  { files, plain }: World,
+  argv: readonly string[],
+  name: string,
+  cwd: string,
+  stdin: string,
+): Promise<boolean> {
   const call = plain.has(name) ? plainCall([name, ...argv.slice(1)]) : undefined;
   if (call === undefined) return false;
+  if (call.readsText && call.paths.length === 0) return isPlainText(stdin);
   for (const path of call.paths) {
     try {
-      const { isFile, isDirectory } = await files.lstat(files.resolvePath(cwd, path));
-      if (!isFile && (call.mustBeFiles || !isDirectory)) return false;
+      const place = files.resolvePath(cwd, path);
+      const { isFile, isDirectory } = await files.lstat(place);
+      if (!isFile && (call.readsText || !isDirectory)) return false;
+      if (call.readsText && !isPlainText(await files.readFile(place))) return false;
     } catch {
       return false; // what is not there is for a tool that says so
     }
