@@ -38,6 +38,9 @@ export interface ToolCall {
 /** Bytes of a file beyond which nobody looks whether it is plain: the call is none. */
 const plainBytesMax = 64 << 20;
 
+/** Folders that are looked through for symlinks, which the fast `find` follows; in a tree of more the script of that name searches. */
+const searchedFoldersMax = 2000;
+
 /** Where packages are looked for: from the user's folder upwards, then from Coppice's own. */
 export function toolFolders(folder: string): readonly string[] {
   return [folder, fileURLToPath(packageFolder)];
@@ -100,7 +103,13 @@ function isPlain(engine: Engine, { argv, in: tree, cwd, stdin }: ToolCall): bool
   const plain = plainCall(argv);
   if (plain === undefined) return false;
   const entries = plain.paths.map((path) => entryAt(engine, tree, posix.resolve(cwd, path)));
-  if (!plain.readsText) return entries.every((entry) => entry !== undefined);
+  if (!plain.readsText) {
+    let folders = 0;
+    const isWithoutLinks = (folder: Oid): boolean =>
+      ++folders <= searchedFoldersMax &&
+      engine.list(folder).every(({ mode, oid }) => mode !== "120000" && (mode !== "40000" || isWithoutLinks(oid)));
+    return entries.every((entry) => entry !== undefined && (entry.kind === "file" || isWithoutLinks(entry.oid)));
+  }
   if (entries.length === 0) return stdin === undefined || isPlainBlob(engine, stdin);
   return entries.every((entry) => entry?.kind === "file" && isPlainBlob(engine, entry.oid));
 }

@@ -6,7 +6,7 @@
 export interface PlainCall {
   /** Operands, as they stand in argv; the call is plain only if each is there. */
   readonly paths: readonly string[];
-  /** Whether they, or stdin where there are none, are read: then they must be regular files of plain text. Of a folder these builds say nothing. */
+  /** Whether they, or stdin where there are none, are read: then they must be regular files of plain text. Of a folder these builds say nothing. Else they are searched, and no symlink may be in them. */
   readonly readsText: boolean;
 }
 
@@ -133,5 +133,5 @@ function plainFind(words: readonly string[]): PlainCall | undefined {
         return undefined;
     }
   }
-  return { paths: operands, readsText: false };
+  return { paths: operands.length === 0 ? ["."] : operands, readsText: false };
 }

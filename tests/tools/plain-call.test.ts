@@ -6,8 +6,9 @@ import { join } from "node:path";
 import * as fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Oid } from "../../src/store/oid.ts";
+import { findTool, toolFolders } from "../../src/tools/find-tool.ts";
 import { plainCall } from "../../src/tools/plain-call.ts";
-import { runCommand, type Layout } from "../guests/command.ts";
+import { putLayout, runCommand, type Layout } from "../guests/command.ts";
 import { sharedRoom } from "../guests/room.ts";
 
 const room = sharedRoom({ executors: 1 });
@@ -72,6 +73,18 @@ test.each<readonly [readonly string[], readonly string[]]>([
   [["find", "src", "-name", "*.ts", "-type", "f"], ["src"]],
 ])("%j is plain", (argv, paths) => {
   expect(plainCall(argv)?.paths).toEqual(paths);
+});
+
+test("only a tree without symlinks is searched by the fast build, which follows them", () => {
+  const { engine } = room;
+  const tree = putLayout(engine, { link: { link: "src" }, src: { "b.txt": "b\n" } });
+  const isFast = (...argv: string[]) =>
+    findTool(engine, "find", toolFolders("/"), { argv, in: tree, cwd: "/" }).worker !==
+    findTool(engine, "find", toolFolders("/")).worker;
+  expect(isFast("find", "src", "-type", "f")).toBe(true);
+  expect(isFast("find", ".", "-type", "f")).toBe(false);
+  expect(isFast("find")).toBe(false);
+  expect(isFast("find", "link")).toBe(false);
 });
 
 const letter = fc.constantFrom("a", "b", "o", "T", "1", " ", ".", "*", "&", "é", "-", "/", "[");

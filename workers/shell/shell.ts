@@ -275,14 +275,13 @@ async function isPlain(
   stdin: string,
 ): Promise<boolean> {
   const call = plain.has(name) ? plainCall([name, ...argv.slice(1)]) : undefined;
-  if (call === undefined) return false;
-  if (call.readsText && call.paths.length === 0) return isPlainText(stdin);
+  // A folder would have to be looked through for symlinks first.
+  if (call === undefined || !call.readsText) return false;
+  if (call.paths.length === 0) return isPlainText(stdin);
   for (const path of call.paths) {
     try {
       const place = files.resolvePath(cwd, path);
-      const { isFile, isDirectory } = await files.lstat(place);
-      if (!isFile && (call.readsText || !isDirectory)) return false;
-      if (call.readsText && !isPlainText(await files.readFile(place))) return false;
+      if (!(await files.lstat(place)).isFile || !isPlainText(await files.readFile(place))) return false;
     } catch {
       return false; // what is not there is for a tool that says so
     }
