@@ -26,6 +26,11 @@ const mendings: readonly (readonly [found: string, instead: string])[] = [
   ["await pf(c,t,n,s,o),", "await(this.ctx.state.coppiceOwnStdin=l,pf(c,t,n,s,o)),"],
   ['let d=r||i.state.groupStdin||""', "let d=coppiceStdin(r,i.state)"],
   ["get stdin(){return p=!0,d}", "get stdin(){return p=!0,coppiceDrain(r,i.state),d}"],
+  // Whoever changes into /tmp finds it.
+  [
+    'let l=(n.startsWith("/")?n:`${e.state.cwd}/${n}`).split("/").filter(f=>f&&f!=="."),c="";',
+    'if(n==="/tmp"||n.startsWith("/tmp/"))e.fs.makeScratch?.();let l=(n.startsWith("/")?n:`${e.state.cwd}/${n}`).split("/").filter(f=>f&&f!=="."),c="";',
+  ],
   // `exec COMMAND` ends the shell.
   [
     "return{...await u(f,d,[],s,!1,!1,-1,l),internalProducerOmitsShellPrefix:!0}",

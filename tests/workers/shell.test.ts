@@ -107,6 +107,14 @@ describe("the tree", () => {
     expect((await shell.end(["-c", "cat a.txt; echo $(< b.txt); for f in */*; do :; done"])).out).toBe(shell.folder);
   });
 
+  test("a script may go to /tmp, where its commands and those after them find what is left, and nobody after the script", async () => {
+    const { out, stdout } = await shell.end([
+      "-c",
+      "cd /tmp && echo hi > x; pwd; echo $(< x); cd /; echo $(< /tmp/x); echo a > tmp/y",
+    ]);
+    expect([stdout, out]).toEqual(["/tmp\nhi\nhi\n", shell.folder]);
+  });
+
   test("exec bits, symlinks, submodules, empty folders and names that are no UTF-8 stay", async () => {
     const { engine } = shell;
     const blob = (content: string) => engine.putBlob(Buffer.from(content));

@@ -23,7 +23,7 @@ export default async function command(
       return [each.slice(0, at), each.slice(at + 1)];
     }),
   );
-  const files = new TreeFiles(job, job.args.in, () => false);
+  const files = new TreeFiles(job, job.args.in, () => false, job.args.stdin);
   const [name = ""] = argv;
   if (!(commandsOfScript as readonly string[]).includes(name)) throw new Error(`${name} is no command of this script`);
   const bash = new Bash({

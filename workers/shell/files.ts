@@ -5,7 +5,7 @@
  * folder, and stays one for as long as nothing is put into it.
  *
  * Three things are there without standing in the tree: `/dev/null`; the programs in /bin and /usr/bin that `isCommand` knows; and scratch, which is `/tmp` and `/dev/fd`: made where they are missing when something
- * is put there, and not in the result.
+ * is put there, and not in the result. A script that changes into `/tmp` makes it, too.
  */
 import type { Entry, Job, TreeEntry } from "coppice/worker";
 import type { FsStat, IFileSystem } from "just-bash";
@@ -68,12 +68,15 @@ export type FileObjects = Pick<Job, "tree" | "bytes" | "putBlob" | "putTree" | "
 export class TreeFiles implements IFileSystem {
   readonly #objects: FileObjects;
   readonly #isCommand: (name: string) => boolean;
+  readonly #stdin: Entry | undefined;
   readonly #hadFolder: ReadonlySet<string>;
   #root: Folder;
   /** The last contents that were read or stored, by which a pipe's bytes keep their blob. */
   #lately: { readonly content: string; readonly blob: Entry }[] = [];
 
-  constructor(objects: FileObjects, tree: Entry, isCommand: (name: string) => boolean) {
+  /** With `stdin` there is a /dev/stdin, which is that blob. */
+  constructor(objects: FileObjects, tree: Entry, isCommand: (name: string) => boolean, stdin?: Entry) {
+    this.#stdin = stdin;
     this.#objects = objects;
     this.#isCommand = isCommand;
     this.#root = folderOf(tree);
@@ -154,7 +157,7 @@ export class TreeFiles implements IFileSystem {
   }
 
   async exists(path: string): Promise<boolean> {
-    if (path === "/dev/null" || this.#isProgram(path)) return true;
+    if (this.#deviceContent(path) !== undefined || this.#isProgram(path)) return true;
     try {
       this.#find(path, true);
       return true;
@@ -293,13 +296,20 @@ export class TreeFiles implements IFileSystem {
     return node;
   }
 
+  /** What a device has to be read; undefined for what is none. */
+  #deviceContent(path: string): string | undefined {
+    if (path === "/dev/null") return "";
+    return path === "/dev/stdin" && this.#stdin !== undefined ? this.contentOf(this.#stdin) : undefined;
+  }
+
   #isProgram(path: string): boolean {
     const [, name] = /^(?:\/usr)?\/bin\/([^/]+)$/.exec(path) ?? [];
     return name !== undefined && this.#isCommand(name);
   }
 
   #read(path: string): string {
-    if (path === "/dev/null") return "";
+    const device = this.#deviceContent(path);
+    if (device !== undefined) return device;
     const { node } = this.#find(path, true);
     if (node.kind !== "file") throw new FileFault("EISDIR", path);
     node.content ??= this.contentOf(node.blob as Entry);
@@ -322,7 +332,9 @@ export class TreeFiles implements IFileSystem {
 
   #stat(path: string, follow: boolean): FsStat {
     const times = { mtime: new Date(startMs) };
-    if (path === "/dev/null") return { ...plain, ...times, mode: 0o666, size: 0 };
+    const device = this.#deviceContent(path);
+    if (device !== undefined)
+      return { ...plain, ...times, isFile: path !== "/dev/null", mode: 0o666, size: device.length };
     if (this.#isProgram(path)) return { ...plain, ...times, isFile: true, mode: 0o755, size: 0 };
     const { node } = this.#find(path, follow);
     switch (node.kind) {

@@ -304,7 +304,8 @@ async function runTool(
   stdin: string,
 ): Promise<Ended> {
   const { job, files } = world;
-  if (name === "mktemp" || argv.some((arg) => arg.includes("/tmp"))) files.makeScratch();
+  const isInScratch = cwd === "/tmp" || cwd.startsWith("/tmp/");
+  if (isInScratch || name === "mktemp" || argv.some((arg) => arg.includes("/tmp"))) files.makeScratch();
   const common = {
     argv: listOf(argv),
     env: listOf(

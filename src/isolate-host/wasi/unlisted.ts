@@ -99,7 +99,7 @@ export function unlistedFor(argv: Uint8Array, cwd: string): readonly UnlistedNam
   }));
   return folderNames.filter((name) => {
     const naming = tops.filter(({ top }) => top === name);
-    return naming.length === 0 || naming.some(({ isAbsolute }) => isAbsolute);
+    return naming.length === 0 || topOf(cwd) === name || naming.some(({ isAbsolute }) => isAbsolute);
   });
 }
 
