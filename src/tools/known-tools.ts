@@ -37,7 +37,6 @@ export interface KnownTool extends PinnedFile {
 
 const version = "0.0.260331072558";
 const coreutils: ToolPackage = { name: "@agentos-software/coreutils", version: "0.3.4" };
-const gawk: ToolPackage = { name: "@rivet-dev/agent-os-gawk", version };
 const diffutils: ToolPackage = { name: "@rivet-dev/agent-os-diffutils", version };
 const tar: ToolPackage = { name: "@rivet-dev/agent-os-tar", version };
 const gzip: ToolPackage = { name: "@rivet-dev/agent-os-gzip", version };
@@ -79,8 +78,8 @@ const llvm: KnownTool = {
   },
 };
 
-/** Commands that are one script of Coppice's own package, made of just-bash (workers/shell/command.ts): the WebAssembly modules of these names know no `grep -r`, `find -size`, `sed -i` or `jq FILE`. */
-export const scriptTools: ReadonlySet<string> = new Set(["egrep", "fgrep", "find", "grep", "jq", "rg", "sed"]);
+/** Commands that are one script of Coppice's own package, made of just-bash (workers/shell/command.ts): the WebAssembly modules of these names know no `grep -r`, `find -size`, `sed -i` or `jq FILE`, and that of awk runs BEGIN and END once a file. */
+export const scriptTools: ReadonlySet<string> = new Set(["awk", "egrep", "fgrep", "find", "grep", "jq", "rg", "sed"]);
 
 const grep: ToolPackage = { name: "@rivet-dev/agent-os-grep", version };
 const sed: ToolPackage = { name: "@rivet-dev/agent-os-sed", version };
@@ -186,9 +185,6 @@ export const knownTools: Readonly<Record<string, KnownTool>> = {
     vdir: "1bd6de25dac7ef3b21e9fc2a064ba5bb4e6a3a380834df955d73a00cbc749d97",
     wc: "4de2756012a0dfab95a970488ee4c487bd1ed6918c4b005e31868a61cf67a764",
     yes: "8bd8fbabff55085cff9f828d423a9884acc04a66488ff5eac144d1aa9c1b812b",
-  }),
-  ...files(gawk, {
-    awk: "d52c3b96aa41b81ebbfa5f9b7535513730e36bc87be4c5fe7df48485517b710b",
   }),
   ...files(diffutils, {
     diff: "a25d1ff49f66ead30d0bfe08a3db813ad89b327149f047cb7872c0492b1011dc",

@@ -43,7 +43,7 @@ function folderWith(pinned: PinnedFile, bytes: string): string {
   return folder;
 }
 
-const [awk, sort, clang] = ["awk", "sort", "clang"].map((name) => knownTools[name] as PinnedFile) as [
+const [diff, sort, clang] = ["diff", "sort", "clang"].map((name) => knownTools[name] as PinnedFile) as [
   PinnedFile,
   PinnedFile,
   PinnedFile,
@@ -52,8 +52,8 @@ const [awk, sort, clang] = ["awk", "sort", "clang"].map((name) => knownTools[nam
 describe("a known command", () => {
   test("is found in the package that is installed, and then without it", async () => {
     await withEngine((fresh) => {
-      const { worker } = findTool(fresh, "awk", [repository]);
-      expect(findTool(fresh, "awk", [nothing])).toEqual({ worker });
+      const { worker } = findTool(fresh, "diff", [repository]);
+      expect(findTool(fresh, "diff", [nothing])).toEqual({ worker });
     });
   });
 
@@ -69,19 +69,19 @@ describe("a known command", () => {
   });
 
   test("is taken from another folder when a nearer one has another file", async () => {
-    const folder = folderWith(awk, "another version");
+    const folder = folderWith(diff, "another version");
     await withEngine((fresh) => {
-      expect(findTool(fresh, "awk", [folder, repository])).toEqual(findTool(engine, "awk", [repository]));
+      expect(findTool(fresh, "diff", [folder, repository])).toEqual(findTool(engine, "diff", [repository]));
     });
   });
 
   test("is refused where all that is installed is another file", async () => {
-    const folder = folderWith(awk, "another version");
+    const folder = folderWith(diff, "another version");
     await withEngine((fresh) => {
-      expect(() => findTool(fresh, "awk", [folder])).toThrow(UnfitTool);
-      const place = join(folder, "node_modules", awk.package.name, awk.file);
-      expect(() => findTool(fresh, "awk", [folder])).toThrow(
-        `awk: ${place} is not the file of @rivet-dev/agent-os-gawk@0.0.260331072558 (its SHA-256 is another)`,
+      expect(() => findTool(fresh, "diff", [folder])).toThrow(UnfitTool);
+      const place = join(folder, "node_modules", diff.package.name, diff.file);
+      expect(() => findTool(fresh, "diff", [folder])).toThrow(
+        `diff: ${place} is not the file of @rivet-dev/agent-os-diffutils@0.0.260331072558 (its SHA-256 is another)`,
       );
     });
   });
@@ -91,7 +91,7 @@ describe("a known command", () => {
     await withEngine((fresh) => {
       const root = fresh.putTree([]);
       const call = { argv: ["grep", "x"], in: root, cwd: "/" };
-      const others = [folderWith(awk, "another awk"), folderWith(grep as PinnedFile, "another grep")];
+      const others = [folderWith(diff, "another diff"), folderWith(grep as PinnedFile, "another grep")];
       expect(findTool(fresh, "grep", others, call)).toEqual(findTool(fresh, "grep", [nothing], call));
       expect(findTool(fresh, "sh", others)).toEqual(findTool(fresh, "sh", [nothing]));
     });

@@ -1,2 +1,2 @@
 /** The commands that the script of `command.ts` is, in just-bash's own writing. */
-export const commandsOfScript = ["egrep", "fgrep", "find", "grep", "jq", "rg", "sed"] as const;
+export const commandsOfScript = ["awk", "egrep", "fgrep", "find", "grep", "jq", "rg", "sed"] as const;
