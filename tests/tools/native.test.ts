@@ -262,7 +262,7 @@ const cases: readonly Case[] = [
   argv("awk", "length > 4 { print length }", "a.txt"),
   argv("awk", "{ exit 3 } END { print NR }", "a.txt"),
   argv("awk", "-F,", "-v", "OFS=;", "{ $1 = $1; print }", "table.csv"),
-  argv("awk", 'BEGIN { printf "%05.2f %+.1f %-6.1f|% d %x\\n", 3.14159, 2, 7.25, 5, 255; print int(-3.7) }'),
+  argv("awk", 'BEGIN { printf "%05.2f %+.1f %-6.1f|% d %x\\n", 3.14159, 2, 7.2, 5, 255; print int(-3.7) }'),
   argv("awk", "!seen[$1]++", "names.txt"),
   argv("awk", '{ gsub(/o/, "0"); print }', "a.txt"),
   argv("awk", '/TODO/ { print FILENAME ":" FNR }', "a.txt", "b.txt"),
