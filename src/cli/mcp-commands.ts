@@ -5,7 +5,7 @@ import type { ReplayedCalls } from "../server/replay-calls.ts";
 import { addCommand, type Commands } from "./command.ts";
 import { UsageError, exitStatus, sentence } from "./exit.ts";
 import { isFolder } from "./naming.ts";
-import { printError, write } from "./output.ts";
+import { printError, printNote, write } from "./output.ts";
 import { executorCount } from "./run-commands.ts";
 import type { CommonOptions, Session } from "./session.ts";
 import { version } from "./version.ts";
@@ -92,6 +92,8 @@ async function replayCalls(session: Session, file: string, options: ReplayingOpt
     session.withEngine(options, async (engine) => {
       const replayed = await replaying.replayCalls({ engine, toolFolders: toolFolders(process.cwd()), signal }, file);
       const { first } = replayed;
+      const { isCutShort } = await import("../server/transcript.ts");
+      if (isCutShort(file)) printNote(printer, `${file} ends within a line, which is no call and was left out`);
       if (options.json === true) await write(printer.out, `${JSON.stringify(figures(replayed))}\n`);
       else await write(printer.out, `${first === undefined ? "same" : "different"}: ${summaryOf(replayed)}\n`);
       if (first === undefined) return;

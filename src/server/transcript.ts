@@ -10,7 +10,7 @@
  *
  * Of objects there are those that calls name and that no call before came to, with all that they name: imported trees above all. What calls came to is computed again. One server at a time writes a transcript.
  */
-import { closeSync, existsSync, ftruncateSync, openSync, readSync, writeSync, writevSync } from "node:fs";
+import { closeSync, existsSync, ftruncateSync, openSync, readSync, statSync, writeSync, writevSync } from "node:fs";
 import type { Engine, Oid } from "../engine.ts";
 import { UsageError } from "../cli/exit.ts";
 import { CarReader, MalformedCar, carBlock, carHeader, type CarBlock } from "../store/car.ts";
@@ -207,6 +207,13 @@ function openAt(path: string, end: number): number {
 
 function writeAll(file: number, bytes: Buffer): void {
   for (let at = 0; at < bytes.length;) at += writeSync(file, bytes, at);
+}
+
+/** Whether the last line is cut short, as a server that was killed leaves it; then it is no call. */
+export function isCutShort(file: string): boolean {
+  let end = 0;
+  for (const line of linesOf(file)) end = line.end;
+  return statSync(file).size > end;
 }
 
 /** Whole lines, and where each ends; a last one that is cut short is none. */

@@ -182,6 +182,14 @@ describe("a transcript", () => {
     expect(replayedOf(await replay(file, "torn.sqlite"))).toMatchObject({ same: true, calls: 2 });
   });
 
+  it("that ends within a line is replayed as far as its whole lines go, and that is said", async () => {
+    const file = await session("cut.jsonl", async (call) => void (await call("import", { revision: "HEAD" })));
+    appendFileSync(file, '{"tool":"fold","argu');
+    const ended = await replay(file, "cut.sqlite");
+    expect(replayedOf(ended)).toMatchObject({ same: true, calls: 1 });
+    expect(ended.err).toContain("ends within a line, which is no call and was left out");
+  });
+
   it("that is none is refused, by the server and by the replay", async () => {
     const cases: readonly [text: string, says: RegExp][] = [
       ["", /it is empty/],
