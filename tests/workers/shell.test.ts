@@ -190,6 +190,24 @@ describe("what a script sees", () => {
 });
 
 describe("how a script ends", () => {
+  test("a redirection that is refused fails its command, with what the system says, and keeps the script's edits", async () => {
+    const script =
+      "echo kept > k; echo a > nodir/x; echo $?; echo a > src; echo a > a.txt/x; x=$(< none); { :; } >> nodir/y";
+    const { stdout, stderr, exit, out } = await shell.end(["-c", script]);
+    expect({ stdout, exit, stderr }).toEqual({
+      stdout: "1\n",
+      exit: 1,
+      stderr: [
+        "bash: nodir/x: No such file or directory\n",
+        "bash: src: Is a directory\n",
+        "bash: a.txt/x: Not a directory\n",
+        "bash: none: No such file or directory\n",
+        "bash: nodir/y: No such file or directory\n",
+      ].join(""),
+    });
+    expect(decodeTree(shell.engine.get(out).body).map(({ name }) => name)).toContain("k");
+  });
+
   test.each([
     ["echo 'unclosed", 2, /unexpected EOF|matching/],
     ["if then", 2, /syntax error/],
