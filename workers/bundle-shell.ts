@@ -142,6 +142,13 @@ const mendings: readonly (readonly [found: string, instead: string])[] = [
     'catch(p){if(p instanceof x)throw p;return e.state.lastExitCode=1,e.state.env.set("?","1"),""}',
     'catch(q){if(q instanceof x)throw q;return e.state.expansionStderr=(e.state.expansionStderr||"")+(p===void 0?"":coppiceRefused(p,q)),e.state.lastExitCode=1,e.state.env.set("?","1"),""}',
   ],
+  // A command that is not there is not found, whatever other builds of just-bash have.
+  [
+    "return ru(t)?D(`bash: ${t}: command not available in browser environments. Exclude '${t}' from your commands or use the Node.js bundle.\n`,127):D(",
+    "return D(",
+  ],
+  // Names may have newlines.
+  ["return ge(`^${n}$`)}patternToRegexStr", 'return ge(`^${n}$`,"s")}patternToRegexStr'],
   // What is written to a file whose folder was removed meanwhile is lost.
   [
     "A.append?await e.fs.appendFile(A.path,C,N):await e.fs.writeFile(A.path,C,N)",

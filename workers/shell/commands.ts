@@ -38,8 +38,8 @@ export const ownCommands: Readonly<Record<string, Own>> = {
   yes,
 };
 
-/** Bytes that `yes` writes before nobody is there to read any more: what a pipe holds. */
-const yesBytesMax = 64 * 1024;
+/** Bytes that `yes` writes. */
+const yesBytesMax = 1024 * 1024;
 /** Bytes of one command's arguments that xargs puts together, as GNU's does. */
 const xargsBytesMax = 128 * 1024;
 
@@ -50,7 +50,25 @@ function ended(stdout: string, stderr = "", exitCode = 0): Ended {
 /** Every command here runs at once and takes no time, so a reader that stops early can't be told from one that does not: `yes` is ended as if its reader had gone. */
 function yes({ args }: Call): Ended {
   const line = `${args.length === 0 ? "y" : args.join(" ")}\n`;
-  return ended(line.repeat(Math.ceil(yesBytesMax / line.length)), "", 141);
+  const why = "yes: ended after 1 MiB, since each command of a pipeline runs to its end before the next one begins\n";
+  return ended(line.repeat(Math.ceil(yesBytesMax / line.length)), why, 141);
+}
+
+/** What a well-known command says instead of running, when it would never end. */
+export function refusedCall(name: string, args: readonly string[]): Ended | undefined {
+  if (name !== "tail" || !follows(args)) return undefined;
+  return ended("", "tail: -f would wait for ever, since nothing is appended to a file while a command runs\n", 1);
+}
+
+/** Whether tail's arguments ask it to wait for more: -f or -F among the letters, but not in the value of -c, -n or -s. */
+function follows(args: readonly string[]): boolean {
+  for (let at = 0; at < args.length; at++) {
+    const arg = args[at] as string;
+    if (arg === "--") return false;
+    if (/^--f(?:o|ol|oll|ollo|ollow)?(?:=|$)/.test(arg) || /^-\d*[^-cns]*[fF]/.test(arg)) return true;
+    if (/^-[^-cns]*[cns]$/.test(arg) || /^--(?:bytes|lines|pid|sleep-interval|max-unchanged-stats)$/.test(arg)) at++;
+  }
+  return false;
 }
 
 /** `timeout 5 COMMAND …` and the like: COMMAND, after options and `operands` other operands. `values` are options that take one. */

@@ -8,7 +8,7 @@
 import type { Entry, Job, WorkerFailed } from "coppice/worker";
 import { Bash } from "just-bash";
 import { listOf, nameBytes, bytesOf, stringsOf, textOf } from "./bytes.ts";
-import { ownCommands, type Ended } from "./commands.ts";
+import { ownCommands, refusedCall, type Ended } from "./commands.ts";
 import { TreeFiles } from "./files.ts";
 import { isFilter, readsStdin } from "./inputs.ts";
 import { plainCall } from "../../src/tools/plain-call.ts";
@@ -257,6 +257,8 @@ function spawnFrom(world: World, depth: number): Spawn {
     if (own !== undefined) return own({ args, env, cwd, stdin, spawn });
     const tool = world.tools.get(base);
     if (tool !== undefined) {
+      const refused = world.known.has(base) ? refusedCall(base, args) : undefined;
+      if (refused !== undefined) return refused;
       const plain = (await isPlain(world, argv, base, cwd)) ? world.plain.get(base) : undefined;
       return runTool(world, plain ?? tool, base, argv, env, cwd, stdin);
     }
