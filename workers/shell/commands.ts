@@ -1,4 +1,6 @@
 /** Options of the commands that start others, which the shell does itself: a tool can't start anything. */
+import type { TreeFiles } from "./files.ts";
+import { refusalOf } from "./mended.ts";
 import type { Spawn } from "./shell.ts";
 
 export interface Ended {
@@ -331,4 +333,55 @@ function xargsBatches(items: readonly { text: string; line: number }[], options:
   }
   if (batch.length > 0) batches.push([...argv, ...batch]);
   return batches.length === 0 && !skipsEmpty ? [[...argv]] : batches;
+}
+
+/**
+ * `ln [-f] FILE … NAME or FOLDER` without -s: a tree has no links but symlinks, so it is the same object under another name. It is done here since the known tool's C library hands on its second path for both. Undefined for what is a
+ * symlink, or else to be told by the tool.
+ */
+export async function hardLinks(files: TreeFiles, cwd: string, args: readonly string[]): Promise<Ended | undefined> {
+  if (args.some((arg) => isOption(arg) && arg !== "-f")) return undefined;
+  const operands = args.filter((arg) => !isOption(arg));
+  if (operands.length === 1) operands.push(".");
+  const target = operands.pop();
+  if (target === undefined) return undefined;
+  const at = (path: string) => files.resolvePath(cwd, path);
+  const isFolder = await files.stat(at(target)).then(
+    (found) => found.isDirectory,
+    () => false,
+  );
+  if (operands.length > 1 && !isFolder) return undefined;
+  let stderr = "";
+  for (const from of operands) {
+    const to = isFolder ? `${target.replace(/\/+$/, "")}/${from.replace(/^.*\/(?=[^/])/, "")}` : target;
+    const fault = await hardLink(files, [from, to], [at(from), at(to)], args.includes("-f"));
+    if (fault !== undefined) stderr += `ln: ${fault}\n`;
+  }
+  return ended("", stderr, stderr === "" ? 0 : 1);
+}
+
+function isOption(arg: string): boolean {
+  return /^-./.test(arg);
+}
+
+/** Makes one, and says what is wrong with it. */
+async function hardLink(
+  files: TreeFiles,
+  [from, to]: readonly [string, string],
+  [source, place]: readonly [string, string],
+  replaces: boolean,
+): Promise<string | undefined> {
+  let what = `failed to access '${from}'`;
+  try {
+    if ((await files.lstat(source)).isDirectory) return `${from}: hard link not allowed for directory`;
+    what = `failed to create hard link '${to}'`;
+    if (replaces && source === place) return `'${from}' and '${to}' are the same file`;
+    if (replaces) await files.rm(place, { force: true });
+    await files.link(source, place);
+    return undefined;
+  } catch (error) {
+    const refusal = refusalOf(error);
+    if (refusal === undefined) throw error;
+    return `${what}: ${refusal}`;
+  }
 }

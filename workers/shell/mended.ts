@@ -369,7 +369,8 @@ const refusals: Readonly<Record<string, string>> = {
   EILSEQ: "Invalid or incomplete multibyte or wide character",
 };
 
-function refusalOf(error: unknown): string | undefined {
+/** What the system says of that error of the file system; undefined for any other. */
+export function refusalOf(error: unknown): string | undefined {
   const { code } = error as { readonly code?: unknown };
   return typeof code === "string" && Object.hasOwn(refusals, code) ? refusals[code] : undefined;
 }
