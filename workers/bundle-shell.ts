@@ -116,6 +116,54 @@ const mendings: readonly (readonly [found: string, instead: string])[] = [
     "await new kr(k,m).executeScript(S)",
     "await coppiceScript(new kr(k,m),S,P=>Ge(P,{maxHeredocSize:this.limits.maxHeredocSize}))",
   ],
+  // A redirection that the file system refuses fails its command, with the system's words; the script goes on.
+  ["o=await Eh(e,i,t,{checkNoclobber", "o=coppiceMistyped(t)??await Eh(e,i,t,{checkNoclobber"],
+  ["}catch{return`bash: ${n}: cannot open redirect target\n`}", "}catch(q){return coppiceRefused(n,q)}"],
+  [
+    'catch(a){if(!s)throw a;return{error:L("",`bash: ${t}: cannot open redirect target\n`,1)}}',
+    'catch(q){return{error:L("",coppiceRefused(t,q),1)}}',
+  ],
+  [
+    "let r=e.fs.resolvePath(e.state.cwd,t);try{let s=await e.fs.readFile(r);return n?",
+    "let r=e.fs.resolvePath(e.state.cwd,t);try{let s=await coppiceOpened(t,()=>e.fs.readFile(r));return n?",
+  ],
+  [
+    'catch{if(!n)return{error:L("",`bash: ${t}: No such file or directory\n`,1)};try{',
+    'catch(q){if(!n)return{error:L("",coppiceRefused(t,q),1)};try{',
+  ],
+  [
+    'catch{return{error:L("",`bash: ${t}: No such file or directory\n`,1)}}}}var',
+    'catch(q){return{error:L("",coppiceRefused(t,q),1)}}}}var',
+  ],
+  [
+    'try{c=await vn(e.fs,A),u=-1,m(S,{kind:"input",content:c})}catch{return p(L("",`bash: ${v}: No such file or directory\n`,1),g)}',
+    'try{c=await coppiceOpened(v,()=>vn(e.fs,A)),u=-1,m(S,{kind:"input",content:c})}catch(q){return p(L("",coppiceRefused(v,q),1),g)}',
+  ],
+  // Its file stays the one that was opened, wherever `cd` leads before what is written gets there.
+  ["if(s.set(g,v),v.includes", 'if(s.set(g,k||y.operator==="<<<"?v:e.fs.resolvePath(e.state.cwd,v)),v.includes'],
+  // Nor is `$(< FILE)` silent.
+  ["if(s)try{let p=await se(e,s.target),h=", "let p;if(s)try{p=await se(e,s.target);let h="],
+  [
+    'catch(p){if(p instanceof x)throw p;return e.state.lastExitCode=1,e.state.env.set("?","1"),""}',
+    'catch(q){if(q instanceof x)throw q;return e.state.expansionStderr=(e.state.expansionStderr||"")+(p===void 0?"":coppiceRefused(p,q)),e.state.lastExitCode=1,e.state.env.set("?","1"),""}',
+  ],
+  // A command that is not there is not found, whatever other builds of just-bash have.
+  [
+    "return ru(t)?D(`bash: ${t}: command not available in browser environments. Exclude '${t}' from your commands or use the Node.js bundle.\n`,127):D(",
+    "return D(",
+  ],
+  // Names may have newlines.
+  ["return ge(`^${n}$`)}patternToRegexStr", 'return ge(`^${n}$`,"s")}patternToRegexStr'],
+  // What is written to a file whose folder was removed meanwhile is lost.
+  [
+    "A.append?await e.fs.appendFile(A.path,C,N):await e.fs.writeFile(A.path,C,N)",
+    "await coppiceWritten(()=>A.append?e.fs.appendFile(A.path,C,N):e.fs.writeFile(A.path,C,N))",
+  ],
+  [
+    'if(t.kind==="output")return await e.fs.appendFile(t.path,r,s),!0;',
+    'if(t.kind==="output")return await coppiceWritten(()=>e.fs.appendFile(t.path,r,s)),!0;',
+  ],
+  ["await e.fs.writeFile(o.path,a,s);let c=co(l)", "await coppiceWritten(()=>e.fs.writeFile(o.path,a,s));let c=co(l)"],
 ];
 
 /** What is replaced in the files of its commands, by a command that is there only where the file is bundled. */

@@ -34,7 +34,7 @@ describe("with the system's commands the shell does what bash does", () => {
 describe("in an engine, with tools that are WebAssembly", () => {
   let shell: Shell;
   beforeAll(() => {
-    shell = openShell(putWasmTools, ["cat", "cut", "grep", "head", "sed", "sort", "tail", "tr", "uniq", "wc"]);
+    shell = openShell(putWasmTools, ["cat", "cut", "grep", "head", "ln", "sed", "sort", "tail", "tr", "uniq", "wc"]);
   }, 60_000);
   afterAll(() => shell[Symbol.asyncDispose]());
 

@@ -32,6 +32,7 @@ const tools = (store: Store) => ({
     "stdout = stdin.split('\\n').slice(0, -1).toSorted().map((line) => line + '\\n').join('')",
   ),
   trap: standIn(store, "stdout = 'not asked'"),
+  tail: standIn(store, "stdout = stdin"),
   traps: standIn(store, "throw new Error('it fell over')"),
   up: standIn(store, "stdout = stdin.toUpperCase()"),
   where: standIn(store, "stdout = job.text(job.args.cwd) + '\\n'"),
@@ -39,7 +40,7 @@ const tools = (store: Store) => ({
 
 let shell: Shell;
 beforeAll(() => {
-  shell = openShell(tools, ["cat", "sort"]);
+  shell = openShell(tools, ["cat", "sort", "tail"]);
 });
 afterAll(() => shell[Symbol.asyncDispose]());
 
@@ -198,6 +199,55 @@ describe("what a script sees", () => {
 });
 
 describe("how a script ends", () => {
+  test.each(["python", "python3", "sqlite3", "tar", "xan", "yq"])("%s that is no tool is not found", async (name) => {
+    const { stderr, exit } = await shell.end(["-c", `${name} -c 1`]);
+    expect({ stderr, exit }).toEqual({ stderr: `bash: ${name}: command not found\n`, exit: 127 });
+  });
+
+  test("yes says where it was ended, and why", async () => {
+    const { stdout, stderr } = await shell.end([
+      "-c",
+      "yes > all; IFS= read -rd '' x < all; echo ${#x}; yes long words | cat | up > /dev/null",
+    ]);
+    expect(stdout).toBe(`${1024 * 1024}\n`);
+    expect(stderr).toBe(
+      "yes: ended after 1 MiB, since each command of a pipeline runs to its end before the next one begins\n".repeat(2),
+    );
+  });
+
+  test.each([
+    ["tail -f a.txt & kill $!", true],
+    ["tail -n 2 -F a.txt", true],
+    ["tail -2f a.txt", true],
+    ["timeout 1 tail --follow=name a.txt", true],
+    ["tail -n 2 f -- -f", false],
+    ["tail -n -f", false],
+    ["tail -nf", false],
+    ["tail --lines -f", false],
+    ["cat -f", false],
+  ])("%s: a tail that waits for more is refused, %j", async (script, isRefused) => {
+    const said = /^tail: -f would wait for ever, since nothing is appended to a file while a command runs$/m;
+    expect(said.test((await shell.end(["-c", script])).stderr)).toBe(isRefused);
+  });
+
+  test("a redirection that is refused fails its command, with what the system says, and keeps the script's edits", async () => {
+    const script =
+      "echo kept > k; echo a > nodir/x; echo $?; echo a > src; echo a > a.txt/x; x=$(< none); { :; } >> nodir/y";
+    const { stdout, stderr, exit, out } = await shell.end(["-c", script]);
+    expect({ stdout, exit, stderr }).toEqual({
+      stdout: "1\n",
+      exit: 1,
+      stderr: [
+        "bash: nodir/x: No such file or directory\n",
+        "bash: src: Is a directory\n",
+        "bash: a.txt/x: Not a directory\n",
+        "bash: none: No such file or directory\n",
+        "bash: nodir/y: No such file or directory\n",
+      ].join(""),
+    });
+    expect(decodeTree(shell.engine.get(out).body).map(({ name }) => name)).toContain("k");
+  });
+
   test.each([
     ["echo 'unclosed", 2, /unexpected EOF|matching/],
     ["if then", 2, /syntax error/],

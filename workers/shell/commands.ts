@@ -1,4 +1,6 @@
 /** Options of the commands that start others, which the shell does itself: a tool can't start anything. */
+import type { TreeFiles } from "./files.ts";
+import { refusalOf } from "./mended.ts";
 import type { Spawn } from "./shell.ts";
 
 export interface Ended {
@@ -38,8 +40,8 @@ export const ownCommands: Readonly<Record<string, Own>> = {
   yes,
 };
 
-/** Bytes that `yes` writes before nobody is there to read any more: what a pipe holds. */
-const yesBytesMax = 64 * 1024;
+/** Bytes that `yes` writes. */
+const yesBytesMax = 1024 * 1024;
 /** Bytes of one command's arguments that xargs puts together, as GNU's does. */
 const xargsBytesMax = 128 * 1024;
 
@@ -50,7 +52,25 @@ function ended(stdout: string, stderr = "", exitCode = 0): Ended {
 /** Every command here runs at once and takes no time, so a reader that stops early can't be told from one that does not: `yes` is ended as if its reader had gone. */
 function yes({ args }: Call): Ended {
   const line = `${args.length === 0 ? "y" : args.join(" ")}\n`;
-  return ended(line.repeat(Math.ceil(yesBytesMax / line.length)), "", 141);
+  const why = "yes: ended after 1 MiB, since each command of a pipeline runs to its end before the next one begins\n";
+  return ended(line.repeat(Math.ceil(yesBytesMax / line.length)), why, 141);
+}
+
+/** What a well-known command says instead of running, when it would never end. */
+export function refusedCall(name: string, args: readonly string[]): Ended | undefined {
+  if (name !== "tail" || !follows(args)) return undefined;
+  return ended("", "tail: -f would wait for ever, since nothing is appended to a file while a command runs\n", 1);
+}
+
+/** Whether tail's arguments ask it to wait for more: -f or -F among the letters, but not in the value of -c, -n or -s. */
+function follows(args: readonly string[]): boolean {
+  for (let at = 0; at < args.length; at++) {
+    const arg = args[at] as string;
+    if (arg === "--") return false;
+    if (/^--f(?:o|ol|oll|ollo|ollow)?(?:=|$)/.test(arg) || /^-\d*[^-cns]*[fF]/.test(arg)) return true;
+    if (/^-[^-cns]*[cns]$/.test(arg) || /^--(?:bytes|lines|pid|sleep-interval|max-unchanged-stats)$/.test(arg)) at++;
+  }
+  return false;
 }
 
 /** `timeout 5 COMMAND …` and the like: COMMAND, after options and `operands` other operands. `values` are options that take one. */
@@ -313,4 +333,55 @@ function xargsBatches(items: readonly { text: string; line: number }[], options:
   }
   if (batch.length > 0) batches.push([...argv, ...batch]);
   return batches.length === 0 && !skipsEmpty ? [[...argv]] : batches;
+}
+
+/**
+ * `ln [-f] FILE … NAME or FOLDER` without -s: a tree has no links but symlinks, so it is the same object under another name. It is done here since the known tool's C library hands on its second path for both. Undefined for what is a
+ * symlink, or else to be told by the tool.
+ */
+export async function hardLinks(files: TreeFiles, cwd: string, args: readonly string[]): Promise<Ended | undefined> {
+  if (args.some((arg) => isOption(arg) && arg !== "-f")) return undefined;
+  const operands = args.filter((arg) => !isOption(arg));
+  if (operands.length === 1) operands.push(".");
+  const target = operands.pop();
+  if (target === undefined) return undefined;
+  const at = (path: string) => files.resolvePath(cwd, path);
+  const isFolder = await files.stat(at(target)).then(
+    (found) => found.isDirectory,
+    () => false,
+  );
+  if (operands.length > 1 && !isFolder) return undefined;
+  let stderr = "";
+  for (const from of operands) {
+    const to = isFolder ? `${target.replace(/\/+$/, "")}/${from.replace(/^.*\/(?=[^/])/, "")}` : target;
+    const fault = await hardLink(files, [from, to], [at(from), at(to)], args.includes("-f"));
+    if (fault !== undefined) stderr += `ln: ${fault}\n`;
+  }
+  return ended("", stderr, stderr === "" ? 0 : 1);
+}
+
+function isOption(arg: string): boolean {
+  return /^-./.test(arg);
+}
+
+/** Makes one, and says what is wrong with it. */
+async function hardLink(
+  files: TreeFiles,
+  [from, to]: readonly [string, string],
+  [source, place]: readonly [string, string],
+  replaces: boolean,
+): Promise<string | undefined> {
+  let what = `failed to access '${from}'`;
+  try {
+    if ((await files.lstat(source)).isDirectory) return `${from}: hard link not allowed for directory`;
+    what = `failed to create hard link '${to}'`;
+    if (replaces && source === place) return `'${from}' and '${to}' are the same file`;
+    if (replaces) await files.rm(place, { force: true });
+    await files.link(source, place);
+    return undefined;
+  } catch (error) {
+    const refusal = refusalOf(error);
+    if (refusal === undefined) throw error;
+    return `${what}: ${refusal}`;
+  }
 }

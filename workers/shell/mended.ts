@@ -357,3 +357,50 @@ export function coppiceLazy<T extends object>(make: () => T): T {
   let made: T | undefined;
   return new Proxy({} as T, { get: (_, name) => Reflect.get((made ??= make()), name) as unknown });
 }
+
+/** What the system says of a file that it does not open, by errno. */
+const refusals: Readonly<Record<string, string>> = {
+  ENOENT: "No such file or directory",
+  ENOTDIR: "Not a directory",
+  EISDIR: "Is a directory",
+  EEXIST: "File exists",
+  ELOOP: "Too many levels of symbolic links",
+  EINVAL: "Invalid argument",
+  EILSEQ: "Invalid or incomplete multibyte or wide character",
+};
+
+/** What the system says of that error of the file system; undefined for any other. */
+export function refusalOf(error: unknown): string | undefined {
+  const { code } = error as { readonly code?: unknown };
+  return typeof code === "string" && Object.hasOwn(refusals, code) ? refusals[code] : undefined;
+}
+
+/** The message of a redirection that the file system refused. What else went wrong is thrown on. */
+export function coppiceRefused(target: string, error: unknown): string {
+  const refusal = refusalOf(error);
+  if (refusal === undefined) throw error;
+  return `bash: ${target}: ${refusal}\n`;
+}
+
+/** The message for a target that names no file, be it there or not; null for others. */
+export function coppiceMistyped(target: string): string | null {
+  if (target === "") return coppiceRefused(target, { code: "ENOENT" });
+  return target.endsWith("/") ? coppiceRefused(target, { code: "EISDIR" }) : null;
+}
+
+/** Reads the target of a redirection, which with a slash at its end must not be a file. */
+export async function coppiceOpened<T>(target: string, read: () => Promise<T>): Promise<T> {
+  if (target === "") throw Object.assign(new Error("no name"), { code: "ENOENT" });
+  const content = await read();
+  if (target.endsWith("/")) throw Object.assign(new Error("a file"), { code: "ENOTDIR" });
+  return content;
+}
+
+/** Writes to a file that was opened before, and may be out of reach by now. */
+export async function coppiceWritten(write: () => Promise<void>): Promise<void> {
+  try {
+    await write();
+  } catch (error) {
+    if (refusalOf(error) === undefined) throw error;
+  }
+}
