@@ -90,29 +90,30 @@ function orNone(find: () => Oid): Oid | undefined {
   }
 }
 
-/** Whether the WebAssembly build answers a call as the native command does: by what stands in it, and by what it names, no symlinks among them. */
+/** Whether the WebAssembly build answers a call as the native command does: by what stands in it, and by what it names: files of text, no symlinks among them. What stdin will hold is not known here. */
 function isPlain(engine: Engine, { argv, in: tree, cwd }: ToolCall): boolean {
   const plain = plainCall(argv);
   return (
     plain !== undefined &&
+    plain.paths.length > 0 &&
     plain.paths.every((path) => {
-      const kind = kindAt(engine, tree, posix.resolve(cwd, path));
-      return kind === "file" || (kind === "folder" && !plain.mustBeFiles);
+      const file = fileAt(engine, tree, posix.resolve(cwd, path));
+      return file !== undefined && !engine.get(file).body.includes(0);
     })
   );
 }
 
-/** What stands at an absolute path, undefined where nothing does or a symlink is in the way. */
-function kindAt(engine: Engine, tree: Oid, path: string): "file" | "folder" | undefined {
+/** The file at an absolute path, undefined where there is none or a symlink is in the way. */
+function fileAt(engine: Engine, tree: Oid, path: string): Oid | undefined {
   let folder: Oid | undefined = tree;
-  let kind: "file" | "folder" = "folder";
+  let file: Oid | undefined;
   for (const name of path.split("/").filter((each) => each !== "")) {
     const entry: TreeEntry | undefined = folder && engine.list(folder).find((each) => each.name === name);
     if (entry === undefined || entry.mode === "120000" || entry.mode === "160000") return undefined;
     folder = entry.mode === "40000" ? entry.oid : undefined;
-    kind = entry.mode === "40000" ? "folder" : "file";
+    file = entry.mode === "40000" ? undefined : entry.oid;
   }
-  return kind;
+  return file;
 }
 
 /** The shell with every command that is to be had and brings no tree of its own, the user's own in place of known ones. */

@@ -84,7 +84,6 @@ export const scriptTools: ReadonlySet<string> = new Set(["egrep", "fgrep", "find
 
 const grep: ToolPackage = { name: "@rivet-dev/agent-os-grep", version };
 const sed: ToolPackage = { name: "@rivet-dev/agent-os-sed", version };
-const findutils: ToolPackage = { name: "@rivet-dev/agent-os-findutils", version };
 
 /** The WebAssembly modules of some of them: ten times as fast, for the calls that they answer as the native commands do (plain-call.ts), where their packages are installed. */
 export const plainTools: Readonly<Record<string, KnownTool>> = {
@@ -95,9 +94,6 @@ export const plainTools: Readonly<Record<string, KnownTool>> = {
   }),
   ...files(sed, {
     sed: "2c6616aa75db578ed8b9c4c1641f55041d54cd777fe960c0f8b24003d747c722",
-  }),
-  ...files(findutils, {
-    find: "4ea67ec8e8182dd4523715c2969440d2dfdf6c1d3ae07b013cd6876cae0b2ee8",
   }),
 };
 

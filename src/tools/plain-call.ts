@@ -1,13 +1,14 @@
 /**
- * Calls that the WebAssembly builds of grep, sed and find answer as the native ones do. These builds are fast and know little: what they don't know they partly get wrong without a word, so a call is plain only where all of it
+ * Calls that the WebAssembly builds of grep and sed answer as the native ones do. These builds are fast and know little: what they don't know they partly get wrong without a word, so a call is plain only where all of it
  * stands in a list here (tests/tools/plain-call.test.ts compares random plain calls with the native commands). All others are for the script of the same name (known-tools.ts).
  */
 
 export interface PlainCall {
-  /** Operands, as they stand in argv; the call is plain only if each is there. */
+  /**
+   * Operands, as they stand in argv; without any the command reads stdin. The call is plain only if each is a regular file, since of a folder these builds say nothing, and if no NUL is in what is read, since they know
+   * no binary files.
+   */
   readonly paths: readonly string[];
-  /** Whether they must be regular files: of a folder these builds say nothing. */
-  readonly mustBeFiles: boolean;
 }
 
 /** What a call needs of the tree to be plain; undefined when it is not, whatever the tree holds. */
@@ -20,8 +21,6 @@ export function plainCall(argv: readonly string[]): PlainCall | undefined {
       return plainGrep(words, name === "fgrep");
     case "sed":
       return plainSed(words);
-    case "find":
-      return plainFind(words);
     default:
       return undefined;
   }
@@ -57,7 +56,7 @@ function plainGrep(words: readonly string[], isFixed: boolean): PlainCall | unde
   }
   const shape = flags.includes("w") ? word : flags.includes("F") ? printable : anchored;
   if (!patterns.every((each) => shape.test(each))) return undefined;
-  return { paths: operands, mustBeFiles: true };
+  return { paths: operands };
 }
 
 /** A regular expression of the basic kind without what only one of its kinds knows: no escapes, groups, counts or alternatives. */
@@ -96,37 +95,5 @@ function plainSed(words: readonly string[]): PlainCall | undefined {
   if (!commands.every((each) => ofRange.test(each) || (isSingle && ofLine.test(each)))) return undefined;
   // A last line that nothing ends is printed wrong the second time, and so is what follows it from another file.
   const printsOnce = commands.every((each) => !printing.test(each)) || (isQuiet && isSingle);
-  return printsOnce && operands.length < 2 ? { paths: operands, mustBeFiles: true } : undefined;
-}
-
-const glob = /^[\w .*?,:=@#%&~[\]-]+$/;
-
-function plainFind(words: readonly string[]): PlainCall | undefined {
-  const start = words.findIndex((each) => /^[-!(]/.test(each));
-  const operands = start < 0 ? words : words.slice(0, start);
-  if (operands.some((each) => each.endsWith("/") || each === "")) return undefined;
-  const tests = start < 0 ? [] : words.slice(start);
-  for (let at = 0; at < tests.length; at++) {
-    switch (tests[at] as string) {
-      case "-name":
-      case "-iname":
-        if (!glob.test(tests[++at] ?? "")) return undefined;
-        break;
-      case "-type":
-        if (!/^[dfl]$/.test(tests[++at] ?? "")) return undefined;
-        break;
-      case "-maxdepth":
-      case "-mindepth":
-        // Anywhere but in front, native ones apply it to all that stands before.
-        if (!/^\d{1,4}$/.test(tests[at + 1] ?? "") || at > 2) return undefined;
-        at++;
-        break;
-      case "-print":
-        if (at !== tests.length - 1) return undefined;
-        break;
-      default:
-        return undefined;
-    }
-  }
-  return { paths: operands, mustBeFiles: false };
+  return printsOnce && operands.length < 2 ? { paths: operands } : undefined;
 }

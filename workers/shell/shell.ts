@@ -257,7 +257,7 @@ function spawnFrom(world: World, depth: number): Spawn {
     if (own !== undefined) return own({ args, env, cwd, stdin, spawn });
     const tool = world.tools.get(base);
     if (tool !== undefined) {
-      const plain = (await isPlain(world, argv, base, cwd)) ? world.plain.get(base) : undefined;
+      const plain = (await isPlain(world, argv, base, cwd, stdin)) ? world.plain.get(base) : undefined;
       return runTool(world, plain ?? tool, base, argv, env, cwd, stdin);
     }
     if (asTool) return { stdout: "", stderr: `${name}: command not found\n`, exitCode: 127 };
@@ -267,13 +267,20 @@ function spawnFrom(world: World, depth: number): Spawn {
 }
 
 /** Whether a call is plain, by what stands in it and by what it names. */
-async function isPlain({ files, plain }: World, argv: readonly string[], name: string, cwd: string): Promise<boolean> {
+async function isPlain(
+  { files, plain }: World,
+  argv: readonly string[],
+  name: string,
+  cwd: string,
+  stdin: string,
+): Promise<boolean> {
   const call = plain.has(name) ? plainCall([name, ...argv.slice(1)]) : undefined;
   if (call === undefined) return false;
+  if (call.paths.length === 0) return !stdin.includes("\0");
   for (const path of call.paths) {
     try {
-      const { isFile, isDirectory } = await files.lstat(files.resolvePath(cwd, path));
-      if (!isFile && (call.mustBeFiles || !isDirectory)) return false;
+      const at = files.resolvePath(cwd, path);
+      if (!(await files.lstat(at)).isFile || (await files.readFile(at)).includes("\0")) return false;
     } catch {
       return false; // what is not there is for a tool that says so
     }
