@@ -168,20 +168,63 @@ const mendings: readonly (readonly [found: string, instead: string])[] = [
 
 /** What is replaced in the files of its commands, by a command that is there only where the file is bundled. */
 const commandMendings: readonly (readonly [command: string, found: string, instead: string])[] = [
-  // Each -e is a pattern of its own, and names are shown where -H asks for them.
+  // Its words are put in order before (words.ts). Each -e is a pattern of its own.
   [
     "grep",
     'if(r==="-e"&&s+1<t.length){L=t[++s];continue}',
     'if(r==="-e"&&s+1<t.length){s++;L=L===null?t[s]:L+"\\n"+t[s];continue}',
   ],
-  ["grep", "L=null,H=[],Z=[],Q=!0;", "L=null,coppiceNames=!1,H=[],Z=[],Q=!0;"],
+  [
+    "grep",
+    "L=null,H=[],Z=[],Q=!0;",
+    "L=null,coppiceNames=!1,coppiceFollows=!1,coppiceIsText=!1,coppiceSkips=!1,H=[],Z=[],Q=!0;",
+  ],
   [
     "grep",
     'else if(n==="h"||n==="--no-filename")M=!0;',
-    'else if(n==="H"||n==="--with-filename")coppiceNames=!0;else if(["s","--no-messages","a","--text","--color","--color=never","--color=auto"].includes(n));else if(n==="h"||n==="--no-filename")M=!0;',
+    'else if(n==="H")coppiceNames=!0;else if(n==="I")coppiceSkips=!0;else if(n==="a")coppiceIsText=!0;else if(n==="s");else if(n==="h"||n==="--no-filename")M=!0;',
   ],
   ["grep", 'if(n==="i"||n==="--ignore-case")', 'if(n==="i"||n==="y"||n==="--ignore-case")'],
-  ["grep", "pe=(P.length>1||a&&ue)&&!M", "pe=(P.length>1||a&&ue||coppiceNames)&&!M"],
+  [
+    "grep",
+    'n==="r"||n==="R"||n==="--recursive")a=!0;',
+    'n==="r"||n==="R"||n==="--recursive")a=!0,coppiceFollows||=n==="R";',
+  ],
+  // Names are shown for several operands, for what is in a folder, and where -H asks for them.
+  ["grep", "pe=(P.length>1||a&&ue)&&!M", "pe=(J.length>1||a&&P.some(q=>!q.isStdin&&q.path!==J[0])||coppiceNames)&&!M"],
+  // Patterns of names are the shell's. What is in a folder follows no symlinks, and knows names that begin with a dot.
+  ["grep", 'ue=!0,s.includes("*")||s.includes("?")||s.includes("[")', "ue=!0,!1"],
+  [
+    "grep",
+    "let r=await V(s,e,B,b,X,void 0,R);te(r)",
+    "let r=await coppiceFilesBelow(s,e,{included:B,excluded:b,folders:X},C,coppiceFollows);te(r)",
+  ],
+  ["grep", 'o.error.includes("Is a directory")||(ae=!0)', "ae=!0"],
+  // Binary files.
+  [
+    "grep",
+    "signal:e.signal});return{file:d,result:z}",
+    'signal:e.signal});return{file:d,result:coppiceBinary(z,n,d,{isText:coppiceIsText,skips:coppiceSkips,counts:h,shown:pe?d:""})}',
+  ],
+  ["grep", "c?U+=`${d}\n`:u||(U+=p.output)", 'oe+=c||u?"":p.note??"";c?U+=`${d}\n`:u||(U+=p.output)'],
+  [
+    "grep",
+    'signal:e.signal});return G?{stdout:"",stderr:"",exitCode:r.matched?0:1}:{stdout:r.output,stderr:"",exitCode:r.matched?0:1}',
+    'signal:e.signal});r=coppiceBinary(r,s,xe,{isText:coppiceIsText,skips:coppiceSkips,counts:h,shown:""});let q=r.matched?0:1;if(c||u)return{stdout:!G&&c===r.matched?xe+"\\n":"",stderr:"",exitCode:q};return G?{stdout:"",stderr:"",exitCode:q}:{stdout:coppiceNames?r.output.replace(/^(?=[^])/gm,xe+":"):r.output,stderr:r.note??"",exitCode:q}',
+  ],
+  // Of a basic expression \+ and \? count; \< and \> are edges of words.
+  [
+    "grep",
+    'if(c==="|"){n+="|",e+=2,i=!0;continue}',
+    'if((c==="+"||c==="?")&&!i){n+=c,e+=2;continue}if(c==="|"){n+="|",e+=2,i=!0;continue}',
+  ],
+  ["grep", "n.wholeWord&&(e=", 'n.mode!=="fixed"&&n.mode!=="perl"&&(e=coppiceWordEdges(e)),n.wholeWord&&(e='],
+  // -m holds for -c, too.
+  [
+    "grep",
+    "for(let r=0;r<k;r++){C();let u=P[r];if(!(R&&",
+    "for(let r=0;r<k&&!(A>0&&l>=A);r++){C();let u=P[r];if(!(R&&",
+  ],
   // awk: `length` alone, what int() and printf do with signs, elements that a look makes, variables that -v sets, the length of an array.
   ["awk", 'switch(t){case"FS":return e.FS;', 'switch(t){case"length":return e.line.length;case"FS":return e.FS;'],
   [
@@ -221,6 +264,79 @@ const commandMendings: readonly (readonly [command: string, found: string, inste
     'e.fileType==="d"?{matches:a,pruned:!1,printed:!1}:{matches:!1,',
     'e.fileType==="d"?{matches:a,pruned:!1,printed:!1}:{matches:!s&&!a,',
   ],
+  // What is named may be a symlink to nothing.
+  ["find", "try{await t.fs.stat(f)}catch{U(", "try{await t.fs.lstat(f)}catch{U("],
+  // A slash behind a symlink's name follows it, and stays in what is printed.
+  ["find", 'c.length>1&&c.endsWith("/")&&(c=c.slice(0,-1));', 'let coppiceSlash=c.length>1&&c.endsWith("/");'],
+  ["find", "m=await t.fs.lstat(w)", "m=await(coppiceSlash&&w===f?t.fs.stat(w):t.fs.lstat(w))"],
+  ["find", 'w===f?g=c.split("/").pop()||c:', 'w===f?g=c.replace(/(?!^)\\/+$/,"").split("/").pop()||c:'],
+  ["find", ":c+w.slice(f.length)", ":(coppiceSlash?c.slice(0,-1):c)+w.slice(f.length)"],
+  // Sizes are rounded up to whole units.
+  [
+    "find",
+    'let s;return e.comparison==="more"?s=t.size>n:e.comparison==="less"?s=t.size<n:e.unit==="b"?s=Math.ceil(t.size/512)===e.value:s=t.size===n,',
+    'let q=Math.ceil(t.size/({c:1,k:1024,M:1048576,G:1073741824}[e.unit]??512)),s=e.comparison==="more"?q>e.value:e.comparison==="less"?q<e.value:q===e.value;return 0,',
+  ],
+  ["find", "isDirectory:h.isDirectory,depth:h.depth", "isDirectory:h.isDirectory,isFile:h.isFile,depth:h.depth"],
+  [
+    "find",
+    'case"d":l=String(t.depth),a++;break;',
+    'case"d":l=String(t.depth),a++;break;case"y":l=t.isDirectory?"d":t.isFile?"f":"l",a++;break;',
+  ],
+  // sed. A text is what stands behind `a`, `i` or `c`, on the same line or the next; `i` prints when it is come to, `c` of a range at its end.
+  [
+    "sed",
+    "readTextCommand(e,t,n){",
+    'readTextCommand(e,t,n){let q=coppiceText(this.input,this.pos);if(/^\\s*\\\\?\\s*$/.test(this.input.slice(this.pos,q.end)))return{type:c.ERROR,value:e+" without a text",line:t,column:n};this.pos=q.end;return{type:c.TEXT_CMD,value:e,text:q.text,line:t,column:n};',
+  ],
+  ["sed", "e.appendBuffer.unshift(`__INSERT__${i.text}`)", "e.lineNumberOutput.push(i.text)"],
+  [
+    "sed",
+    "e.deleted=!0,e.changedText=i.text",
+    "e.deleted=!0,coppiceChanges(i.address,e.lineNumber,e.totalLines,e.rangeStates.get(i.address)?.active===!0)&&(e.changedText=i.text)",
+  ],
+  // A range is that of one command, though another has the same addresses; its end is looked for behind its start.
+  ["sed", "function G(i){let e=", "function G(i){return i;let e="],
+  [
+    "sed",
+    's.set(m,d),L(u,e,t,n,a)&&(d.active=!1,typeof r=="number"&&(d.completed=!0),s.set(m,d)),!0):!1',
+    's.set(m,d),(typeof u=="number"?u<=e:(!h||r===0)&&L(u,e,t,n,a))&&(d.active=!1,typeof r=="number"&&(d.completed=!0),s.set(m,d)),!0):!1',
+  ],
+  // An expression that can't be used is no expression that matches nothing; -E is for addresses, too.
+  [
+    "sed",
+    "let r=X(V(a));return A(r).test(n)}catch{return!1}",
+    "let r=X(i.extended?a:V(a));return A(r).test(n)}catch(q){return coppiceNoPattern(s,i.pattern,q)}",
+  ],
+  ["sed", "{pattern:e.pattern||e.value}", "{pattern:e.pattern||e.value,extended:this.extendedRegex}"],
+  ["sed", "let h=X(r.extendedRegex?o:V(o));try{let p=A(h,u)", "try{let h=X(r.extendedRegex?o:V(o)),p=A(h,u)"],
+  [
+    "sed",
+    "r.printOnMatch&&e.lineNumberOutput.push(e.patternSpace)}}catch{}break",
+    "r.printOnMatch&&e.lineNumberOutput.push(e.patternSpace)}}catch(q){coppiceNoPattern(e,r.pattern,q)}break",
+  ],
+  ["sed", 'function X(i){let e=""', 'function X(i){i=coppiceWordEdges(i);let e=""'],
+  // Replacements: \U, \L, \u, \l, \E, and a backslash that is one.
+  ["sed", 'function j(i,e,t){let n=""', 'function j(i,e,t){return coppiceReplacement(i,e,t);let n=""'],
+  ["sed", ',this.advance()):r+="\\\\"):o===', ',this.advance()):r+="\\\\\\\\"):o==='],
+  [
+    "sed",
+    "return{type:c.SUBSTITUTE,value:",
+    'if(!/^[\\s;}#]?$/.test(this.peek()))return{type:c.ERROR,value:"s with the flag "+this.peek(),line:e,column:t};return{type:c.SUBSTITUTE,value:',
+  ],
+  // jq's formats.
+  ["jq", 'case"@html":return', 'case"@html":if(typeof e!="string")e=JSON.stringify(e);return'],
+  ["jq", 'case"@sh":return', 'case"@sh":if(typeof e!="string")return[coppiceQuoted(e)];return'],
+  [
+    "jq",
+    'return o.includes(",")||o.includes(\'"\')||o.includes(`\n`)||o.includes("\\r")?`"${o.replace(/"/g,\'""\')}"`:o}).join(",")',
+    'return`"${o.replace(/"/g,\'""\')}"`}).join(",")',
+  ],
+  [
+    "jq",
+    'String(r??"").replace(/\\t/g,"\\\\t").replace(/\\n/g,"\\\\n")',
+    'String(r??"").replace(/\\\\/g,"\\\\\\\\").replace(/\\t/g,"\\\\t").replace(/\\n/g,"\\\\n").replace(/\\r/g,"\\\\r")',
+  ],
 ];
 
 /** Everything that the bundle follows from, as text. */
@@ -258,7 +374,7 @@ export async function bundleShell(
     platform: "browser",
     mainFields: ["module", "main"],
     conditions: ["production"],
-    inject: [join(folder, "stand-ins.ts"), join(folder, "mended.ts")],
+    inject: ["stand-ins.ts", "mended.ts", "mended-commands.ts"].map((file) => join(folder, file)),
     define: {
       ...Object.fromEntries(
         ["setTimeout", "clearTimeout", "setInterval", "clearInterval"].map((name) => [`globalThis.${name}`, name]),

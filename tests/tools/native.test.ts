@@ -39,6 +39,9 @@ const files: Readonly<Record<string, string | Buffer>> = {
   "src/main.c": "int main(void) {\n\treturn 0; // TODO\n}\n",
   "src/lib/deep.c": "int deep;\n",
   "src/lib/notes.md": "# Notes\n\nTODO write\n",
+  "folder/file": "TODO in a folder that leads up\n",
+  "src/.hidden": "TODO hidden\n",
+  "src/zeros": "TODO\nx\0y\nTODO again\n",
   "utf8.txt": "naïve café\nπ ≈ 3.14159\n",
 };
 
@@ -51,6 +54,8 @@ function makeFolder(folder: string): void {
   chmodSync(join(folder, "run.sh"), 0o755);
   symlinkSync("a.txt", join(folder, "link"));
   symlinkSync("nowhere", join(folder, "dangling"));
+  symlinkSync("src", join(folder, "srclink"));
+  symlinkSync("..", join(folder, "folder", "up"));
   for (const path of ["", ...readdirSync(folder, { recursive: true, encoding: "utf8" })])
     lutimesSync(join(folder, path), 1_000_000_000, 1_000_000_000);
 }
@@ -109,7 +114,12 @@ function runNative({ argv, stdin = "" }: Case): Said {
 }
 
 async function runOurs({ argv, stdin = "" }: Case, over = tree): Promise<Said & { readonly stderr: string }> {
-  const { worker } = findTool(engine, argv[0] as string, [repository], { argv, in: over, cwd: "/" });
+  const { worker } = findTool(engine, argv[0] as string, [repository], {
+    argv,
+    in: over,
+    cwd: "/",
+    stdin: Buffer.from(stdin, "latin1"),
+  });
   const env = { HOME: "/", LANG: "C.UTF-8", PATH: "/bin", PWD: "/", TZ: "UTC" };
   const { outcome } = await engine.exec({ worker, argv, in: over, env, stdin: Buffer.from(stdin, "latin1") });
   if (outcome.kind === "failed") return { exit: null, stdout: "", stderr: outcome.message, tree: over };
@@ -224,6 +234,16 @@ const cases: readonly Case[] = [
   unordered("find", ".", "-type", "l"),
   unordered("find", "src", "-name", "*.md", "-delete"),
   line("find nowhere"),
+  unordered("find", "."),
+  unordered("find", ".", "-type", "f"),
+  unordered("find", ".", "-type", "d"),
+  unordered("find", ".", "-type", "f", "-name", "*.c"),
+  line("find srclink"),
+  unordered("find", "srclink/", "-name", "*.c"),
+  line("find dangling"),
+  unordered("find", ".", "-size", "-1k"),
+  unordered("find", ".", "-size", "1k"),
+  unordered("find", ".", "-name", "*l*", "-printf", "%p %y\\n"),
   line("grep TODO a.txt b.txt"),
   line("grep -n TODO a.txt"),
   unordered("grep", "-rn", "TODO", "src"),
@@ -243,7 +263,67 @@ const cases: readonly Case[] = [
   line("grep -r -l TODO src/lib"),
   line("grep two a.txt /dev/null"),
   line("grep two", { stdin: "one\ntwo\n" }),
+  unordered("grep", "-rn", "TODO", "."),
+  unordered("grep", "-rn", "TODO"),
+  unordered("grep", "-rc", "TODO"),
+  unordered("grep", "-rI", "TODO", "."),
+  unordered("grep", "-ra", "TODO", "src"),
+  unordered("grep", "-rl", "TODO", "srclink"),
+  unordered("grep", "-R", "-l", "TODO", "src"),
+  unordered("grep", "-rn", "--include", "*.c", "TODO"),
+  unordered("grep", "-rn", "--exclude-dir=lib", "TODO", "src"),
+  line("grep -r TODO link"),
+  line("grep TODO src a.txt"),
+  line("grep TODO src/zeros a.txt"),
+  line("grep A binary.bin"),
+  line("grep -c TODO src/zeros"),
+  line("grep -a TODO src/zeros"),
+  line("grep -I TODO src/zeros"),
+  line("grep -l TODO src/zeros"),
+  line("grep x", { stdin: "x\0y\nx\n" }),
+  argv("grep", "\\<one\\>", "a.txt"),
+  argv("grep", "-oE", "\\<(t|f)", "a.txt"),
+  argv("grep", "o\\+", "names.txt"),
+  line("grep -nA1 two a.txt"),
+  line("grep -ne one a.txt"),
+  line("grep -c -m1 e a.txt"),
   line("sed s/one/ONE/ a.txt"),
+  line("sed -i.bak s/echo/ECHO/ run.sh a.txt"),
+  line("sed --in-place=.orig s/one/ONE/ a.txt"),
+  line("sed -i s/one/ONE/ link"),
+  line("sed -i.bak s/one/ONE/ link"),
+  line("sed -i p nowhere a.txt"),
+  line("sed -i p src a.txt"),
+  line("sed p nowhere a.txt"),
+  argv("sed", "1i\\header", "a.txt"),
+  argv("sed", "1i\\  header", "a.txt"),
+  argv("sed", "/two/c\\changed", "a.txt"),
+  argv("sed", "2,3c\\changed", "a.txt"),
+  argv("sed", "$a\\last", "a.txt"),
+  argv("sed", "-e", "p", "-e", "i one", "-e", "i two", "a.txt"),
+  argv("sed", "s/.*/\\U&/", "a.txt"),
+  argv("sed", "s/\\(.\\)\\(.*\\)/\\u\\1\\U\\2\\E!/", "a.txt"),
+  argv("sed", "s/\\w\\+/\\u&/g;s/T/\\l&/", "a.txt"),
+  argv("sed", "s/o/\\\\n/", "a.txt"),
+  argv("sed", "s/\\<f/X/g;s/e\\>/Y/", "a.txt"),
+  {
+    ...argv("sed", "s/\\</X/g", "a.txt"),
+    but: { reason: "only in front of what begins a word is it known what \\< is", exit: 1, stdout: "" },
+  },
+  {
+    ...argv("sed", "s/\\(e\\)\\1/X/", "a.txt"),
+    but: { reason: "its regular expressions know no groups that come again", exit: 1, stdout: "" },
+  },
+  {
+    ...argv("sed", "-n", "s/one/ONE/w /dev/null", "a.txt"),
+    but: { reason: "it has no flag w", exit: 1 },
+  },
+  line("sed --expression=s/one/ONE/ a.txt"),
+  line("sed -ne 2p a.txt"),
+  line("sed -s -n 2p a.txt"),
+  argv("sed", "/e/,/e/d", "a.txt"),
+  argv("sed", "/one/,/three/s/o/0/;/one/,/three/s/e/3/", "a.txt"),
+  argv("sed", "-E", "/one|two/d", "a.txt"),
   line("sed -n 2,3p a.txt"),
   line("sed -i s/one/ONE/ a.txt b.txt"),
   argv("sed", "-i", "-e", "s/one/ONE/", "a.txt"),
@@ -288,6 +368,9 @@ const cases: readonly Case[] = [
   line("jq -s length lines.json"),
   line("jq -e .none data.json"),
   argv("jq", '.tags | map(. + "!")', "data.json"),
+  argv("jq", "-r", '[.name, 1.5, "a,\\"b", null, true] | @csv', "data.json"),
+  argv("jq", "-r", '[.name, "a\\tb\\\\", null] | @tsv', "data.json"),
+  argv("jq", "-r", ".tags | @sh", "data.json"),
   line("jq .a", { stdin: '{"a": 1}' }),
   line("jq .", { stdin: "no json", but: { reason: "since jq 1.7 a parse error is 5", exit: 5 } }),
 ];

@@ -60,6 +60,9 @@ const filters = new Set(
   ),
 );
 
+/** Long options of grep and sed whose value is the next word. */
+const longWithValue = /^--(?:regexp|expression|file|max-count|(?:after-|before-)?context|include|exclude|exclude-dir)$/;
+
 /** The operands, and whether an option stands for the first of them. */
 function operandsOf(args: readonly string[], { values, instead }: Usage): { operands: string[]; given: boolean } {
   const operands: string[] = [];
@@ -72,6 +75,7 @@ function operandsOf(args: readonly string[], { values, instead }: Usage): { oper
       continue;
     }
     if (instead?.test(arg) === true || /^--(regexp|expression|file)\b/.test(arg)) given = true;
+    if (longWithValue.test(arg)) at++;
     // Of `-n5` the value is there, of `-n 5` it comes next, and so it does for the last letter of `-rn 5`.
     let first = 1;
     while (first < arg.length && !values.includes(arg.charAt(first))) first++;
