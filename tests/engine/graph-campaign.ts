@@ -88,7 +88,8 @@ export function runSession(session: Session): Promise<SessionSummary> {
     try {
       return await new Rounds(session, threads, join(folder, "store.sqlite")).run();
     } finally {
-      rmSync(folder, { recursive: true, force: true });
+      // A thread that was killed may still be giving back its files.
+      rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
     }
   });
 }
