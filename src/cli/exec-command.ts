@@ -98,19 +98,16 @@ async function exec(session: Session, argv: readonly string[], options: ExecOpti
   await session.withEngine(options, async (engine) => {
     const { printer } = session;
     const root = await treeNamed(session, engine, options.C);
-    const { findTool, toolFolders } = await import("../tools/find-tool.ts");
-    const { laidOver, takenAway } = await import("../tools/overlay.ts");
-    const { surroundings } = await import("../tools/surroundings.ts");
-    const name = argv[0] as string;
+    const { toolFolders } = await import("../tools/find-tool.ts");
+    const { namedCommand } = await import("../tools/named-command.ts");
     const cwd = posix.resolve("/", options.cwd ?? "");
     const stdin = await stdinNamed(options.stdin);
-    const tool = findTool(engine, name, toolFolders(process.cwd()), { argv, in: root, cwd, stdin });
-    const env = { ...surroundings, PWD: cwd, ...environmentNamed(options.env) };
-    const seen = laidOver(engine, name, root, tool.overlay);
+    const env = environmentNamed(options.env);
+    const named = namedCommand(engine, toolFolders(process.cwd()), { argv, in: root, cwd, env, stdin });
     const written = new ShownOutput(printer);
     const onOutput = options.json === true ? {} : { onOutput: (output: CommandOutput) => written.take(output) };
     const result = await running(session, engine, { ...options, progress: false }, (common) =>
-      engine.exec({ worker: tool.worker, argv, in: seen, env, stdin, cwd, ...common, ...onOutput }),
+      named.run({ ...common, ...onOutput }),
     );
     if (result.run === undefined) noteAsked(session.storePath(options), result.request);
     if (result.outcome.kind === "failed") {
@@ -120,16 +117,14 @@ async function exec(session: Session, argv: readonly string[], options: ExecOpti
       session.status = execStatus.noAnswer;
       return;
     }
-    const said = engine.commandResult(result.outcome.oid);
-    if (said === undefined) throw new UsageError(`${name} is no command: its result is none of a command's`);
-    const out = takenAway(engine, name, said.out, tool.overlay);
+    const said = named.resultOf(result.outcome.oid);
     const keep = async () => {
-      if (options.out !== undefined) await engine.checkout(out, options.out);
-      if (folder !== undefined && out !== root) await engine.writeBack(folder, root, out);
+      if (options.out !== undefined) await engine.checkout(said.out, options.out);
+      if (folder !== undefined && said.out !== root) await engine.writeBack(folder, root, said.out);
     };
     if (options.json) {
       await keep();
-      await write(printer.out, `${JSON.stringify(execJson(engine, result, { ...said, out }))}\n`);
+      await write(printer.out, `${JSON.stringify(execJson(engine, result, said))}\n`);
     } else {
       await write(printer.out, engine.get(said.stdout).body.subarray(written.bytes.stdout));
       await write(printer.err, engine.get(said.stderr).body.subarray(written.bytes.stderr));

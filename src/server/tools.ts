@@ -11,9 +11,7 @@ import { explanationText } from "../cli/explain.ts";
 import { UsageError } from "../cli/exit.ts";
 import { isFolder } from "../cli/naming.ts";
 import { listing } from "../cli/output.ts";
-import { findTool } from "../tools/find-tool.ts";
-import { laidOver, takenAway } from "../tools/overlay.ts";
-import { surroundings } from "../tools/surroundings.ts";
+import { namedCommand } from "../tools/named-command.ts";
 import {
   commonShape,
   lookedAt,
@@ -121,26 +119,19 @@ const exec = tool({
     if ((command === undefined) === (argv === undefined)) throw new UsageError("exec wants a command, or an argv");
     const { engine, toolFolders, onProgress } = calling;
     const words = argv ?? ["sh", "-c", command as string];
-    const name = words[0] as string;
     const root = given === undefined ? engine.putTree([]) : treeNamed(engine, given);
-    const from = posix.resolve("/", cwd);
     const input = typeof stdin === "string" ? Buffer.from(stdin, "utf8") : objectNamed(engine, stdin.oid, "blob");
-    const found = findTool(engine, name, toolFolders, { argv: words, in: root, cwd: from, stdin: input });
-    const running = engine.exec({
-      worker: found.worker,
+    const named = namedCommand(engine, toolFolders, {
       argv: words,
-      in: laidOver(engine, name, root, found.overlay),
-      env: { ...surroundings, PWD: from, ...env },
-      stdin: typeof input === "string" ? { oid: input } : input,
-      cwd: from,
-      ...runOptions(calling, salted),
+      in: root,
+      cwd: posix.resolve("/", cwd),
+      env,
+      stdin: input,
     });
-    const ran = await settled(running, onProgress);
-    const said = engine.commandResult(ran.outcome.oid);
-    if (said === undefined) throw new UsageError(`${quoted(name)} is no command: its result is none of a command's`);
-    const next = takenAway(engine, name, said.out, found.overlay);
+    const ran = await settled(named.run(runOptions(calling, salted)), onProgress);
+    const said = named.resultOf(ran.outcome.oid);
     const [stdout, stderr] = [shownObject(engine, said.stdout), shownObject(engine, said.stderr)];
-    const facts = { ...ranFacts(ran, null), tree: next, exit: said.exit, stdout, stderr };
+    const facts = { ...ranFacts(ran, null), tree: said.out, exit: said.exit, stdout, stderr };
     return { facts, texts: [stdout.text, stderr.text === "" ? "" : `stderr:\n${stderr.text}`] };
   },
 });
