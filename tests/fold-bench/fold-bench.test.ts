@@ -44,10 +44,10 @@ describe("the spec's fixtures", () => {
   }
 });
 
-// It starts some thirty processes, which takes a while on a machine that does other things, too; one of them failed once where the whole suite ran beside it, and why was not seen: so it is tried again, and a wrong result would be wrong each time.
+// It starts some thirty processes, which takes a while on a machine that does other things, too.
 it(
   "a small run of the benchmark computes the same at each run, the same as a plain function, and executes nothing when warm",
-  { retry: 2, timeout: 240_000 },
+  { timeout: 240_000 },
   async () => {
     const rows = await bench("small");
     // Which native commands there are is the machine's.
