@@ -259,6 +259,7 @@ export class Engine {
   readonly #runs = new Map<Promise<void>, Oid>();
   /** Verifications under way, as promises that never reject. */
   readonly #verifications = new Set<Promise<void>>();
+  #flushing: NodeJS.Immediate | undefined;
   readonly #library: Oid;
   readonly #host: Host;
 
@@ -620,6 +621,7 @@ export class Engine {
       await Promise.all([...this.#runs.keys(), ...this.#verifications]);
       await this.#executing?.close();
     } finally {
+      clearImmediate(this.#flushing);
       this.#store.close();
     }
   }
@@ -660,19 +662,17 @@ export class Engine {
     });
     const known = options.rerun === true ? undefined : this.#remembered(request.oid);
     if (known !== undefined) return result(known, { executed: 0, frames: 0, memoized: 1 });
+    // Executors have handles of their own on the store, so all that they are asked about is committed with the record.
     const run = this.#store.beginRun(request.oid, Date.now());
-    // Executors have handles of their own on the store.
-    this.#store.flush();
     const { rerun = false } = options;
-    const signals = options.signal === undefined ? [] : [options.signal];
-    const signal = AbortSignal.any([this.#closing.signal, ...signals]);
+    const closing = this.#closing.signal;
+    const signal = options.signal === undefined ? closing : AbortSignal.any([closing, options.signal]);
     let settled: SettledRun | undefined;
     let ending = "bug";
     try {
-      const { Executing } = await import("./executing.ts");
-      this.#executing ??= new Executing(this.#pooling, { outcome: (each) => this.#committed(each) });
-      if (this.#isScript(request.image)) this.#executing.expectScript();
-      settled = await this.#executing.settle(request.oid, { run, rerun, signal, hearer });
+      const executing = this.#executing ?? (await this.#startExecuting());
+      if (this.#isScript(request.image)) executing.expectScript();
+      settled = await executing.settle(request.oid, { run, rerun, signal, hearer });
       ending = settled.outcome.kind === "failed" ? "failed" : "result";
     } catch (error) {
       if (error instanceof NonAnswerError) ending = error.answer.kind;
@@ -680,8 +680,27 @@ export class Engine {
     } finally {
       const { executed, frames, memoized } = settled?.counts ?? { executed: 0, frames: 0, memoized: 0 };
       this.#store.endRun(run, { micros: (monotonicMs() - startedMs) * 1000, executed, frames, memoized, ending });
+      this.#flushSoon();
     }
     return { ...(await result(settled.outcome, settled.counts)), run };
+  }
+
+  async #startExecuting(): Promise<Executing> {
+    const { Executing } = await import("./executing.ts");
+    this.#executing ??= new Executing(this.#pooling, { outcome: (each) => this.#committed(each) });
+    return this.#executing;
+  }
+
+  /** Commits how runs ended once whoever waits for them has been told. What can't be committed stays in the store's buffer, and the next run, or `close`, says why. */
+  #flushSoon(): void {
+    this.#flushing ??= setImmediate(() => {
+      this.#flushing = undefined;
+      try {
+        this.#store.flush();
+      } catch (error) {
+        if (!(error instanceof StoreFailure)) throw error;
+      }
+    });
   }
 
   /** What the engine knows of a failure's cause: where a script failed, in its author's file if the script was bundled here. */

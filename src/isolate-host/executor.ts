@@ -44,6 +44,7 @@ class Executor {
   readonly #claims: Claims | undefined;
   readonly #send: (message: FromExecutor) => void;
   readonly #trace: TraceBuffer;
+  readonly #commands: WasiGuests;
   readonly #scripts: ScriptGuests;
   #logs: LogLine[] | undefined;
   #tellsOutput = false;
@@ -72,11 +73,12 @@ class Executor {
       isCancelled: () => board.cancelled,
       flags: start.scriptFlags,
     });
+    this.#commands = new WasiGuests(host);
     const guests = new Runtimes(
       store,
       new Map<string, Runtime>([
         [wasmMarker, new WasmGuests(host)],
-        [wasiMarker, new WasiGuests(host)],
+        [wasiMarker, this.#commands],
         [scriptMarker, this.#scripts],
       ]),
     );
@@ -179,6 +181,11 @@ class Executor {
     }
   }
 
+  /** What can be done for later dispatches while there is none. */
+  prepare(): void {
+    this.#commands.prepare();
+  }
+
   adopt(child: OpenedChild): void {
     this.#scripts.adopt(child, () => this.#send({ type: "childClosed" }));
   }
@@ -211,6 +218,7 @@ function serve(port: MessagePort): void {
     switch (message.type) {
       case "dispatch":
         send({ type: "report", report: executor.dispatch(message.dispatch, message.alone) });
+        setImmediate(() => executor.prepare());
         return;
       case "child":
         executor.adopt(message.child);

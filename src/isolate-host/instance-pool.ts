@@ -27,7 +27,7 @@ interface Resettable extends Guest {
   readonly globals: readonly WebAssembly.Global[];
 }
 
-/** An instance that was not started yet. */
+/** An instance that was not started yet: none of its code has run. */
 interface Fresh extends Guest {
   readonly exports: Readonly<Record<string, unknown>>;
 }
@@ -48,6 +48,8 @@ export class InstancePool {
   #resettable: readonly string[] | undefined;
   #image: Image | undefined;
   readonly #idle: Resettable[] = [];
+  /** Made ahead of its execution. */
+  #ahead: Fresh | undefined;
 
   constructor(
     module: WebAssembly.Module,
@@ -65,15 +67,25 @@ export class InstancePool {
   take(): Guest {
     const idle = this.#idle.pop();
     if (idle !== undefined) return idle;
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    return ahead ?? this.#fresh();
+  }
+
+  /** Makes an instance now, so that the next `take` need not. */
+  prepare(): void {
+    if (this.#idle.length === 0) this.#ahead ??= this.#fresh();
+  }
+
+  #fresh(): Fresh {
     const { exports } = new WebAssembly.Instance(this.#module, this.#imports);
-    const fresh: Fresh = {
+    return {
       memory: exports["memory"] as WebAssembly.Memory,
       run: exports[this.#entry] as () => void,
       fuel: exports[fuelExport] as WebAssembly.Global,
       bytes: undefined,
       exports,
     };
-    return fresh;
   }
 
   /**
@@ -94,15 +106,16 @@ export class InstancePool {
     return started;
   }
 
-  /** Takes back an instance whose execution returned normally. */
-  give(guest: Guest): void {
+  /** Takes back an instance whose execution returned normally; false where it can't serve again. */
+  give(guest: Guest): boolean {
     const image = this.#image;
-    if (this.#resettable === undefined || image === undefined || !isResettable(guest)) return;
-    if (this.#idle.length >= idleMax || guest.bytes.length !== image.memoryBytes) return;
+    if (this.#resettable === undefined || image === undefined || !isResettable(guest)) return false;
+    if (this.#idle.length >= idleMax || guest.bytes.length !== image.memoryBytes) return false;
     guest.bytes.fill(0, image.bytes.length);
     guest.bytes.set(image.bytes);
     for (const [at, global] of guest.globals.entries()) global.value = image.globals[at] as number | bigint;
     this.#idle.push(guest);
+    return true;
   }
 }
 

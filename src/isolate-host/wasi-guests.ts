@@ -14,7 +14,7 @@ import { failure } from "../store/outcome.ts";
 import { Frame, GuestFailed, logLineBytesMax, type FrameHost } from "./frame.ts";
 import { completed, endedBy, nothingSpent, passedLimit } from "./guest-ends.ts";
 import { GuestModules, prepared, type GuestKind, type Prepared } from "./guest-modules.ts";
-import type { Guest } from "./instance-pool.ts";
+import type { Guest, InstancePool } from "./instance-pool.ts";
 import type { Runtime } from "./runtimes.ts";
 import { unwindingTrap } from "./unwinding-trap.ts";
 import { errno, fault, Fault } from "./wasi/errno.ts";
@@ -52,6 +52,8 @@ export class WasiGuests implements Runtime {
   readonly #host: FrameHost;
   readonly #modules: GuestModules;
   readonly #trap = unwindingTrap();
+  /** Pools whose last instance served once, as most do: a command's memory grows. */
+  readonly #spent = new Set<InstancePool>();
   #live: Live | undefined;
 
   /** With `reusesInstances` false every execution has a fresh instance: slower, and no guest can tell. */
@@ -69,6 +71,12 @@ export class WasiGuests implements Runtime {
 
   memoryBytes(): number {
     return this.#live?.guest?.memory.buffer.byteLength ?? 0;
+  }
+
+  /** Makes instances for the commands that ran, so that the next call of each finds one: to be called when there is nothing else to do. */
+  prepare(): void {
+    for (const pool of this.#spent) pool.prepare();
+    this.#spent.clear();
   }
 
   execute(job: Job, node: RuntimeNode): FrameEnd {
@@ -89,18 +97,22 @@ export class WasiGuests implements Runtime {
       live.guest.run();
       if (live.poison !== undefined) throw live.poison.cause;
       const { spent, passed } = fuelLeft(live.guest.fuel, limits.fuel);
-      pool.give(live.guest);
+      this.#giveBack(pool, live.guest);
       if (passed === undefined) return this.#finish(frame, process, 0, spent);
       return completed(this.#host, frame, passedLimit(passed), undefined, spent);
     } catch (error) {
       const cause = live.poison === undefined ? error : live.poison.cause;
       const end = this.#end(frame, live, limits, cause);
       // An exit is how many commands return. What it leaves is in memory and globals, and those are reset.
-      if (cause instanceof CommandExit && live.guest !== undefined) pool.give(live.guest);
+      if (cause instanceof CommandExit && live.guest !== undefined) this.#giveBack(pool, live.guest);
       return end;
     } finally {
       this.#live = undefined;
     }
+  }
+
+  #giveBack(pool: InstancePool, guest: Guest): void {
+    if (!pool.give(guest)) this.#spent.add(pool);
   }
 
   /** The process that the job's args make, or which text says why they make none. */

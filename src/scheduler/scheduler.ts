@@ -27,8 +27,7 @@ interface Caller {
   readonly tally: { executed: number; frames: number; asked: number };
   readonly resolve: (run: SettledRun) => void;
   readonly reject: (error: unknown) => void;
-  /** Stops hearing of the caller's signal. */
-  readonly unhear: AbortController;
+  readonly cancel: () => void;
   /** What its request settled to. It is told when those who served it by offers have told their counts, too. */
   outcome: Outcome | undefined;
 }
@@ -83,10 +82,10 @@ export class Scheduler {
         return;
       }
       const tally = { executed: 0, frames: 0, asked: 0 };
-      const unhear = new AbortController();
-      const caller: Caller = { request, options, tally, resolve, reject, unhear, outcome: undefined };
+      const cancel = () => this.#cancel(caller);
+      const caller: Caller = { request, options, tally, resolve, reject, cancel, outcome: undefined };
       this.#callers.add(caller);
-      options.signal?.addEventListener("abort", () => this.#cancel(caller), { signal: unhear.signal });
+      options.signal?.addEventListener("abort", cancel);
       this.#plan.ask(request);
       this.#drive();
     });
@@ -279,7 +278,7 @@ export class Scheduler {
 
   #leave(caller: Caller, tell: () => void): void {
     this.#callers.delete(caller);
-    caller.unhear.abort();
+    caller.options.signal?.removeEventListener("abort", caller.cancel);
     tell();
   }
 

@@ -37,28 +37,24 @@ interface RunRow extends Omit<RunTotals, "ending"> {
 const noEvents = Buffer.alloc(0);
 
 export class Runs {
-  readonly #database: Database.Database;
   readonly #sql: ReturnType<typeof prepareStatements>;
   #waiting: { readonly run: number; readonly events: Uint8Array }[] = [];
+  #ended: { readonly run: number; readonly totals: RunTotals }[] = [];
 
   constructor(database: Database.Database) {
-    this.#database = database;
     this.#sql = prepareStatements(database);
   }
 
-  /** Opens a record and drops the traces of runs long past. */
+  /** Opens a record and drops the traces of runs long past. Call it in a transaction. */
   begin(request: Oid, startedMs: number): number {
-    return this.#database
-      .transaction(() => {
-        const id = Number(this.#sql.begin.run(oidToBytes(request), startedMs).lastInsertRowid);
-        this.#sql.dropTrace.run(id - tracedRunsMax);
-        return id;
-      })
-      .immediate();
+    const id = Number(this.#sql.begin.run(oidToBytes(request), startedMs).lastInsertRowid);
+    this.#sql.dropTrace.run(id - tracedRunsMax);
+    return id;
   }
 
-  end(run: number, { micros, executed, frames, memoized, ending }: RunTotals): void {
-    this.#sql.end.run(Math.round(micros), executed, frames, memoized, ending, run);
+  /** Closes a record with the next `write`. */
+  end(run: number, totals: RunTotals): void {
+    this.#ended.push({ run, totals });
   }
 
   /** The newest ones that are older than `before` (all, when it is undefined), newest first, at most so many. Throws Damage. */
@@ -113,20 +109,30 @@ export class Runs {
   }
 
   get hasWaiting(): boolean {
-    return this.#waiting.length > 0;
+    return this.#waiting.length > 0 || this.#ended.length > 0;
   }
 
-  /** Writes the events that wait. Call it in a transaction, and `clear` once that is committed. */
+  /** Writes the events and ends that wait. Call it in a transaction, and `clear` once that is committed. */
   write(): void {
     for (const { run, events } of this.#waiting) {
       const { seq, bytes, isFull } = this.#sql.traceEnd.get(run) as { seq: number; bytes: number; isFull: number };
       // The first part that does not fit ends the trace, with an empty one in its place, so that there are no holes.
       if (isFull === 0) this.#sql.insertTrace.run(run, seq, bytes + events.length <= traceBytesMax ? events : noEvents);
     }
+    for (const { run, totals } of this.#ended) {
+      const { micros, executed, frames, memoized, ending } = totals;
+      this.#sql.end.run(Math.round(micros), executed, frames, memoized, ending, run);
+    }
   }
 
-  /** Forgets the events that wait. */
+  /** Forgets what was written. */
   clear(): void {
+    this.#waiting = [];
+    this.#ended = [];
+  }
+
+  /** Forgets the events that wait, which tell of what is never committed. */
+  dropEvents(): void {
     this.#waiting = [];
   }
 }

@@ -463,13 +463,16 @@ export class Store {
     });
   }
 
-  /** Opens the record of a run and drops the traces of runs long past. */
+  /** Opens the record of a run, drops the traces of runs long past, and commits that with all that is buffered. Throws as `flush`. */
   beginRun(request: Oid, startedMs: number): number {
-    return guarded(this.path, () => this.#runs.begin(request, startedMs));
+    let run = 0;
+    this.#flush(() => (run = this.#runs.begin(request, startedMs)));
+    return run;
   }
 
+  /** Closes the record of a run, with the next flush. */
   endRun(run: number, totals: RunTotals): void {
-    guarded(this.path, () => this.#runs.end(run, totals));
+    this.#runs.end(run, totals);
   }
 
   /** Adds encoded events to a run's trace, with the next flush. */
@@ -489,11 +492,13 @@ export class Store {
 
   /** The newest runs that are older than `before` (all, when it is undefined), newest first, at most so many. */
   runs(before: number | undefined, countMax: number): readonly RunRecord[] {
+    this.flush();
     return guarded(this.path, () => this.#runs.list(before, countMax));
   }
 
   /** The run of that number, or undefined. */
   runOf(id: number): RunRecord | undefined {
+    this.flush();
     return guarded(this.path, () => this.#runs.record(id));
   }
 
@@ -513,10 +518,15 @@ export class Store {
    * it: running again computes it anew. A memo that a quarantine stands against is dropped, all else is committed, and QuarantinedMemo thrown.
    */
   flush(): void {
-    if (this.#buffer.isEmpty && !this.#runs.hasWaiting) return;
-    const { alone, refused } = this.#commit();
+    if (!this.#buffer.isEmpty || this.#runs.hasWaiting) this.#flush(undefined);
+  }
+
+  /** What is also to be done in that transaction may be done again, if the first was rolled back. */
+  #flush(also: (() => void) | undefined): void {
+    const { alone, refused } = this.#commit(also);
     this.#wholes.settle();
-    this.#drop();
+    this.#buffer.clear();
+    this.#runs.clear();
     // Results come again and again: the next time the name alone says that it is here.
     for (const [name, kind] of alone) this.#hotKinds.set(name, kind);
     const [first] = refused;
@@ -525,27 +535,28 @@ export class Store {
     throw new QuarantinedMemo(...first);
   }
 
-  #commit(): Flushed {
+  #commit(also: (() => void) | undefined): Flushed {
     try {
-      if (this.#isHereAlready()) return { alone: new Map(), newTrees: [], refused: noneRefused };
+      if (also === undefined && this.#isHereAlready()) return { alone: new Map(), newTrees: [], refused: noneRefused };
       try {
-        return this.#transactBuffer(false);
+        return this.#transactBuffer(false, also);
       } catch (error) {
         if (!(error instanceof DivergentMemo)) throw error;
         this.#buffer.unplace();
-        return this.#transactBuffer(true);
+        return this.#transactBuffer(true, also);
       }
     } catch (error) {
       if (neverCommitted.some((each) => error instanceof each)) {
         this.#cool();
-        this.#drop();
+        this.#buffer.clear();
+        this.#runs.dropEvents();
       } else this.#buffer.unplace();
       throw error;
     }
   }
 
   /** Memos are looked at one by one only where a quarantine may stand against them. */
-  #transactBuffer(isDivergent: boolean): Flushed {
+  #transactBuffer(isDivergent: boolean, also: (() => void) | undefined): Flushed {
     return this.#contents.transact(() => {
       this.#recheck();
       const { memos } = this.#buffer;
@@ -558,6 +569,7 @@ export class Store {
       const committed = commitBuffer(this.#contents, this.#buffer);
       if (this.#borrowing) this.#wholes.write(committed.newTrees);
       this.#runs.write();
+      also?.();
       return { alone: committed.alone, newTrees: committed.newTrees, refused };
     });
   }
@@ -601,11 +613,6 @@ export class Store {
     this.#hotSizes.clear();
     this.#hotOutcomes.clear();
     this.#contents.cool();
-  }
-
-  #drop(): void {
-    this.#buffer.clear();
-    this.#runs.clear();
   }
 
   stats(): StoreStats {

@@ -570,6 +570,24 @@ describe("refs, runs, traces and figures", () => {
     store.close();
   });
 
+  test("a run's record is committed with all that was buffered before it, and its end with the next flush", () => {
+    const path = file();
+    const store = openStore(path);
+    const name = store.put("blob", bytes("argument"));
+    const run = store.beginRun(request, 1);
+    reopened(path, (other) => {
+      expect(other.kindOf(name)).toBe("blob");
+      expect(other.lastRun()).toEqual({ id: run, request, startedMs: 1 });
+    });
+    const totals = { micros: 5, executed: 1, frames: 1, memoized: 0, ending: "result" };
+    store.endRun(run, totals);
+    // Whoever asks for it is told at once, and others once it is committed.
+    reopened(path, (other) => expect(other.lastRun()?.totals).toBeUndefined());
+    expect(store.lastRun()?.totals).toEqual(totals);
+    reopened(path, (other) => expect(other.lastRun()?.totals).toEqual(totals));
+    store.close();
+  });
+
   test("a trace comes back in order, run by run, from any handle", () => {
     const path = file();
     const store = openStore(path);

@@ -450,6 +450,25 @@ describe("an execution", () => {
       expect(new Set(outcomes.map((outcome) => JSON.stringify(outcome))).size).toBe(1);
     }
   });
+
+  test("in an instance that was made ahead, for one whose memory grew, can't be told from a fresh one", () => {
+    const script = new WasiScript(1);
+    // Its first page must be untouched and its memory as large as it was declared, before it grows and is scribbled on.
+    script.raw(`(call $must (memory.size) (global.get $pages) (i32.const 0))
+      (call $must (i32.load (i32.const 0x2000)) (i32.const 0) (i32.const 1))
+      (i32.store (i32.const 0x2000) (i32.const 7))
+      (call $must (memory.grow (i32.const 1)) (global.get $pages) (i32.const 2))
+      (i32.store (i32.mul (global.get $pages) (i32.const 0x10000)) (i32.const 7))`);
+    script.functions = "(global $pages i32 (i32.const 1))";
+    const module = Buffer.from(script.module());
+    const guests = new WasiGuests(host);
+    const outcomes = Array.from({ length: 6 }, (_, each) => {
+      if (each % 3 > 0) guests.prepare();
+      return execute(guests, module, { argv: ["c", String(each)] }).memo.outcome;
+    });
+    expect(new Set(outcomes.map((outcome) => JSON.stringify(outcome))).size).toBe(1);
+    expect(outcomes[0]?.kind).toBe("tree");
+  });
 });
 
 describe("what a tree has beside files", () => {
