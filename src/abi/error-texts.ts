@@ -75,4 +75,5 @@ export const commandTexts = {
   tooManyArguments: "argv or env has more strings, or more bytes, than a command can have",
   noStart: "the module does not export memory and _start",
   wroteTooMuch: "the command wrote too much",
+  tooManyEntries: "the command looked into folders with too many entries",
 } as const;

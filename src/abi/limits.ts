@@ -9,9 +9,10 @@
 /** Names, in alphabetical order. */
 export const guestLimitNames = ["depth", "fuel", "logBytes", "memoryPages", "nestedRuns", "resultBytes"] as const;
 export type GuestLimitName = (typeof guestLimitNames)[number];
-/** Those that a command has: a guest's, and one more. In alphabetical order. */
+/** Those that a command has: a guest's, and two more. In alphabetical order. */
 export const commandLimitNames = [
   "depth",
+  "entries",
   "fileBytes",
   "fuel",
   "logBytes",
@@ -31,7 +32,10 @@ export type CommandLimitName = (typeof commandLimitNames)[number];
  */
 export type GuestLimits = Readonly<Record<GuestLimitName, number>>;
 
-/** - `fileBytes`: bytes of the files that a command changed, of its standard output and its standard error together. */
+/**
+ * - `entries`: files and folders that stand in those folders of its tree into which a command looked, by listing one or by a path that leads through it; a folder's count once, also of a tree that stands in several places;
+ * - `fileBytes`: bytes of the files that a command changed, of its standard output and its standard error together, and about what its names and listings take.
+ */
 export type CommandLimits = Readonly<Record<CommandLimitName, number>>;
 
 export const defaultGuestLimits: GuestLimits = {
@@ -43,7 +47,7 @@ export const defaultGuestLimits: GuestLimits = {
   resultBytes: 512 << 20,
 };
 
-export const defaultCommandLimits: CommandLimits = { ...defaultGuestLimits, fileBytes: 512 << 20 };
+export const defaultCommandLimits: CommandLimits = { ...defaultGuestLimits, entries: 1 << 20, fileBytes: 512 << 20 };
 
 /** What a worker may ask for at most. */
 export const maximalGuestLimits: GuestLimits = {
@@ -55,7 +59,7 @@ export const maximalGuestLimits: GuestLimits = {
   resultBytes: 512 << 20,
 };
 
-export const maximalCommandLimits: CommandLimits = { ...maximalGuestLimits, fileBytes: 512 << 20 };
+export const maximalCommandLimits: CommandLimits = { ...maximalGuestLimits, entries: 1 << 22, fileBytes: 512 << 20 };
 
 /** Length of a `limits` blob; all of them at their maxima take less. */
 const limitsBytesMax = 1024;

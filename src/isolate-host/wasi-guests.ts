@@ -18,7 +18,7 @@ import type { Guest, InstancePool } from "./instance-pool.ts";
 import type { Runtime } from "./runtimes.ts";
 import { unwindingTrap } from "./unwinding-trap.ts";
 import { errno, fault, Fault } from "./wasi/errno.ts";
-import { Files, FilesTooLarge } from "./wasi/files.ts";
+import { Files, FilesTooLarge, TooManyEntries } from "./wasi/files.ts";
 import { wasiFunctions, wasiModule } from "./wasi/functions.ts";
 import { hostCalls } from "./wasi/host-calls.ts";
 import { preview1 } from "./wasi/preview1.ts";
@@ -154,6 +154,7 @@ export class WasiGuests implements Runtime {
         clock,
         random,
         fileBytesMax: limits.fileBytes,
+        entriesMax: limits.entries,
         onWrite: this.#host.outputOf?.(frame.job),
       });
     } catch (error) {
@@ -182,11 +183,9 @@ export class WasiGuests implements Runtime {
       return completed(this.#host, frame, passedLimit(spending.passed), undefined, spending.spent);
     }
     tellEnd(frame, process.stderr.bytes(), limits);
-    const cause =
-      error instanceof FilesTooLarge
-        ? new GuestFailed(failure("limit", commandTexts.wroteTooMuch), describeCommandLimit("fileBytes", limits))
-        : error;
-    return endedBy(this.#host, frame, cause, spending, (passed) => describeCommandLimit(passed, limits));
+    return endedBy(this.#host, frame, countedOf(error, limits) ?? error, spending, (passed) =>
+      describeCommandLimit(passed, limits),
+    );
   }
 
   /** The import that serves a call of the command that runs. A fault is its answer; whatever else it throws ends the command, by a trap. */
@@ -206,6 +205,15 @@ export class WasiGuests implements Runtime {
       }
     };
   }
+}
+
+/** The failure of a command that passed a limit of its files. */
+function countedOf(error: unknown, limits: CommandLimits): GuestFailed | undefined {
+  if (error instanceof FilesTooLarge) {
+    return new GuestFailed(failure("limit", commandTexts.wroteTooMuch), describeCommandLimit("fileBytes", limits));
+  }
+  if (!(error instanceof TooManyEntries)) return undefined;
+  return new GuestFailed(failure("limit", commandTexts.tooManyEntries), describeCommandLimit("entries", limits));
 }
 
 /** Logs the last lines of what a command that fails had to say: one of them becomes its outcome's message. */

@@ -78,6 +78,7 @@ test("the messages of commands' failed outcomes belong to coppice-wasi/1, with t
     tooManyArguments: "argv or env has more strings, or more bytes, than a command can have",
     noStart: "the module does not export memory and _start",
     wroteTooMuch: "the command wrote too much",
+    tooManyEntries: "the command looked into folders with too many entries",
   });
 });
 

@@ -3,7 +3,7 @@
  */
 import { errno, fault } from "./errno.ts";
 import type { ByteDevice } from "./devices.ts";
-import type { Device, File, Files, Folder, FolderEntry } from "./files.ts";
+import type { Device, File, Files, Folder, Listing } from "./files.ts";
 import { rights } from "./functions.ts";
 import type { Input, Output } from "./streams.ts";
 
@@ -39,7 +39,7 @@ export interface OpenFolder extends Common {
   /** The name by which a preopened one is known. */
   readonly preopen: Buffer | undefined;
   /** What is being listed: kept from the listing's start, so that its cookies stay good whatever comes and goes. */
-  listing: readonly FolderEntry[] | undefined;
+  listing: Listing | undefined;
 }
 
 export interface OpenDevice extends Common {
@@ -208,8 +208,11 @@ export class Descriptors {
 
   #drop(descriptor: Descriptor): void {
     descriptor.numbers--;
-    if (descriptor.numbers === 0 && (descriptor.kind === "file" || descriptor.kind === "folder")) {
-      this.#files.close(descriptor.node);
+    if (descriptor.numbers > 0 || (descriptor.kind !== "file" && descriptor.kind !== "folder")) return;
+    if (descriptor.kind === "folder" && descriptor.listing !== undefined) {
+      this.#files.closeListing(descriptor.listing);
+      descriptor.listing = undefined;
     }
+    this.#files.close(descriptor.node);
   }
 }

@@ -12,6 +12,8 @@ import type { File, Node } from "./nodes.ts";
 
 /** Bytes of loaded blobs that are kept; the one that was read last always is. */
 const loadedBytesMax = 256 << 20;
+/** What a loaded blob counts for at least: an empty one takes memory, too. */
+const loadedBytesLeast = 512;
 /** What a node that is new, or another name of one, counts for: about what it takes in memory. */
 export const nameBytes = 512;
 
@@ -52,9 +54,16 @@ export class FileBytes {
     return this.#held;
   }
 
+  /** Counts bytes that no node has, or no more when negative. Throws FilesTooLarge. */
+  hold(bytes: number): void {
+    const { bytesMax } = this.#bounds;
+    if (bytes > 0 && this.#held + bytes > bytesMax) throw new FilesTooLarge(bytesMax);
+    this.#held += bytes;
+  }
+
   /** Counts bytes for a node beside those that a file has as its own. Throws FilesTooLarge. */
   count(node: Node, bytes: number): void {
-    this.#hold(bytes);
+    this.hold(bytes);
     node.counted += bytes;
   }
 
@@ -125,12 +134,13 @@ export class FileBytes {
   #own(file: File, size: number): Fault | undefined {
     const before = file.blob !== undefined && size > 0 ? this.#body(file) : file.bytes.subarray(0, file.size);
     if (before instanceof Fault) return before;
-    this.#hold(size - file.countedBytes);
+    this.hold(size - file.countedBytes);
     file.countedBytes = size;
-    if (file.blob !== undefined || size > file.bytes.length) {
+    // Room is at most as much again as what counts, also when a file is cut.
+    if (file.blob !== undefined || size > file.bytes.length || file.bytes.length > 2 * size) {
       // The first piece often is all that comes; later ones double.
-      const room = file.bytes.length === 0 ? size : Math.max(size, 2 * file.bytes.length);
-      const bytes = Buffer.allocUnsafe(room);
+      const grows = file.bytes.length > 0 && size > file.bytes.length;
+      const bytes = ownBytes(grows ? Math.max(size, 2 * file.bytes.length) : size);
       bytes.set(before.subarray(0, size));
       file.bytes = bytes;
     }
@@ -151,7 +161,7 @@ export class FileBytes {
     this.#drop(file);
     this.#last = { file, body };
     this.#loaded.set(file, body);
-    this.#loadedBytes += body.length;
+    this.#loadedBytes += loadedBytes(body);
     for (const oldest of this.#loaded.keys()) {
       if (this.#loadedBytes <= loadedBytesMax || oldest === file) break;
       this.#drop(oldest);
@@ -168,13 +178,17 @@ export class FileBytes {
     if (this.#last?.file === file) this.#last = undefined;
     const body = this.#loaded.get(file);
     if (body === undefined) return;
-    this.#loadedBytes -= body.length;
+    this.#loadedBytes -= loadedBytes(body);
     this.#loaded.delete(file);
   }
+}
 
-  #hold(bytes: number): void {
-    const { bytesMax } = this.#bounds;
-    if (bytes > 0 && this.#held + bytes > bytesMax) throw new FilesTooLarge(bytesMax);
-    this.#held += bytes;
-  }
+/** What a loaded blob keeps in memory: with its own bytes those of whatever it is a part of. */
+function loadedBytes({ buffer }: Uint8Array): number {
+  return Math.max(loadedBytesLeast, buffer.byteLength);
+}
+
+/** Room that nobody else shares: of a part of a pool, the last byte would keep the whole of it. */
+function ownBytes(length: number): Buffer {
+  return Buffer.allocUnsafeSlow(length);
 }

@@ -18,13 +18,22 @@ import { nameFault } from "../../store/tree.ts";
 import { errno, fault, Fault } from "./errno.ts";
 import { FileBytes, nameBytes } from "./file-bytes.ts";
 import { LazyTree } from "./lazy-tree.ts";
-import type { Device, File, Folder, FolderEntry, Node, Times } from "./nodes.ts";
+import type { Device, File, Folder, FolderEntry, Listing, Node, Times } from "./nodes.ts";
 import type { UnlistedName } from "./unlisted.ts";
 import { Walk, pathFault, type Last } from "./walk.ts";
 import { writeTree } from "./written-tree.ts";
 
 export { FilesTooLarge } from "./file-bytes.ts";
-export type { Device, File, Folder, FolderEntry, Link, Node } from "./nodes.ts";
+export { TooManyEntries } from "./lazy-tree.ts";
+export type { Device, File, Folder, FolderEntry, Link, Listing, Node } from "./nodes.ts";
+
+/** What may be held for a guest. */
+export interface FileBounds {
+  /** Of files that are not blobs any more, and what names and listings take. Read at each growth, so what it says may change. */
+  readonly bytesMax: number;
+  /** Of the tree's folders that are looked into, all together. */
+  readonly entriesMax: number;
+}
 
 /** What a file system needs of a store. All throw the store's typed errors. */
 export interface FileObjects {
@@ -62,6 +71,9 @@ export interface FileStat {
   readonly changedNs: bigint;
 }
 
+/** What an entry of a listing takes in memory beside its name. */
+const listedBytes = 64;
+
 /** Where a name can be put. */
 interface Place {
   readonly folder: Folder;
@@ -70,7 +82,7 @@ interface Place {
 
 /**
  * Paths and names are "binary" strings, a char a byte. A path is relative to `base` unless it begins with a slash. A node that was unlinked lives for as long as somebody has it.
- * Whatever makes a name or grows a file throws FilesTooLarge when that is too much, and has done nothing then.
+ * Whatever makes a name, grows a file or begins a listing throws FilesTooLarge when that is too much, and has done nothing then; whatever looks into a folder TooManyEntries.
  */
 export class Files {
   readonly root: Folder;
@@ -80,22 +92,22 @@ export class Files {
   readonly #nowNs: () => bigint;
   #isChanged = false;
 
-  /** `root` is a tree. `bounds` is read at each growth, so what it says may change. `nowNs` tells the time of what is written. `unlisted` is what is there beside the tree. */
+  /** `root` is a tree. `nowNs` tells the time of what is written. `unlisted` is what is there beside the tree. */
   constructor(
     objects: FileObjects,
     root: Oid,
-    bounds: { readonly bytesMax: number },
+    bounds: FileBounds,
     nowNs: () => bigint,
     unlisted: readonly UnlistedName[] = [],
   ) {
     this.#objects = objects;
-    this.#tree = new LazyTree(objects, root, unlisted);
+    this.#tree = new LazyTree(objects, root, bounds.entriesMax, unlisted);
     this.#bytes = new FileBytes(objects, bounds);
     this.#nowNs = nowNs;
     this.root = this.#tree.root;
   }
 
-  /** What `bytesMax` bounds: bytes of files that are not blobs any more, and for each name that was made what it takes. */
+  /** What `bytesMax` bounds. */
   get bytesHeld(): number {
     return this.#bytes.held;
   }
@@ -105,7 +117,7 @@ export class Files {
     return new Walk(this.#tree).find(base, path, follow);
   }
 
-  /** The node that a path names, or a new file. A file is open until `close`. */
+  /** The node that a path names, or a new file. A file or folder is open until `close`. */
   open(base: Folder, path: string, how: OpenHow): File | Folder | Device | Fault {
     const { create, exclusive, truncate } = how;
     if (create && how.folder) return fault(errno.inval);
@@ -116,13 +128,8 @@ export class Files {
     if (node.kind === "folder" && (create || truncate || how.write === true)) return fault(errno.isdir);
     if (node.kind !== "folder" && (mustBeFolder || how.folder)) return fault(errno.notdir);
     if (node.kind === "link") return fault(errno.loop);
-    if (node.kind !== "file") return node;
-    if (truncate && !isNew) {
-      const bad = this.resize(node, 0);
-      if (bad !== undefined) return bad;
-    }
-    node.opens++;
-    return node;
+    if (node.kind === "device") return node;
+    return this.openAgain(node, { truncate: truncate && !isNew }) ?? node;
   }
 
   #openNode(
@@ -159,18 +166,27 @@ export class Files {
     }
   }
 
-  /** Opens a file that is open once more. */
-  openAgain(file: File, { truncate }: Pick<OpenHow, "truncate">): Fault | undefined {
-    const bad = truncate ? this.resize(file, 0) : undefined;
-    if (bad === undefined) file.opens++;
+  /** Opens what was found, or is open, once more. A folder is never truncated. */
+  openAgain(node: File | Folder, { truncate }: Pick<OpenHow, "truncate">): Fault | undefined {
+    const bad = truncate && node.kind === "file" ? this.resize(node, 0) : undefined;
+    if (bad === undefined) node.opens++;
     return bad;
   }
 
-  /** Call it once for each `open` of a file. What has neither a name nor is open counts no more. */
+  /** Call it once for each `open` of a file or folder. What has neither a name nor is open counts no more. */
   close(node: Node | Device): void {
-    if (node.kind !== "file") return;
+    if (node.kind !== "file" && node.kind !== "folder") return;
     node.opens--;
-    if (node.opens === 0 && node.links === 0) this.#bytes.release(node);
+    if (node.kind === "folder") this.#releaseRemoved(node);
+    else if (node.opens === 0 && node.links === 0) this.#bytes.release(node);
+  }
+
+  /** Counts a removed folder no more once nobody can reach it: then neither by it the one that it was in. */
+  #releaseRemoved(removed: Folder): void {
+    for (let folder = removed; isGone(folder); folder = folder.parent) {
+      this.#bytes.release(folder);
+      folder.parent.removedBelow--;
+    }
   }
 
   /** What there is to say of a node, without reading its blob where the store can. */
@@ -216,18 +232,39 @@ export class Files {
 
   /** What is in a folder, sorted by bytes, without `.` and `..`. EIO when its tree is none. */
   list(folder: Folder): readonly FolderEntry[] | Fault {
+    const listing = this.#listingOf(folder);
+    return listing instanceof Fault ? listing : listing.entries;
+  }
+
+  /** The same, to be read until `closeListing`, whatever comes and goes. Shared by all who begin one while the folder stays as it is: a thousand descriptors hold no thousand lists. */
+  openListing(folder: Folder): Listing | Fault {
+    const listing = this.#listingOf(folder);
+    if (listing instanceof Fault) return listing;
+    if (listing.readers === 0) this.#bytes.hold(listingBytes(listing));
+    listing.readers++;
+    return listing;
+  }
+
+  /** Call it once for each `openListing`. */
+  closeListing(listing: Listing): void {
+    listing.readers--;
+    if (listing.readers === 0) this.#bytes.hold(-listingBytes(listing));
+  }
+
+  #listingOf(folder: Folder): Listing | Fault {
     if (folder.sorted !== undefined) return folder.sorted;
     const entries = this.#tree.entriesOf(folder);
     if (entries instanceof Fault) return entries;
-    const listed = Array.from(entries, ([name, node]) => ({ name, node }));
-    folder.sorted = listed.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    const listed = Array.from(entries, ([name, { inode, kind }]) => ({ name, inode, kind }));
+    folder.sorted = { entries: listed.toSorted((a, b) => (a.name < b.name ? -1 : 1)), readers: 0 };
     return folder.sorted;
   }
 
   makeFolder(base: Folder, path: string): Fault | undefined {
     const place = this.#newPlace(base, path, true);
     if (place instanceof Fault) return place;
-    this.#add(place, this.#tree.folder(place.folder, place.name, undefined, this.#times()));
+    const name = ownCopy(place.name);
+    this.#add({ ...place, name }, this.#tree.folder(place.folder, name, undefined, this.#times()));
     return undefined;
   }
 
@@ -287,8 +324,9 @@ export class Files {
       if (place instanceof Fault) return place;
     } else this.#remove(wanted, replaced);
     old.folder.entries?.delete(old.name);
-    wanted.folder.entries?.set(wanted.name, node);
-    if (node.kind === "folder") [node.parent, node.name] = [wanted.folder, wanted.name];
+    const name = ownCopy(wanted.name);
+    wanted.folder.entries?.set(name, node);
+    if (node.kind === "folder") [node.parent, node.name] = [wanted.folder, name];
     this.#renamed(old.folder);
     this.#renamed(wanted.folder);
     this.#changed(node);
@@ -386,7 +424,7 @@ export class Files {
   /** Gives a node a name in a folder that has none such. */
   #add({ folder, name }: Place, node: Node, textBytes = 0): void {
     this.#bytes.count(node, nameBytes + textBytes);
-    folder.entries?.set(name, node);
+    folder.entries?.set(ownCopy(name), node);
     this.#renamed(folder);
   }
 
@@ -395,11 +433,15 @@ export class Files {
     folder.entries?.delete(name);
     this.#renamed(folder);
     this.#changed(node);
+    if (node.kind === "folder") {
+      node.isRemoved = true;
+      node.parent.removedBelow++;
+      this.#releaseRemoved(node);
+      return;
+    }
     this.#bytes.uncountName(node);
-    if (node.kind === "folder") node.isRemoved = true;
-    else node.links--;
-    const isGone = node.kind === "folder" || (node.links === 0 && !(node.kind === "file" && node.opens > 0));
-    if (isGone) this.#bytes.release(node);
+    node.links--;
+    if (node.links === 0 && !(node.kind === "file" && node.opens > 0)) this.#bytes.release(node);
   }
 
   /** Names came or went in a folder. */
@@ -431,6 +473,21 @@ export class Files {
 function freePlace({ folder, name }: Last): Place | Fault {
   if (folder.isRemoved) return fault(errno.noent);
   return nameFault(name) === undefined ? { folder, name } : fault(errno.inval);
+}
+
+/** Whether nobody can reach a folder: by a name, a descriptor, or what was in it. */
+function isGone({ isRemoved, opens, removedBelow }: Folder): boolean {
+  return isRemoved && opens === 0 && removedBelow === 0;
+}
+
+/** About what a listing takes in memory that the folder itself has no more. */
+function listingBytes({ entries }: Listing): number {
+  return entries.reduce((bytes, { name }) => bytes + listedBytes + name.length, 0);
+}
+
+/** A name that is kept without the path that it is a part of, which an engine's strings would share. */
+function ownCopy(name: string): string {
+  return Buffer.from(name, "latin1").toString("latin1");
 }
 
 /** Whether a folder is another, or somewhere in it. */

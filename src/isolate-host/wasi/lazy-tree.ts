@@ -2,11 +2,13 @@
  * The nodes of a git tree, made when they are first seen: a folder's tree is decoded when somebody first looks into it, a symlink's blob read when it is first followed. What a tree names wrongly
  * (a blob where its mode says tree, bytes that are no tree) is EIO: it follows from the tree's own bytes, so every execution sees it.
  *
+ * What a folder's entries take in memory (300 to 650 bytes each) is bounded by counting them: a few small trees that name each other often are a tree of any size.
+ *
  * A gitlink is an empty folder. What is there beside the tree (unlisted.ts) is found under names that a folder has not.
  */
 import { realtimeStartNs } from "../../abi/virtual.ts";
 import type { GitObject } from "../../store/object.ts";
-import type { Oid } from "../../store/oid.ts";
+import { oidBytes, type Oid } from "../../store/oid.ts";
 import { MalformedTree, decodeName, decodeTree, encodeName, type TreeEntry } from "../../store/tree.ts";
 import { errno, fault, Fault } from "./errno.ts";
 import type { Device, File, Folder, FolderOrigin, Link, Node, Times } from "./nodes.ts";
@@ -16,6 +18,8 @@ import { Unlisted, type UnlistedName } from "./unlisted.ts";
 const nameBytesMax = 255;
 /** The longest text of a symlink, as on Linux; a blob may be any length. */
 const linkBytesMax = 4095;
+/** A longer text of a symlink that came with the tree is read each time: many links can't hold much. */
+const keptLinkBytes = 255;
 
 /** What came with the tree is as old as the realtime clock. */
 const originTimes: Times = {
@@ -25,14 +29,33 @@ const originTimes: Times = {
 };
 const noBytes = Buffer.alloc(0);
 
+/** Thrown when a folder is looked into whose entries, with those of all that were looked into before, are more than there may be; they were not made. */
+export class TooManyEntries extends Error {
+  override readonly name = "TooManyEntries";
+  readonly entriesMax: number;
+  constructor(entriesMax: number) {
+    super(`folders that were looked into have more than ${entriesMax} entries`);
+    this.entriesMax = entriesMax;
+  }
+}
+
 export class LazyTree {
   readonly root: Folder;
   readonly unlisted: Unlisted;
   readonly #objects: { get(name: Oid): GitObject };
+  readonly #entriesMax: number;
+  /** Entries of trees that were looked into, each folder's once, wherever it stands. Nothing is ever taken off. */
+  #entries = 0;
   #inodes = 0;
 
-  constructor(objects: { get(name: Oid): GitObject }, root: Oid, unlisted: readonly UnlistedName[]) {
+  constructor(
+    objects: { get(name: Oid): GitObject },
+    root: Oid,
+    entriesMax: number,
+    unlisted: readonly UnlistedName[],
+  ) {
     this.#objects = objects;
+    this.#entriesMax = entriesMax;
     this.unlisted = new Unlisted(this, unlisted);
     this.root = this.folder(undefined, "", { mode: "40000", oid: root }, originTimes);
   }
@@ -53,6 +76,7 @@ export class LazyTree {
     return node.entries?.size === 0 && this.unlisted.has(node) ? undefined : node;
   }
 
+  /** Throws TooManyEntries. */
   entriesOf(folder: Folder): Map<string, Node> | Fault {
     if (folder.entries !== undefined) return folder.entries;
     const listed = this.#entriesOf(folder.origin);
@@ -62,6 +86,7 @@ export class LazyTree {
       const name = binaryName(entry.name);
       entries.set(name, this.#node(folder, name, entry));
     }
+    this.#entries += entries.size;
     folder.entries = entries;
     return entries;
   }
@@ -70,6 +95,8 @@ export class LazyTree {
     if (origin === undefined || origin.mode === "160000") return [];
     const { kind, body } = this.#objects.get(origin.oid);
     if (kind !== "tree") return fault(errno.io);
+    // Before it is decoded: one tree may have millions.
+    if (this.#entries + entryCount(body) > this.#entriesMax) throw new TooManyEntries(this.#entriesMax);
     try {
       return decodeTree(body);
     } catch (error) {
@@ -97,8 +124,9 @@ export class LazyTree {
     const { kind, body } = this.#objects.get(link.blob as Oid);
     if (kind !== "blob") return fault(errno.io);
     if (body.length > linkBytesMax) return fault(errno.nametoolong);
-    link.text = Buffer.from(body.buffer, body.byteOffset, body.length).toString("latin1");
-    return link.text;
+    const text = Buffer.from(body.buffer, body.byteOffset, body.length).toString("latin1");
+    if (text.length <= keptLinkBytes) link.text = text;
+    return text;
   }
 
   /** A file that has one name; an empty one of its own when there is no blob. */
@@ -134,6 +162,8 @@ export class LazyTree {
       name,
       isRemoved: false,
       origin,
+      opens: 0,
+      removedBelow: 0,
       entries: origin === undefined ? new Map<string, Node>() : undefined,
       sorted: undefined,
       isChanged: false,
@@ -154,6 +184,13 @@ export class LazyTree {
   link(blob: Oid | undefined, text: string | undefined, times: Times): Link {
     return { kind: "link", inode: ++this.#inodes, times, counted: 0, links: 1, blob, text };
   }
+}
+
+/** How many entries a tree's bytes have; of what is no tree, how many it seems to have. */
+function entryCount(body: Uint8Array): number {
+  let count = 0;
+  for (let nul = body.indexOf(0); nul >= 0; nul = body.indexOf(0, nul + 1 + oidBytes)) count++;
+  return count;
 }
 
 /** A tree's name (see store/tree.ts) as bytes. */

@@ -48,10 +48,14 @@ export interface Folder extends Common {
   isRemoved: boolean;
   /** The tree that it was, or the commit that its gitlink names; undefined when it is new. */
   readonly origin: FolderOrigin | undefined;
+  /** Descriptors that have it open. */
+  opens: number;
+  /** Folders that were removed from it and can still be reached: each knows the folder that it was in. */
+  removedBelow: number;
   /** Undefined until it is first looked into. */
   entries: Map<string, Node> | undefined;
   /** The entries in their order, once asked for, until names come or go. */
-  sorted: readonly FolderEntry[] | undefined;
+  sorted: Listing | undefined;
   /** Whether names came or went. */
   isChanged: boolean;
 }
@@ -79,7 +83,16 @@ export interface Device extends Common {
   readonly device: "null" | "zero" | "random" | "tty" | number;
 }
 
+/** What a listing says of a name. It holds on to no node: what was removed since is gone. */
 export interface FolderEntry {
   readonly name: string;
-  readonly node: Node;
+  readonly inode: number;
+  readonly kind: Node["kind"];
+}
+
+/** A folder's entries sorted by bytes, as they were once. */
+export interface Listing {
+  readonly entries: readonly FolderEntry[];
+  /** Descriptors that read it. */
+  readers: number;
 }

@@ -522,20 +522,25 @@ function seekBase(file: OpenFile, from: number, size: () => number): number | un
 /** Writes entries from a cookie on until the room is full, the last one cut where it ends; returns how much was used. */
 function giveEntries({ files }: Process, folder: OpenFolder, cookie: bigint, target: Uint8Array): number {
   const { node: listed } = folder;
-  // Shared by all who list the folder while it stays as it is: a thousand descriptors hold no thousand lists.
-  if (cookie === 0n || folder.listing === undefined) folder.listing = sound(files.list(listed));
-  const { listing } = folder;
+  if (cookie === 0n || folder.listing === undefined) {
+    const begun = sound(files.openListing(listed));
+    if (folder.listing !== undefined) files.closeListing(folder.listing);
+    folder.listing = begun;
+  }
+  const { entries } = folder.listing;
   const dots = [listed, files.parent(listed)];
   const entry = Buffer.alloc(direntBytes);
   let used = 0;
-  for (let next = safeNumber(cookie) ?? Infinity; next < listing.length + 2 && used < target.length; next++) {
+  for (let next = safeNumber(cookie) ?? Infinity; next < entries.length + 2 && used < target.length; next++) {
     const dot = dots[next];
-    const { name, node } =
-      dot === undefined ? (listing[next - 2] as FolderEntry) : { name: ".".repeat(next + 1), node: dot };
+    const { name, inode, kind } =
+      dot === undefined
+        ? (entries[next - 2] as FolderEntry)
+        : { name: ".".repeat(next + 1), inode: dot.inode, kind: dot.kind };
     entry.writeBigUInt64LE(BigInt(next + 1), 0);
-    entry.writeBigUInt64LE(BigInt(node.inode), 8);
+    entry.writeBigUInt64LE(BigInt(inode), 8);
     entry.writeUInt32LE(name.length, 16);
-    entry.writeUInt32LE(fileTypes[node.kind], 20);
+    entry.writeUInt32LE(fileTypes[kind], 20);
     used += copyCut(entry, target, used);
     used += copyCut(Buffer.from(name, "latin1"), target, used);
   }
@@ -585,7 +590,10 @@ function openPath(process: Process, fd: number, path: string, asked: Asked): Des
   if (typeof device !== "number") return { ...common, ...uses, kind: "device", node, device };
   const opened = process.openedAt(device);
   if (opened.kind === "folder" && writes) throw fault(errno.isdir);
-  if (opened.kind === "file") sound(process.files.openAgain(opened.node, { truncate: has(openFlags.truncate) }));
+  if (opened.kind === "file" || opened.kind === "folder") {
+    const bad = process.files.openAgain(opened.node, { truncate: has(openFlags.truncate) });
+    if (bad !== undefined) throw bad;
+  }
   if (opened.kind === "folder") return { ...opened, ...common, preopen: undefined, listing: undefined };
   return opened.kind === "file" ? { ...opened, ...common, ...uses, position: 0 } : { ...opened, ...common };
 }

@@ -4,7 +4,7 @@ import { objectBytesMax } from "../../store/errors.ts";
 import type { HearsOutput } from "../frame.ts";
 import { Descriptors, untouched, type Descriptor, type OpenFolder } from "./descriptors.ts";
 import { errno, Fault, fault } from "./errno.ts";
-import { FilesTooLarge, type Device, type Files, type Folder, type Node } from "./files.ts";
+import { FilesTooLarge, type Device, type FileBounds, type Files, type Folder, type Node } from "./files.ts";
 import { GuestMemory } from "./guest-memory.ts";
 import { Output, type Input } from "./streams.ts";
 import { fromRoot } from "./working-folder.ts";
@@ -24,13 +24,15 @@ export interface ProcessStart {
   readonly variables: Uint8Array;
   readonly stdin: Input;
   /** Given the room that its streams leave. */
-  readonly files: (bounds: { readonly bytesMax: number }) => Files;
+  readonly files: (bounds: FileBounds) => Files;
   /** The folder that it runs in, from its root. Throws the fault that says why it can't. */
   readonly cwd: (files: Files) => Folder;
   readonly clock: VirtualClock;
   readonly random: RandomStream;
   /** Bytes of files that it changes and of its output, together. */
   readonly fileBytesMax: number;
+  /** Entries of folders that it looks into. */
+  readonly entriesMax: number;
   readonly onWrite: HearsOutput | undefined;
 }
 
@@ -51,7 +53,8 @@ export class Process {
   readonly #relative: OpenFolder | undefined;
   readonly #isFromRoot: (path: string) => boolean;
 
-  constructor({ argv, variables, stdin, files, cwd, clock, random, fileBytesMax, onWrite }: ProcessStart) {
+  constructor(start: ProcessStart) {
+    const { argv, variables, stdin, files, cwd, clock, random, fileBytesMax, entriesMax, onWrite } = start;
     this.argv = argv;
     this.variables = variables;
     this.clock = clock;
@@ -63,6 +66,7 @@ export class Process {
       get bytesMax() {
         return room();
       },
+      entriesMax,
     });
     this.cwd = cwd(this.files);
     this.descriptors = new Descriptors(this.files);
@@ -108,6 +112,7 @@ export class Process {
   #preopen(node: Folder, name: string): OpenFolder {
     const preopen = Buffer.from(name, "latin1");
     const opened: OpenFolder = { ...untouched, kind: "folder", node, preopen, listing: undefined };
+    this.files.openAgain(node, { truncate: false });
     this.descriptors.add(opened);
     return opened;
   }

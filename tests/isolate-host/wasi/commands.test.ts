@@ -40,6 +40,7 @@ const looks = () => {
   const [vector, done] = [script.vector(bufferAt, 24), script.slot()];
   return script.call("fd_write", [1, vector, 1, done]);
 };
+const stats = (path: string) => new WasiScript().try("path_filestat_get", [3, 0, path, bufferAt]);
 /** Five bytes to a file, two and three to the streams. */
 const writesTen = () => {
   const writing = new WasiScript();
@@ -291,8 +292,43 @@ describe("limits", () => {
     expect(outcome).toEqual(wroteTooMuch);
   });
 
+  test("of entries end what walks a tree that a few objects make endless; the same when all of it was read before", async () => {
+    const { engine } = room;
+    let tree = engine.putTree([{ mode: "100644", name: "file", oid: room.blob("") }]);
+    for (let level = 0; level < 40; level++) {
+      tree = engine.putTree(["a", "b"].map((name) => ({ mode: "40000", name, oid: tree })));
+    }
+    const path = `${"b/".repeat(40)}file`;
+    const tooMany = { kind: "failed", code: "limit", message: commandTexts.tooManyEntries };
+    const started = await Promise.all([
+      start(stats(path), { in: tree }, { entries: 81 }),
+      start(stats(path), { in: tree }, { entries: 80 }),
+      start(stats("b/".repeat(40)), { in: tree }, { entries: 80 }),
+    ]);
+    expect(started.map(({ outcome }) => outcome)).toEqual([
+      { kind: "tree", oid: expect.any(String) as string },
+      tooMany,
+      { kind: "tree", oid: expect.any(String) as string },
+    ]);
+    expect(started[1].detail).toContain("it passed its limit entries of 80; a worker may have up to 4194304");
+    expect(started[1].detail).toContain("`coppice tool add NAME FILE --limits '{\"entries\":320}'`");
+  });
+
+  test("of entries have room for a folder of 200,000 files", async () => {
+    const { engine } = room;
+    const oid = room.blob("");
+    const many = engine.putTree(
+      Array.from({ length: 200_000 }, (_, each) => ({ mode: "100644" as const, name: `file ${each}`, oid })),
+    );
+    const script = new WasiScript().call("path_filestat_get", [3, 0, "many/file 199999", bufferAt]);
+    script.call("fd_readdir", [script.open("many"), bufferAt, 4096, 0n, 8]);
+    const tree = engine.putTree([{ mode: "40000", name: "many", oid: many }]);
+    expect((await start(script, { in: tree })).outcome.kind).toBe("tree");
+  });
+
   test("are spelled in one way, and fileBytes is a command's alone", async () => {
-    expect(parseCommandLimits(Buffer.from('{"fileBytes":1,"fuel":2}'))).toMatchObject({
+    expect(parseCommandLimits(Buffer.from('{"entries":3,"fileBytes":1,"fuel":2}'))).toMatchObject({
+      entries: 3,
       fileBytes: 1,
       fuel: 2,
       depth: 1 << 20,

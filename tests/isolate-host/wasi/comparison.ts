@@ -76,7 +76,12 @@ function runAll(
   operations: readonly Operation[],
   tally: Tally,
 ): Oid {
-  const files = new Files(objects, root, { bytesMax: Number.MAX_SAFE_INTEGER }, () => 0n);
+  const files = new Files(
+    objects,
+    root,
+    { bytesMax: Number.MAX_SAFE_INTEGER, entriesMax: Number.MAX_SAFE_INTEGER },
+    () => 0n,
+  );
   const open: Open[] = [{ node: files.root, fd: real.openRoot(), isForWriting: false }];
   const pair: Pair = { files, real, open, tally };
   try {
@@ -215,7 +220,7 @@ function listed(files: Files, base: Folder, path: string): readonly string[] | F
   if (entries instanceof Fault) return entries;
   const names = entries.map((entry) => entry.name);
   same("the order of a list", names, names.toSorted());
-  return entries.map((entry) => `${entry.name} ${entry.node.kind}`).toSorted();
+  return entries.map((entry) => `${entry.name} ${entry.kind}`).toSorted();
 }
 
 /** Whether a path goes above the root: a real folder has something there. Steps one at a time, so that what is under test does not decide. */

@@ -17,15 +17,15 @@ export interface FileRoom {
   readonly objects: RoomObjects;
   readonly root: Oid;
   readonly files: Files;
-  readonly bounds: { bytesMax: number };
+  readonly bounds: { bytesMax: number; entriesMax: number };
   readonly clock: { nowNs: bigint };
 }
 
-/** Files over the tree that `make` puts. */
-export function fileRoom(make: (objects: RoomObjects) => Oid): FileRoom {
+/** Files over the tree that `make` puts. `entriesMax` holds from the start. */
+export function fileRoom(make: (objects: RoomObjects) => Oid, entriesMax = 1 << 20): FileRoom {
   const objects = new RoomObjects();
   const root = make(objects);
-  const bounds = { bytesMax: 1 << 30 };
+  const bounds = { bytesMax: 1 << 30, entriesMax };
   const clock = { nowNs: 2_000_000_000n * 1_000_000_000n };
   return { objects, root, bounds, clock, files: new Files(objects, root, bounds, () => clock.nowNs) };
 }

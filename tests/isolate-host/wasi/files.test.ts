@@ -6,6 +6,7 @@ import { putBytesMax } from "../../../src/isolate-host/frame.ts";
 import { errno, fault, Fault } from "../../../src/isolate-host/wasi/errno.ts";
 import {
   FilesTooLarge,
+  TooManyEntries,
   type File,
   type Folder,
   type Node,
@@ -50,6 +51,12 @@ const source = (objects: RoomObjects) =>
     ["sub/b", "100644", "text of b"],
     ["sub/deep/c", "100644", "text of c"],
   ]);
+
+/** Ten files, twice. */
+const twiceTen = (objects: RoomObjects) => {
+  const ten = objects.files(Array.from({ length: 10 }, (_, each) => [`f${each}`, "100644", ""] as const));
+  return objects.tree(["one", ten, "40000"], ["other", ten, "40000"]);
+};
 
 /** All that a tree names, itself included. */
 function namedBy(objects: RoomObjects, root: Oid, found = new Set<Oid>()): Set<Oid> {
@@ -289,6 +296,105 @@ describe("writing", () => {
       expect(files.bytesHeld).toBe(0);
     }
     expect(files.finish()).toBe(room.root);
+  });
+
+  test("a file that is cut gives back its room: what it keeps is at most as much again as what counts", () => {
+    const room = fileRoom(source);
+    const { files } = room;
+    const file = opened(room, "a");
+    files.write(file, 0, Buffer.alloc(1 << 20, "x"));
+    for (const size of [1_000_000, 600_000, 500_000, 100, 99, 1, 0]) {
+      expect(files.resize(file, size)).toBeUndefined();
+      expect(file.bytes.length).toBeLessThanOrEqual(2 * size);
+      expect(textOf(room, file)).toBe("x".repeat(Math.min(size, 1 << 16)));
+      expect(files.bytesHeld).toBe(size);
+    }
+    files.write(file, 3, Buffer.from("y"));
+    expect(textOf(room, file)).toBe("\0\0\0y");
+  });
+
+  test("a file's bytes are part of no pool, which the last of them would keep", () => {
+    const room = fileRoom(source);
+    for (const name of ["x", "y"]) write(room, name, "some text");
+    expect(opened(room, "x").bytes.buffer.byteLength).toBe(9);
+  });
+
+  test("a listing counts while somebody reads it, once for all who read it, and keeps nothing that was removed", () => {
+    const room = fileRoom(source);
+    const { files } = room;
+    const sub = folder(room, "sub");
+    const [one, other] = [sound(files.openListing(sub)), sound(files.openListing(sub))];
+    const held = files.bytesHeld;
+    expect([one, held]).toEqual([other, 2 * 64 + "b".length + "deep".length]);
+    files.unlink(files.root, "sub/b");
+    const later = sound(files.openListing(sub));
+    expect([one, later].map(({ entries }) => entries.map(({ name }) => name))).toEqual([["b", "deep"], ["deep"]]);
+    expect(Object.values(one.entries[0] as object).map((each) => typeof each)).toEqual(["string", "number", "string"]);
+    files.closeListing(one);
+    expect(files.bytesHeld).toBe(held + 64 + "deep".length);
+    for (const listing of [other, later]) files.closeListing(listing);
+    expect(files.bytesHeld).toBe(0);
+    room.bounds.bytesMax = 100;
+    expect(() => files.openListing(folder(room, "."))).toThrow(FilesTooLarge);
+  });
+
+  test("a folder that was removed counts for as long as it, or one that was in it, is open: each knows the way up", () => {
+    const room = fileRoom(source);
+    const { files } = room;
+    const paths = ["x", "x/y", "x/y/z"];
+    for (const path of paths) expect(files.makeFolder(files.root, path)).toBeUndefined();
+    const deepest = sound(files.open(files.root, "x/y/z", plain));
+    const middle = sound(files.open(files.root, "x/y", plain));
+    const held = files.bytesHeld;
+    for (const path of paths.toReversed()) expect(files.removeFolder(files.root, path)).toBeUndefined();
+    expect(files.bytesHeld).toBe(held);
+    files.close(middle);
+    expect(files.bytesHeld).toBe(held);
+    expect(files.pathOf(deepest as Folder)).toBe("/x/y/z");
+    files.close(deepest);
+    expect(files.bytesHeld).toBe(0);
+    expect(files.finish()).toBe(room.root);
+  });
+
+  test("a long text of a link is read each time; of a short one, and one that was made, it is kept", () => {
+    const [long, short] = ["x/".repeat(200), "x/".repeat(20)];
+    const room = fileRoom((objects) =>
+      objects.files([
+        ["long", "120000", long],
+        ["short", "120000", short],
+      ]),
+    );
+    const { files, objects } = room;
+    expect(files.symlink(long, files.root, "made")).toBeUndefined();
+    objects.read.length = 0;
+    for (const [name, text, reads] of [
+      ["long", long, 2],
+      ["short", short, 1],
+      ["made", long, 0],
+    ] as const) {
+      for (let times = 0; times < 2; times++) expect(files.readLink(files.root, name)).toBe(text);
+      expect(objects.read.splice(0)).toHaveLength(reads);
+    }
+  });
+
+  test("folders with more entries than may be made are not decoded; each folder counts where it stands", () => {
+    const { files } = fileRoom(twiceTen, 12);
+    const look = (path: string) => files.find(files.root, path, true);
+    for (let times = 0; times < 3; times++) expect(look("one/f9")).toHaveProperty("kind", "file");
+    expect(look("other")).toHaveProperty("kind", "folder");
+    for (const tooMuch of [
+      () => look("other/f0"),
+      () => files.list(look("other") as Folder),
+      () => files.makeFolder(files.root, "other/new"),
+      () => files.rename(files.root, "one/f0", files.root, "other/new"),
+      () => files.removeFolder(files.root, "other"),
+    ]) {
+      expect(tooMuch).toThrow(TooManyEntries);
+    }
+    // What was looked into stays counted, though it is gone.
+    for (let each = 0; each < 10; each++) expect(files.unlink(files.root, `one/f${each}`)).toBeUndefined();
+    expect(() => look("other/f0")).toThrow(TooManyEntries);
+    expect(files.makeFolder(files.root, "one/new")).toBeUndefined();
   });
 
   test("a file larger than a blob may be is refused before anything is taken", () => {
