@@ -159,6 +159,20 @@ describe("an installed tarball", () => {
     const file = room.write("project/use.mjs", program);
     expect(await ended(room.start({}, process.execPath, file))).toEqual({ status: 0, out: "5\n", err: "" });
   });
+
+  it("runs scripts", async () => {
+    const script = room.write("project/shout.ts", "export default (job) => job.text(job.args.in).toUpperCase();");
+    const run = ["run", script, "--in=text", "--salt", "installed"];
+    expect(await call(installed("bin/coppice.js"), ...run)).toMatchObject({ status: 0, out: "TEXT" });
+    const program = `import { openEngine } from "coppice";
+      const engine = openEngine({ store: ${JSON.stringify(room.path("scripts.sqlite"))}, environment: process.env });
+      const worker = await engine.addScript(${JSON.stringify(script)});
+      const { outcome } = await engine.run({ worker, args: { in: "text" } });
+      process.stdout.write(engine.get(outcome.oid).body);
+      await engine.close();`;
+    const file = room.write("project/scripts.mjs", program);
+    expect(await ended(room.start({}, process.execPath, file))).toEqual({ status: 0, out: "TEXT", err: "" });
+  });
 });
 
 describe("in a checkout the command is", () => {
