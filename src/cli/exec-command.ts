@@ -8,15 +8,15 @@ import { posix } from "node:path";
 import type { Command } from "commander";
 import type { CommandOutput, CommandResult, Engine, Oid, RunResult } from "../engine.ts";
 import { OversizeObject, objectBytesMax } from "../store/errors.ts";
-import { addCommand, type Commands } from "./command.ts";
+import { addCommand, timeoutOption, type Commands } from "./command.ts";
 import { UsageError, execStatus, errorJson } from "./exit.ts";
 import { noteAsked } from "./last-asked.ts";
 import { importNamed, isFolder, isPath } from "./naming.ts";
 import { failureMessage, printError, printNote, write, type Printer } from "./output.ts";
 import { executorCount, refuseTaken, running } from "./run-commands.ts";
-import type { CommonOptions, Session } from "./session.ts";
+import type { CommonOptions, RunningLimits, Session } from "./session.ts";
 
-interface ExecOptions extends CommonOptions {
+interface ExecOptions extends CommonOptions, RunningLimits {
   readonly C: string;
   readonly env: readonly string[];
   readonly stdin?: string;
@@ -26,7 +26,6 @@ interface ExecOptions extends CommonOptions {
   readonly json?: true;
   readonly salt?: string;
   readonly rerun?: true;
-  readonly jobs?: number;
 }
 
 /** Bytes of stdout or stderr that `--json` shows as text. */
@@ -89,7 +88,8 @@ function execOptions(command: Command): Command {
       "--jobs <N>",
       "executors that run jobs at a time (else one for each core); no result depends on it",
       executorCount,
-    );
+    )
+    .option(...timeoutOption);
 }
 
 async function exec(session: Session, argv: readonly string[], options: ExecOptions): Promise<void> {

@@ -12,6 +12,7 @@ import type { ExecutorStart, FromExecutor, ToExecutor } from "./message.ts";
 import { residentBytes } from "./script/resident-bytes.ts";
 import {
   closeChildEnds,
+  defaultTurnMsMax,
   killProcess,
   openScriptChild,
   scriptHeapMbMax,
@@ -127,7 +128,7 @@ export class ExecutorSeat {
     worker.ref();
     // While the thread starts, which takes about as long.
     if (this.#worker === undefined && this.#options.takeScriptWish()) {
-      giveScriptChild(worker);
+      giveScriptChild(worker, turnMsFor(this.#options.wallClockMsMax));
     }
     this.#worker = worker;
     this.#running = { ...task, turns: this.#board.turns, sinceMs: performance.now() };
@@ -140,9 +141,11 @@ export class ExecutorSeat {
     this.#board.leave(0);
     this.#board.hearsOut = false;
     // Beside this file as a source, as a built module, and in a bundle.
-    const { storePath, nestedFramesMax, claims, program, scriptFlags } = this.#options;
+    const { storePath, nestedFramesMax, claims, program, scriptFlags, wallClockMsMax } = this.#options;
     const file = `./${program}${extname(import.meta.url)}`;
-    const start: ExecutorStart = { storePath, status: this.#board.shared, nestedFramesMax, claims, scriptFlags };
+    const status = this.#board.shared;
+    const scriptTurnMs = turnMsFor(wallClockMsMax);
+    const start: ExecutorStart = { storePath, status, nestedFramesMax, claims, scriptFlags, scriptTurnMs };
     const worker = new Worker(new URL(file, import.meta.url), {
       workerData: start,
       resourceLimits: { stackSizeMb: stackMb, maxYoungGenerationSizeMb: youngMbMax },
@@ -194,8 +197,9 @@ export class ExecutorSeat {
       running.sinceMs = nowMs;
     } else {
       const where = this.#options.describeStack(this.#board.stack());
-      const seconds = this.#options.wallClockMsMax / 1000;
-      this.#stop({ kind: "host", message: `${where} ran for more than ${seconds} s and was stopped` });
+      const stoppedAfterMs = this.#options.wallClockMsMax;
+      const message = `${where} ran for more than ${stoppedAfterMs / 1000} s and was stopped`;
+      this.#stop({ kind: "host", message, stoppedAfterMs });
     }
   }
 
@@ -278,11 +282,16 @@ export class ExecutorSeat {
   }
 }
 
+/** A process of scripts ends itself later than it would be stopped. */
+function turnMsFor(wallClockMsMax: number): number {
+  return Math.max(defaultTurnMsMax, wallClockMsMax + stopGraceMs + comeBackGraceMs);
+}
+
 /** Starts a process for a thread's scripts. Its pipes are this thread's to close: a thread may be ended before it could, and may not close what another one opened. */
-function giveScriptChild(worker: Worker): void {
+function giveScriptChild(worker: Worker, turnMs: number): void {
   let child: OpenedChild;
   try {
-    child = openScriptChild({ heapMb: scriptHeapMbMax });
+    child = openScriptChild({ heapMb: scriptHeapMbMax, turnMs });
   } catch (error) {
     // The thread will try as well, and tells.
     if (error instanceof NonAnswerError) return;
