@@ -1,11 +1,11 @@
 /**
- * Bundles the command and the program of its executors out of src/ into dist/*.cjs, packages and all, since what a warm fold waits for is mostly
+ * Bundles the command, the program of executors and that of script children out of src/ into dist/**.cjs, packages and all, since what a warm fold, a thread's and a process's start wait for is mostly
  * modules being found, linked and compiled: design/figures.md has what it saves. The library stays a module a file, as
- * tsc emits it. What is loaded by `import()` becomes a file of its own.
+ * tsc emits it, and starts the same executors. What is loaded by `import()` becomes a file of its own.
  */
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { defineConfig, type OutputOptions, type Plugin } from "rolldown";
+import type { OutputOptions, Plugin, RolldownOptions } from "rolldown";
 
 /** The licences of the packages that a bundle contains, which their authors want beside every copy. */
 const licences: Plugin = {
@@ -65,21 +65,27 @@ const processes: Plugin = {
   },
 };
 
-/** Where the bundles go, and how they are written. */
-export const output = {
-  dir: "dist",
-  format: "cjs",
-  entryFileNames: "[name].cjs",
-  chunkFileNames: "[name].cjs",
-  // Names stay, so that the stack in a report of a bug says something.
-  minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
-} as const satisfies OutputOptions;
+/** The bundles, written to that folder: the command with its executors, and apart from it the program of a script child, which may read no folder but its own. */
+export function bundlesIn(dir: string): (RolldownOptions & { readonly output: OutputOptions })[] {
+  const output: OutputOptions = {
+    dir,
+    format: "cjs",
+    entryFileNames: "[name].cjs",
+    chunkFileNames: "[name].cjs",
+    // Names stay, so that the stack in a report of a bug says something.
+    minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
+  };
+  return [
+    {
+      input: { command: "src/cli/main.ts", executor: "src/isolate-host/executor.ts" },
+      platform: "node",
+      // It finds its program beside its own package.
+      external: ["esbuild"],
+      plugins: [binary, processes, licences],
+      output,
+    },
+    { input: { "isolate-host/script/child": "src/isolate-host/script/child.ts" }, platform: "node", output },
+  ];
+}
 
-export default defineConfig({
-  input: { command: "src/cli/main.ts", executor: "src/isolate-host/executor.ts" },
-  platform: "node",
-  // It finds its program beside its own package.
-  external: ["esbuild"],
-  plugins: [binary, processes, licences],
-  output,
-});
+export default bundlesIn("dist");

@@ -24,8 +24,34 @@ const kept = ["echo", "printf", "pwd", "true", "false", "alias", "unalias", "whi
 const mendings: readonly (readonly [found: string, instead: string])[] = [
   // A tool in a group or loop takes the shell's stdin only where it has none of its own, and leaves nothing of it.
   ["await pf(c,t,n,s,o),", "await(this.ctx.state.coppiceOwnStdin=l,pf(c,t,n,s,o)),"],
-  ['let d=r||i.state.groupStdin||""', "let d=coppiceStdin(r,i.state)"],
-  ["get stdin(){return p=!0,d}", "get stdin(){return p=!0,coppiceDrain(r,i.state),d}"],
+  // A tool is called with what it looks at, and no more: what just-bash makes for commands of others takes as long as a small one.
+  [
+    'let d=r||i.state.groupStdin||"",p=!1,h=o();',
+    "r=u.internalIsExtension?r:coppiceText(i.state,q,r);let d=coppiceStdin(r,i.state),p=!1,h=o();if(u.internalIsExtension)try{let y={cwd:i.state.cwd,exportedEnv:h,called:q,get stdin(){return p=!0,coppiceDrain(r,i.state),d}},A=await u.execute(n,y);return{...A,internalStdinConsumed:p?r.length:0}}catch(v){if(v instanceof x||v instanceof ze||v instanceof _t)throw v;return D(`${t}: ${wt($t(v))}\n`)}",
+  ],
+  // What it prints goes to the next one by its name.
+  [
+    "{ctx:i,buildExportedEnv:o,executeUserScript:a}=e,c=",
+    "{ctx:i,buildExportedEnv:o,executeUserScript:a}=e,q=coppiceCalled(i.state),c=",
+  ],
+  [
+    "if(t.line!==void 0&&(this.ctx.state.currentLine=t.line),this.ctx.state.shoptOptions.expand_aliases&&t.name){",
+    "let coppiceHanded=coppiceTake(this.ctx.state,t);if(t.line!==void 0&&(this.ctx.state.currentLine=t.line),this.ctx.state.shoptOptions.expand_aliases&&t.name){",
+  ],
+  [
+    "v=await this.runCommand(u,f,d,n,!1,!1,g,y)",
+    "v=await this.runCommand(u,f,d,coppiceGive(this.ctx.state,coppiceHanded,u,Fn.has(u),n),!1,!1,g,y)",
+  ],
+  [
+    "t.internalPipeStatusOverride&&(g.internalPipeStatusOverride=t.internalPipeStatusOverride)",
+    "t.piped&&(g.piped=t.piped),t.internalPipeStatusOverride&&(g.internalPipeStatusOverride=t.internalPipeStatusOverride)",
+  ],
+  [
+    "let o=await qi(this.ctx,s);return!o.stdout",
+    "let o=await qi(this.ctx,s);if(o.stdout)i=coppiceWhole(this.ctx.state,i);return!o.stdout",
+  ],
+  ["S?i=N:(", "S?i=coppiceEnd(e.state,N):("],
+  ["s=Tt(N.stderr)+xt(N):(s=xt(N),", "s=Tt(N.stderr)+xt(N):(s=coppicePrinted(e.state,N,xt),"],
   // Whoever changes into /tmp finds it.
   [
     'let l=(n.startsWith("/")?n:`${e.state.cwd}/${n}`).split("/").filter(f=>f&&f!=="."),c="";',
@@ -41,7 +67,10 @@ const mendings: readonly (readonly [found: string, instead: string])[] = [
     'case"SimpleCommand":return this.executeSimpleCommand(t,n).then(coppiceAfter(this.ctx.state,G));',
   ],
   // A script's name is what was typed.
-  ["await a(c.path,n,r);", 'await(i.state.coppiceTyped=t.includes("/")?t:c.path,a(c.path,n,r));'],
+  [
+    "await a(c.path,n,r);",
+    'await(i.state.coppiceTyped=t.includes("/")?t:c.path,a(c.path,n,coppiceText(i.state,q,r)));',
+  ],
   [
     'e.state.currentSource=t,e.state.env.set("0",t)',
     'e.state.currentSource=t,e.state.env.set("0",e.state.coppiceTyped)',
@@ -107,14 +136,14 @@ const mendings: readonly (readonly [found: string, instead: string])[] = [
     'if(r!==0&&!o&&!i&&!a&&this.ctx.state.coppiceTraps?.has("ERR"))n.appendResult(await coppiceError(this,t,r,P=>Ge(P,{maxHeredocSize:this.ctx.limits.maxHeredocSize})));if(this.ctx.state.errexitSafe=o||i||a,this.ctx.state.options.errexit&&r!==0',
   ],
   // A stage of a pipeline and what runs in the background are subshells in all: their folder, functions and parameters, too.
-  ["N=await n(y,s)}catch($)", "N=await coppiceStage(e.state,k,aa,()=>n(y,s))}catch($)"],
+  ["N=await n(y,s)}catch($)", "N=await coppiceStage(e.state,k,aa,()=>n(y,coppiceHand(e.state,t,g,s)))}catch($)"],
   [
     "async executeStatement(t){if(this.assertDefenseContext",
     "async executeStatement(t){if(t.background)return coppiceBackground(this.ctx.state,aa,()=>this.executeStatement({...t,background:!1}));if(this.assertDefenseContext",
   ],
   [
     "await new kr(k,m).executeScript(S)",
-    "await coppiceScript(new kr(k,m),S,P=>Ge(P,{maxHeredocSize:this.limits.maxHeredocSize}))",
+    "await coppiceScript(new kr(k,m),coppiceLast(m,S),P=>Ge(P,{maxHeredocSize:this.limits.maxHeredocSize}))",
   ],
   // A redirection that the file system refuses fails its command, with the system's words; the script goes on.
   ["o=await Eh(e,i,t,{checkNoclobber", "o=coppiceMistyped(t)??await Eh(e,i,t,{checkNoclobber"],
@@ -374,7 +403,7 @@ export async function bundleShell(
     platform: "browser",
     mainFields: ["module", "main"],
     conditions: ["production"],
-    inject: ["stand-ins.ts", "mended.ts", "mended-commands.ts"].map((file) => join(folder, file)),
+    inject: ["stand-ins.ts", "mended.ts", "mended-commands.ts", "pipes.ts"].map((file) => join(folder, file)),
     define: {
       ...Object.fromEntries(
         ["setTimeout", "clearTimeout", "setInterval", "clearInterval"].map((name) => [`globalThis.${name}`, name]),

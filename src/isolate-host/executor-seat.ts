@@ -124,12 +124,12 @@ export class ExecutorSeat {
   }
 
   #send(task: Pick<Running, "dispatch" | "alone" | "settle" | "reject">): void {
+    // Its process starts while the thread does, and takes as long.
+    const wants = this.#worker === undefined && this.#options.takeScriptWish();
+    const child = wants ? openedChild(turnMsFor(this.#options.wallClockMsMax)) : undefined;
     const worker = this.#worker ?? this.#spawn();
     worker.ref();
-    // While the thread starts, which takes about as long.
-    if (this.#worker === undefined && this.#options.takeScriptWish()) {
-      giveScriptChild(worker, turnMsFor(this.#options.wallClockMsMax));
-    }
+    if (child !== undefined) giveScriptChild(worker, child);
     this.#worker = worker;
     this.#running = { ...task, turns: this.#board.turns, sinceMs: performance.now() };
     this.#watch = setInterval(() => this.#look(), watchEveryMs);
@@ -140,9 +140,11 @@ export class ExecutorSeat {
     // A thread that was stopped has left its frames on the board.
     this.#board.leave(0);
     this.#board.hearsOut = false;
-    // Beside this file as a source, as a built module, and in a bundle.
     const { storePath, nestedFramesMax, claims, program, scriptFlags, wallClockMsMax } = this.#options;
-    const file = `./${program}${extname(import.meta.url)}`;
+    // Beside this file as a source, as a built module, and in a bundle. An executor is bundled for built modules, too, since its thread's start is mostly modules being found, linked and compiled.
+    const extension = extname(import.meta.url);
+    const isAbove = extension === ".js" && program === "executor";
+    const file = isAbove ? "../executor.cjs" : `./${program}${extension}`;
     const status = this.#board.shared;
     const scriptTurnMs = turnMsFor(wallClockMsMax);
     const start: ExecutorStart = { storePath, status, nestedFramesMax, claims, scriptFlags, scriptTurnMs };
@@ -287,16 +289,18 @@ function turnMsFor(wallClockMsMax: number): number {
   return Math.max(defaultTurnMsMax, wallClockMsMax + stopGraceMs + comeBackGraceMs);
 }
 
-/** Starts a process for a thread's scripts. Its pipes are this thread's to close: a thread may be ended before it could, and may not close what another one opened. */
-function giveScriptChild(worker: Worker, turnMs: number): void {
-  let child: OpenedChild;
+/** Starts a process for scripts; undefined where that does not go: the thread will try as well, and tells. */
+function openedChild(turnMs: number): OpenedChild | undefined {
   try {
-    child = openScriptChild({ heapMb: scriptHeapMbMax, turnMs });
+    return openScriptChild({ heapMb: scriptHeapMbMax, turnMs });
   } catch (error) {
-    // The thread will try as well, and tells.
-    if (error instanceof NonAnswerError) return;
+    if (error instanceof NonAnswerError) return undefined;
     throw error;
   }
+}
+
+/** Gives a thread a process for its scripts. Its pipes are this thread's to close: a thread may be ended before it could, and may not close what another one opened. */
+function giveScriptChild(worker: Worker, child: OpenedChild): void {
   let isOpen = true;
   const close = () => {
     if (isOpen) closeChildEnds(child);

@@ -5,13 +5,13 @@
  *
  * No lock is held over anything but a few loads and stores. An executor that dies may hold it: `drop` takes it over and builds the index anew from the entries.
  *
- * Layout, in 32-bit words: the lock (0, or owner + 1), the epoch, the first free entry + 1, hunger; a word for each owner, set when somebody wants what it has not
+ * Layout, in 32-bit words: the lock (0, or owner + 1), the epoch, the first free entry + 1 of those that were used before, hunger, how many were used ever (so that a table of zeros is an empty one); a word for each owner, set when somebody wants what it has not
  * committed; the heads of chains (entry + 1), as many as there are entries; then the entries: oid (5 words), next in its chain + 1, state.
  * State: owner + 1 in the low byte, 0 when the entry is free; bits `done` and `wanted`.
  */
 import { oidBytes, type Oid } from "../store/oid.ts";
 
-const words = { lock: 0, epoch: 1, free: 2, hunger: 3, owners: 8 } as const;
+const words = { lock: 0, epoch: 1, free: 2, hunger: 3, used: 4, owners: 8 } as const;
 const headWords = words.owners + 64;
 const entryWords = 8;
 const keyWords = oidBytes / 4;
@@ -34,9 +34,7 @@ const dropWaitMs = 100;
 /** Bytes of a table for so many executors. */
 export function claimTable(executors: number): SharedArrayBuffer {
   const entries = executors * claimsMax;
-  const shared = new SharedArrayBuffer(4 * (headWords + entries + entries * entryWords));
-  new Claims(shared, 0).rebuild(undefined);
-  return shared;
+  return new SharedArrayBuffer(4 * (headWords + entries + entries * entryWords));
 }
 
 /** An entry of the table that is one's own. */
@@ -79,17 +77,27 @@ export class Claims {
         if ((before & done) !== 0) Atomics.store(this.#words, words.owners + owner - 1, 1);
         return undefined;
       }
-      const free = (this.#words[words.free] as number) - 1;
-      if (free < 0) throw new RangeError("more requests are claimed than the table has room for");
-      const at = this.#at(free as Claim);
+      const free = this.#takeFree();
+      const at = this.#at(free);
       const head = this.#head(request);
-      this.#words[words.free] = this.#words[at + nextAt] as number;
       for (let word = 0; word < keyWords; word++) this.#words[at + word] = this.#key.readInt32LE(4 * word);
       this.#words[at + nextAt] = this.#words[head] as number;
       Atomics.store(this.#words, at + stateAt, this.#owner + 1);
       this.#words[head] = free + 1;
-      return free as Claim;
+      return free;
     });
+  }
+
+  #takeFree(): Claim {
+    const free = (this.#words[words.free] as number) - 1;
+    if (free >= 0) {
+      this.#words[words.free] = this.#words[this.#at(free as Claim) + nextAt] as number;
+      return free as Claim;
+    }
+    const used = this.#words[words.used] as number;
+    if (used === this.#entries) throw new RangeError("more requests are claimed than the table has room for");
+    this.#words[words.used] = used + 1;
+    return used as Claim;
   }
 
   /** What completed here is to run again: its memo was deleted meanwhile. */
@@ -147,16 +155,16 @@ export class Claims {
     const untilMs = performance.now() + dropWaitMs;
     const isTakenOver = Atomics.compareExchange(this.#words, words.lock, owner + 1, this.#owner + 1) === owner + 1;
     for (let isHeld = isTakenOver; !isHeld; isHeld = this.#tryLock()) if (performance.now() > untilMs) return false;
-    this.rebuild(owner);
+    this.#rebuild(owner);
     this.#unlock();
     return true;
   }
 
-  /** Builds chains and the list of free entries from the entries' states, those of `dead` left out. To be called under the lock, or by whoever made the table. */
-  rebuild(dead: number | undefined): void {
+  /** Builds chains and the list of free entries from the entries' states, those of `dead` left out. To be called under the lock. */
+  #rebuild(dead: number): void {
     this.#words.fill(0, headWords, headWords + this.#entries);
     this.#words[words.free] = 0;
-    for (let entry = this.#entries - 1; entry >= 0; entry--) {
+    for (let entry = (this.#words[words.used] as number) - 1; entry >= 0; entry--) {
       const at = this.#at(entry as Claim);
       const owner = (this.#words[at + stateAt] as number) & ownerMask;
       const isFree = owner === 0 || owner - 1 === dead;

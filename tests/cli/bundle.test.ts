@@ -19,7 +19,7 @@ import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { build } from "rolldown";
 import { beforeAll, describe, expect, it } from "vitest";
-import config, { output } from "../../rolldown.config.ts";
+import { bundlesIn } from "../../rolldown.config.ts";
 import { ended, jsonResult, sharedRoom, smallRepository, type Said } from "./room.ts";
 
 const room = sharedRoom();
@@ -46,7 +46,7 @@ describe("a built package", () => {
   beforeAll(async () => {
     for (const part of ["bin", "build/std", "package.json"]) cpSync(join(root, part), file(part), { recursive: true });
     symlinkSync(join(root, "node_modules"), file("node_modules"), "dir");
-    await build({ ...config, cwd: root, output: { ...output, dir: file("dist") } });
+    await build(bundlesIn(file("dist")).map((each) => ({ ...each, cwd: root })));
   });
 
   it("folds in its executor's thread, and then out of what it remembers", async () => {
@@ -128,7 +128,7 @@ describe("an installed tarball", () => {
     const packed = room.path("packed");
     for (const part of ["bin", "build/std", "package.json"])
       cpSync(join(root, part), join(packed, part), { recursive: true });
-    await build({ ...config, cwd: root, output: { ...output, dir: join(packed, "dist") } });
+    await build(bundlesIn(join(packed, "dist")).map((each) => ({ ...each, cwd: root })));
     const compiler = join(root, "node_modules/typescript/bin/tsc");
     const compiling = ["-p", join(root, "tsconfig.build.json"), "--noCheck", "--outDir", join(packed, "dist")];
     execFileSync(process.execPath, [compiler, ...compiling, "--declaration", "false"]);
@@ -158,6 +158,20 @@ describe("an installed tarball", () => {
       await engine.close();`;
     const file = room.write("project/use.mjs", program);
     expect(await ended(room.start({}, process.execPath, file))).toEqual({ status: 0, out: "5\n", err: "" });
+  });
+
+  it("runs scripts", async () => {
+    const script = room.write("project/shout.ts", "export default (job) => job.text(job.args.in).toUpperCase();");
+    const run = ["run", script, "--in=text", "--salt", "installed"];
+    expect(await call(installed("bin/coppice.js"), ...run)).toMatchObject({ status: 0, out: "TEXT" });
+    const program = `import { openEngine } from "coppice";
+      const engine = openEngine({ store: ${JSON.stringify(room.path("scripts.sqlite"))}, environment: process.env });
+      const worker = await engine.addScript(${JSON.stringify(script)});
+      const { outcome } = await engine.run({ worker, args: { in: "text" } });
+      process.stdout.write(engine.get(outcome.oid).body);
+      await engine.close();`;
+    const file = room.write("project/scripts.mjs", program);
+    expect(await ended(room.start({}, process.execPath, file))).toEqual({ status: 0, out: "TEXT", err: "" });
   });
 });
 

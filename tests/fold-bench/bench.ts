@@ -67,7 +67,11 @@ const groups: Readonly<Record<string, Group>> = {
         : { rounds: 15, calls: 10, warmUp: 60 },
     ),
   scripts: (scale) =>
-    scriptRows(scale === "small" ? { batch: 100, waiting: 100, runs: 1 } : { batch: 10_000, waiting: 10_000, runs: 3 }),
+    scriptRows(
+      scale === "small"
+        ? { batch: 100, waiting: 100, runs: 1, isFromSources: true }
+        : { batch: 10_000, waiting: 10_000, runs: 3, isFromSources: false },
+    ),
 };
 
 /** Measures everything, or one group of rows. `tell` hears each group's rows as they are there. */

@@ -1,13 +1,15 @@
-/** Scripts: the first job of an engine, jobs of a line in one batch, and what the process that runs them holds, idle and with jobs that wait. */
+/** Scripts: the first job of a process, jobs of a line in one batch, and what the process that runs them holds, idle and with jobs that wait. What a start costs is taken of the built package, as users have it. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openEngine, type Engine, type Oid } from "../../src/engine.ts";
 import { residentBytes } from "../../src/isolate-host/script/resident-bytes.ts";
-import { ScriptChild } from "../../src/isolate-host/script/script-child.ts";
+import type { ScriptChild } from "../../src/isolate-host/script/script-child.ts";
 import { hashObject } from "../../src/store/object.ts";
 import { encodeTree } from "../../src/store/tree.ts";
 import { jobOf, MemoryFrame } from "../isolate-host/script/memory-frame.ts";
 import { withFolder } from "./apart.ts";
+import { firstScriptApart, type FirstScript } from "./first-script.ts";
 import { mustBe, row, timedRow, type Row, type Timed } from "./row.ts";
 
 const leafFile = fileURLToPath(new URL("./script-leaf.ts", import.meta.url));
@@ -21,11 +23,23 @@ export interface ScriptSizes {
   /** Jobs that wait at once in one process. */
   readonly waiting: number;
   readonly runs: number;
+  /** Starts are those of the sources: for tests, which nobody built a package for. */
+  readonly isFromSources: boolean;
 }
 
-export function scriptRows({ batch, waiting, runs }: ScriptSizes): Promise<Row[]> {
+/** A module of the package, by its place in src without extension. Throws where it is not built. */
+function moduleOf(name: string, isFromSources: boolean): string {
+  const url = new URL(isFromSources ? `../../src/${name}.ts` : `../../dist/${name}.js`, import.meta.url);
+  if (!existsSync(url)) throw new Error("there is no built package to measure: `npm run build` makes it");
+  return url.href;
+}
+
+export function scriptRows({ batch, waiting, runs, isFromSources }: ScriptSizes): Promise<Row[]> {
   return withFolder(async (folder) => {
-    const first: Timed[] = [];
+    const first: FirstScript[] = [];
+    const engineModule = moduleOf("engine", isFromSources);
+    for (let run = 0; run < 3 * runs; run++)
+      first.push(firstScriptApart(engineModule, join(folder, `first-${run}.sqlite`), leafFile));
     const one: Timed[] = [];
     const all: Timed[] = [];
     for (let run = 0; run < runs; run++) {
@@ -37,8 +51,6 @@ export function scriptRows({ batch, waiting, runs }: ScriptSizes): Promise<Row[]
           store: join(folder, `${run}-${samples === one ? "one" : "all"}.sqlite`),
           ...executors,
         });
-        const started = await firstJob(engine);
-        if (samples === one) first.push(started);
         samples.push(await batchOf(engine, batch));
         await engine.close();
       }
@@ -47,17 +59,19 @@ export function scriptRows({ batch, waiting, runs }: ScriptSizes): Promise<Row[]
     mustBe(name, [...one, ...all], { oid: expectedBatch(batch), jobs: batch + 1 });
 
     return [
-      timedRow("first script job of an engine", first),
+      timedRow(
+        "first script job of a process, from opening the engine",
+        first.map(({ whole }) => whole),
+      ),
+      timedRow(
+        "first script job of a process, from asking",
+        first.map(({ asking }) => asking),
+      ),
       timedRow(`${name}, one executor, a job`, one, "µs", perJob),
       timedRow(`${name}, all executors, a job`, all, "µs", perJob),
-      ...processRows(waiting, runs),
+      ...(await processRows(waiting, runs, isFromSources)),
     ];
   });
-}
-
-async function firstJob(engine: Engine): Promise<Timed> {
-  const worker = await engine.addScript(leafFile);
-  return timed(engine, worker, { in: "first" });
 }
 
 /** A second batch: in the first one V8 has not compiled anything yet. */
@@ -85,11 +99,13 @@ function expectedBatch(batch: number): Oid {
 }
 
 /** What the process holds as the machine sees it; where that is not to be known, there are no rows. */
-function processRows(waiting: number, runs: number): Row[] {
+async function processRows(waiting: number, runs: number, isFromSources: boolean): Promise<Row[]> {
+  const module = moduleOf("isolate-host/script/script-child", isFromSources);
+  const loaded = (await import(module)) as { readonly ScriptChild: typeof ScriptChild };
   const idle: number[] = [];
   const each: number[] = [];
   for (let run = 0; run < runs; run++) {
-    const child = new ScriptChild({ heapMb: 512 });
+    const child = new loaded.ScriptChild({ heapMb: 512 });
     child.awaitReady();
     const before = residentBytes(child.pid ?? 0);
     const frame = new MemoryFrame();

@@ -34,6 +34,8 @@ export interface Shell extends AsyncDisposable {
   end(argv: readonly string[], how?: { stdin?: string; in?: Oid; cwd?: string; rerun?: boolean }): Promise<ScriptEnd>;
   /** The commands that a run executed, in no particular order, the shell itself not among them. */
   commands(result: RunResult): readonly string[];
+  /** The objects that the shell itself has read in a run. */
+  reads(result: RunResult): readonly Oid[];
 }
 
 /** A shell with the tools that `put` puts, of which `known` are what their names say. */
@@ -76,6 +78,14 @@ export function openShell(put: (store: Store) => Readonly<Record<string, Oid>>, 
         return Buffer.from(engine.get(argv.oid).body).toString("utf8").split("\0").slice(0, -1).join(" ");
       });
       return lines.filter((line) => !line.startsWith("bash "));
+    },
+    reads({ request }) {
+      const committed = openStore(storePath);
+      try {
+        return committed.memo(request)?.reads ?? [];
+      } finally {
+        committed.close();
+      }
     },
     async [Symbol.asyncDispose]() {
       await engine.close();

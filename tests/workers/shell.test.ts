@@ -77,6 +77,24 @@ describe("what is remembered", () => {
     expect(shell.commands(again)).toEqual(["cat copied"]);
   });
 
+  test("what stages print goes from one to the next and into the result unread, and is read where the shell looks at it", async () => {
+    const blobs = (...contents: string[]) => contents.map((each) => shell.engine.putBlob(Buffer.from(each)));
+    const printed = blobs("alpha\nbeta\ngamma\nalpha\n", "alpha\nalpha\nbeta\ngamma\n", "ALPHA\nALPHA\nBETA\nGAMMA\n");
+    const readOf = async (script: string) => {
+      const reads = shell.reads(await shell.run(["-c", script]));
+      return printed.map((oid) => reads.includes(oid));
+    };
+    expect(await readOf("cat a.txt | sort 2> said | up")).toEqual([false, false, false]);
+    expect(await readOf("cat a.txt | sort | { up; }")).toEqual([false, true, true]);
+    expect(await readOf("cat a.txt | while read -r x; do :; done; cat a.txt | sort | x=1 up")).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    expect(await readOf("cat a.txt | sort > sorted; echo | up")).toEqual([false, true, false]);
+    expect(await readOf("echo before; cat a.txt | sort | up")).toEqual([false, false, true]);
+  });
+
   test("time, random numbers and process numbers are the request's", async () => {
     const script =
       "echo $RANDOM $RANDOM $SECONDS $$ $PPID $BASHPID; date() { printf '%(%Y)T\\n' -1; }; date; sleep 100";

@@ -14,6 +14,8 @@ import { bytesOf, nameBytes, nameOf, textOf } from "./bytes.ts";
 /** Symlinks that are followed on the way of one path, as in Linux. */
 const linksMax = 40;
 const startMs = 1_000_000_000_000;
+/** The empty blob. What is known by its name alone need not be asked for. */
+export const emptyOid = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391";
 
 interface File {
   readonly kind: "file";
@@ -113,6 +115,7 @@ export class TreeFiles implements IFileSystem {
 
   /** A blob's content. */
   contentOf(blob: Entry): string {
+    if (blob.oid === emptyOid) return "";
     const known = this.#lately.find((each) => each.blob.oid === blob.oid);
     if (known !== undefined) return known.content;
     const content = textOf(this.#objects.bytes(blob));

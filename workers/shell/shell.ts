@@ -9,8 +9,9 @@ import type { Entry, Job, WorkerFailed } from "coppice/worker";
 import { Bash } from "just-bash";
 import { listOf, nameBytes, bytesOf, stringsOf, textOf } from "./bytes.ts";
 import { hardLinks, ownCommands, refusedCall, type Ended } from "./commands.ts";
-import { TreeFiles } from "./files.ts";
+import { emptyOid, TreeFiles } from "./files.ts";
 import { isFilter, readsStdin } from "./inputs.ts";
+import type { Called, Pipes } from "./pipes.ts";
 import { isPlainText, plainCall } from "../../src/tools/plain-call.ts";
 
 /** Commands that a script may run, those of the shells that it starts included. */
@@ -25,6 +26,9 @@ export const shellDepthMax = 30;
 export const shellsMax = 10_000;
 /** Bytes that the shell itself holds of one output. */
 export const outputBytesMax = 256 * 1024 * 1024;
+
+/** The blob of "0", which is how most commands end. */
+const zeroOid = "c227083464fb9af8955c90d2924774ee50abb547";
 
 /** The shell's names, and what each calls itself. */
 const shells = new Set(["sh", "bash", "dash"]);
@@ -61,6 +65,14 @@ interface World {
 interface Started {
   readonly env: Map<string, string>;
   readonly exportedVars: Set<string>;
+  coppicePipes?: Pipes;
+}
+
+/** What a command came to; `stdout` is the blob of what a tool printed until somebody looks at it. */
+interface Finished {
+  readonly stdout: string | Entry;
+  readonly stderr: string;
+  readonly exitCode: number;
 }
 
 /** How a shell is started: options in effect, the script or where it is read, and its parameters. */
@@ -88,13 +100,21 @@ export default async function shell(job: ShellJob): Promise<ReadonlyMap<string, 
     emptyTree: job.putTree({}),
     shells: 0,
   };
-  const ended = await runShell(world, argv, env, cwd, files.contentOf(job.args.stdin), 1);
+  const ended = await runShell(world, argv, env, cwd, job.args.stdin, 1);
   return new Map<string, unknown>([
     ["exit", String(ended.exitCode)],
     ["out", files.finish()],
     ["stderr", bytesOf(ended.stderr)],
-    ["stdout", files.blobOf(ended.stdout)],
+    ["stdout", blobOf(files, ended.stdout)],
   ]);
+}
+
+function blobOf(files: TreeFiles, output: string | Entry): Entry {
+  return typeof output === "string" ? files.blobOf(output) : output;
+}
+
+function textFrom(files: TreeFiles, output: string | Entry): string {
+  return typeof output === "string" ? output : files.contentOf(output);
 }
 
 function environmentOf(strings: readonly string[]): Record<string, string> {
@@ -113,11 +133,11 @@ async function runShell(
   argv: readonly string[],
   env: Readonly<Record<string, string>>,
   cwd: string,
-  stdin: string,
+  given: string | Entry,
   depth: number,
-): Promise<Ended> {
+): Promise<Finished> {
   const [name = "sh"] = argv;
-  const failed = (message: string, exitCode: number): Ended => ({
+  const failed = (message: string, exitCode: number): Finished => ({
     stdout: "",
     stderr: `${name}: ${message}\n`,
     exitCode,
@@ -126,6 +146,7 @@ async function runShell(
   if (++world.shells > shellsMax) return failed(`more than ${shellsMax} shells were started`, 126);
   const start = startOf(argv);
   if (typeof start === "string") return failed(start, 2);
+  const stdin = textFrom(world.files, given);
   let script = "";
   let input = stdin;
   if (start.script === "stdin") {
@@ -161,6 +182,14 @@ async function runShell(
   });
   // Of what just-bash takes for granted a shell has only what it was given.
   const { state } = bash as unknown as { readonly state: Started };
+  const pipes: Pipes = {
+    textOf: (blob) => world.files.contentOf(blob),
+    last: undefined,
+    handed: undefined,
+    called: undefined,
+    tail: undefined,
+  };
+  state.coppicePipes = pipes;
   for (const variable of ["HOME", "OLDPWD"]) {
     if (Object.hasOwn(env, variable)) continue;
     state.env.delete(variable);
@@ -180,7 +209,10 @@ async function runShell(
     stdin: input,
     stdinKind: "bytes",
   });
-  return { stdout: result.stdout, stderr: result.stderr, exitCode: result.exitCode & 255 };
+  const { tail } = pipes;
+  const stdout =
+    tail === undefined || result.stdout === "" ? (tail ?? result.stdout) : result.stdout + world.files.contentOf(tail);
+  return { stdout, stderr: result.stderr, exitCode: result.exitCode & 255 };
 }
 
 /** `sh [-euxo OPTION …] [-c SCRIPT | FILE] [NAME or ARGUMENT …]`, or what is wrong with it. */
@@ -230,13 +262,27 @@ function customCommands(world: World, depth: number) {
     trusted: true,
     execute: async (
       args: readonly string[],
-      context: { readonly cwd: string; readonly exportedEnv?: Record<string, string>; readonly stdin: unknown },
+      context: {
+        readonly cwd: string;
+        readonly exportedEnv?: Record<string, string>;
+        readonly stdin: unknown;
+        readonly called?: Called;
+      },
     ) => {
-      const argv = [name, ...args];
+      const { piped, takes } = context.called ?? { piped: undefined, takes: false };
       // Asking for it empties it, so a command that does not read leaves it to the next.
-      const stdin = mayRead(name, args) ? (context.stdin as string) : "";
-      const ended = await spawnFrom(world, depth)(argv, { ...context.exportedEnv }, context.cwd, stdin);
-      return { ...ended, stdoutKind: "bytes" as const };
+      const stdin = mayRead(name, args) ? (piped ?? (context.stdin as string)) : "";
+      const { stdout, ...ended } = await startCommand(
+        world,
+        depth,
+        [name, ...args],
+        { ...context.exportedEnv },
+        context.cwd,
+        stdin,
+      );
+      const output =
+        takes && typeof stdout === "object" ? { stdout: "", piped: stdout } : { stdout: textFrom(world.files, stdout) };
+      return { ...ended, ...output, stdoutKind: "bytes" as const };
     },
   }));
 }
@@ -248,24 +294,39 @@ function mayRead(name: string, args: readonly string[]): boolean {
   return readsStdin(name, args);
 }
 
+/** `Spawn` with a blob in place of a text: its stdin may be one, and so may what it printed. */
+async function startCommand(
+  world: World,
+  depth: number,
+  argv: readonly string[],
+  env: Readonly<Record<string, string>>,
+  cwd: string,
+  stdin: string | Entry,
+  asTool = false,
+): Promise<Finished> {
+  const [name = "", ...args] = argv;
+  const base = /^(?:\/usr)?\/bin\/([^/]+)$/.exec(name)?.[1] ?? name;
+  if (shells.has(base)) return runShell(world, argv, env, cwd, stdin, depth + 1);
+  const own = Object.hasOwn(ownCommands, base) && !asTool ? ownCommands[base] : undefined;
+  if (own !== undefined) {
+    return own({ args, env, cwd, stdin: textFrom(world.files, stdin), spawn: spawnFrom(world, depth) });
+  }
+  const tool = world.tools.get(base);
+  if (tool !== undefined) {
+    const known = world.known.has(base) ? await instead(world, base, args, cwd) : undefined;
+    if (known !== undefined) return known;
+    const plain = (await isPlain(world, argv, base, cwd, stdin)) ? world.plain.get(base) : undefined;
+    return runTool(world, plain ?? tool, base, argv, env, cwd, stdin);
+  }
+  if (asTool) return { stdout: "", stderr: `${name}: command not found\n`, exitCode: 127 };
+  return runShell(world, ["sh", "-c", argv.map(quoted).join(" ")], env, cwd, stdin, depth + 1);
+}
+
 function spawnFrom(world: World, depth: number): Spawn {
-  const spawn: Spawn = async (argv, env, cwd, stdin, asTool = false) => {
-    const [name = "", ...args] = argv;
-    const base = /^(?:\/usr)?\/bin\/([^/]+)$/.exec(name)?.[1] ?? name;
-    if (shells.has(base)) return runShell(world, argv, env, cwd, stdin, depth + 1);
-    const own = Object.hasOwn(ownCommands, base) && !asTool ? ownCommands[base] : undefined;
-    if (own !== undefined) return own({ args, env, cwd, stdin, spawn });
-    const tool = world.tools.get(base);
-    if (tool !== undefined) {
-      const known = world.known.has(base) ? await instead(world, base, args, cwd) : undefined;
-      if (known !== undefined) return known;
-      const plain = (await isPlain(world, argv, base, cwd, stdin)) ? world.plain.get(base) : undefined;
-      return runTool(world, plain ?? tool, base, argv, env, cwd, stdin);
-    }
-    if (asTool) return { stdout: "", stderr: `${name}: command not found\n`, exitCode: 127 };
-    return runShell(world, ["sh", "-c", argv.map(quoted).join(" ")], env, cwd, stdin, depth + 1);
+  return async (argv, env, cwd, stdin, asTool) => {
+    const { stdout, ...ended } = await startCommand(world, depth, argv, env, cwd, stdin, asTool);
+    return { ...ended, stdout: textFrom(world.files, stdout) };
   };
-  return spawn;
 }
 
 /** What is done in place of a well-known command that would not end, or can't do it. */
@@ -286,12 +347,12 @@ async function isPlain(
   argv: readonly string[],
   name: string,
   cwd: string,
-  stdin: string,
+  stdin: string | Entry,
 ): Promise<boolean> {
   const call = plain.has(name) ? plainCall([name, ...argv.slice(1)]) : undefined;
   // A folder would have to be looked through for symlinks first.
   if (call === undefined || !call.readsText) return false;
-  if (call.paths.length === 0) return isPlainText(stdin);
+  if (call.paths.length === 0) return isPlainText(textFrom(files, stdin));
   for (const path of call.paths) {
     try {
       const place = files.resolvePath(cwd, path);
@@ -315,8 +376,8 @@ async function runTool(
   argv: readonly string[],
   env: Readonly<Record<string, string>>,
   cwd: string,
-  stdin: string,
-): Promise<Ended> {
+  stdin: string | Entry,
+): Promise<Finished> {
   const { job, files } = world;
   const isInScratch = cwd === "/tmp" || cwd.startsWith("/tmp/");
   if (isInScratch || name === "mktemp" || argv.some((arg) => arg.includes("/tmp"))) files.makeScratch();
@@ -327,7 +388,7 @@ async function runTool(
         .map(([key, value]) => `${key}=${value}`)
         .toSorted(),
     ),
-    stdin: files.blobOf(stdin),
+    stdin: blobOf(files, stdin),
   };
   try {
     if (world.known.has(name) && isFilter(name, argv.slice(1))) {
@@ -360,9 +421,13 @@ function namedIn(job: ShellJob, result: Entry): ReadonlyMap<string, Entry> {
   return new Map(job.tree(result).map((entry) => [entry.name, entry]));
 }
 
-function endedBy(files: TreeFiles, job: ShellJob, result: ReadonlyMap<string, Entry>): Ended {
-  const part = (name: string) => files.contentOf(result.get(name) as Entry);
-  const exitCode = Number(job.text(result.get("exit") as Entry));
-  const stderr = part("stderr");
-  return { stdout: part("stdout"), stderr, exitCode };
+function endedBy(files: TreeFiles, job: ShellJob, result: ReadonlyMap<string, Entry>): Finished {
+  const part = (name: string) => result.get(name) as Entry;
+  const exit = part("exit");
+  const stdout = part("stdout");
+  return {
+    stdout: stdout.oid === emptyOid ? "" : stdout,
+    stderr: files.contentOf(part("stderr")),
+    exitCode: exit.oid === zeroOid ? 0 : Number(job.text(exit)),
+  };
 }

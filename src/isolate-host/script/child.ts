@@ -3,20 +3,21 @@
  * of the host is a call of `exchange`, which writes and then reads.
  *
  * Arguments: the file of isolated-vm's native code, the isolate's heap in megabytes, the time of a turn in milliseconds. It is started by script-child.ts, which says with what permissions.
+ *
+ * Node starts without its snapshot here, and so without compiled code for its own modules: each one that is loaded takes milliseconds, so what few jobs need is loaded when one does.
  */
-import { createHash } from "node:crypto";
 import { readFileSync, readSync, writeSync } from "node:fs";
-import { createRequire, stripTypeScriptTypes } from "node:module";
-import { extname } from "node:path";
+import { dirname, extname, join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import type ivm from "isolated-vm";
-import { hashObject } from "../../store/object.ts";
 import { halfBytes } from "./guest/ports.ts";
 import { fromChild, fromHost, headerBytes, MessageReader, readNumber, writeNumber } from "./protocol.ts";
 
 const [addonFile, heapMb, turnMs] = process.argv.slice(2) as [string, string, string];
 const timed = { timeout: Number(turnMs) };
-const { Callback, ExternalCopy, Isolate } = (createRequire(import.meta.url)(addonFile) as { ivm: typeof ivm }).ivm;
+const addon = { exports: {} as { readonly ivm: typeof ivm } };
+process.dlopen(addon, addonFile);
+const { Callback, ExternalCopy, Isolate } = addon.exports.ivm;
 
 /** V8's own default. */
 const guestStackKb = 984;
@@ -88,8 +89,15 @@ function nextMessage(): number | ArrayBuffer {
   return message.length;
 }
 
+/** 9 ms when it is first asked for. */
+const crypto = () => process.getBuiltinModule("node:crypto");
+
 function nameBlob(at: number, length: number): void {
-  inHalf.write(hashObject("blob", Buffer.from(outHalf.subarray(at, at + length))), 0, "hex");
+  const digest = crypto().createHash("sha1").update(`blob ${length}\0`, "latin1");
+  digest
+    .update(outHalf.subarray(at, at + length))
+    .digest()
+    .copy(inHalf);
 }
 
 const randomDomain = Buffer.from("coppice-random/1\0", "latin1");
@@ -99,7 +107,8 @@ function randomBlocks(first: number, count: number): void {
   const request = Buffer.from(inHalf.subarray(0, 20));
   for (let block = 0; block < count; block++) {
     counter.writeBigUInt64LE(BigInt(first + block));
-    createHash("sha256")
+    crypto()
+      .createHash("sha256")
       .update(randomDomain)
       .update(request)
       .update(counter)
@@ -112,7 +121,7 @@ function randomBlocks(first: number, count: number): void {
 setFlagsFromString(`--stack-size=${guestStackKb}`);
 const isolate = new Isolate({ memoryLimit: Number(heapMb) });
 const context = isolate.createContextSync();
-const glue = loadGuest("./guest/jobs");
+const glue = loadGuest("guest/jobs");
 const begin = glue.getSync("begin", { reference: true });
 const endTurn = glue.getSync("endTurn", { reference: true });
 const drain = glue.getSync("drain", { reference: true });
@@ -133,20 +142,22 @@ type Guest = ivm.Reference<Record<string, (...given: unknown[]) => unknown>>;
 
 /** The namespace of a module of ours that runs inside the isolate, linked with what it imports. */
 function loadGuest(name: string): Guest {
-  const extension = extname(import.meta.url);
-  const urls = new Map<ivm.Module, URL>();
+  // A bundle lies among built modules.
+  const extension = extname(import.meta.filename) === ".ts" ? ".ts" : ".js";
+  const files = new Map<ivm.Module, string>();
   const loaded = new Map<string, ivm.Module>();
-  const load = (url: URL): ivm.Module => {
-    const known = loaded.get(url.href);
+  const load = (file: string): ivm.Module => {
+    const known = loaded.get(file);
     if (known !== undefined) return known;
-    const text = readFileSync(url, "utf8");
-    const module = isolate.compileModuleSync(extension === ".ts" ? stripTypeScriptTypes(text) : text);
-    loaded.set(url.href, module);
-    urls.set(module, url);
+    const text = readFileSync(file, "utf8");
+    const plain = extension === ".ts" ? process.getBuiltinModule("node:module").stripTypeScriptTypes(text) : text;
+    const module = isolate.compileModuleSync(plain);
+    loaded.set(file, module);
+    files.set(module, file);
     return module;
   };
-  const module = load(new URL(`${name}${extension}`, import.meta.url));
-  module.instantiateSync(context, (specifier, from) => load(new URL(specifier, urls.get(from))));
+  const module = load(join(import.meta.dirname, `${name}${extension}`));
+  module.instantiateSync(context, (specifier, from) => load(join(dirname(files.get(from) as string), specifier)));
   module.evaluateSync();
   return module.namespace as Guest;
 }
@@ -237,8 +248,6 @@ function die(): never {
   throw new Error("killed");
 }
 
-nameBlob(0, 0);
-randomBlocks(0, 1);
 writeNumber(outHalf, 0, 1);
 outHalf[4] = fromChild.ready;
 // All that a guest can call has been called once when the first one runs.

@@ -614,9 +614,9 @@ function start(
   // Beside this file as a source and as a built module; a bundle lies above the built modules.
   const place = extension === ".cjs" ? "./isolate-host/script/" : "./";
   const here = realpathSync(fileURLToPath(new URL(place, import.meta.url)));
-  const program = join(here, `child${extension === ".ts" ? ".ts" : ".js"}`);
+  const program = join(here, `child${extension === ".ts" ? ".ts" : ".cjs"}`);
   const addon = addonFile();
-  const readable = [here, join(here, "..", "..", "store"), join(here, "..", "..", "abi"), addon];
+  const readable = [here, join(here, "..", "..", "abi"), addon];
   const child = processes().spawn(
     process.execPath,
     [

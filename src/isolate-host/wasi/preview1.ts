@@ -120,30 +120,14 @@ export const preview1: Readonly<Record<keyof typeof functionTypes, Serve>> = {
     const node = descriptor.kind === "input" || descriptor.kind === "output" ? undefined : descriptor.node;
     return setTimes(process, () => node, accessed, modified, which);
   },
-  fd_read: ({ descriptors, memory, files, random }: Process, fd: number, at: number, count: number, readTo: number) => {
-    const descriptor = descriptors.at(fd, rights.fdRead);
-    memory.check(readTo, 4);
-    const parts = memory.vectors(at, count);
-    let read = 0;
-    if (descriptor.kind === "input") {
-      for (const part of parts) read += descriptor.stream.read(part);
-    } else if (descriptor.kind === "device") {
-      if (!descriptor.reads) return errno.badf;
-      read = readDevice(descriptor.device, parts, random);
-    } else {
-      const file = readable(descriptor);
-      read = readParts(parts, (part, done) => sound(files.read(file.node, file.position + done, part)));
-      file.position += read;
-    }
-    memory.setU32(readTo, read);
-    return errno.success;
-  },
+  fd_read: (process: Process, fd: number, at: number, count: number, readTo: number) =>
+    readOn(process, process.descriptors.at(fd, rights.fdRead), at, count, readTo),
   fd_pread: (process: Process, fd: number, at: number, count: number, from: bigint, readTo: number) => {
     const { descriptors, memory, files } = process;
     const descriptor = descriptors.at(fd, rights.fdRead | rights.fdSeek);
     if (descriptor.kind === "input" || descriptor.kind === "output") return errno.spipe;
     // Whatever the place: it has none.
-    if (descriptor.kind === "device") return preview1.fd_read(process, ...([fd, at, count, readTo] as never[]));
+    if (descriptor.kind === "device") return readOn(process, descriptor, at, count, readTo);
     const { node } = readable(descriptor);
     const start = position(unsigned(from));
     memory.check(readTo, 4);
@@ -154,34 +138,13 @@ export const preview1: Readonly<Record<keyof typeof functionTypes, Serve>> = {
     );
     return errno.success;
   },
-  fd_write: (process: Process, fd: number, at: number, count: number, writtenTo: number) => {
-    const { descriptors, memory, files } = process;
-    const descriptor = descriptors.at(fd, rights.fdWrite);
-    memory.check(writtenTo, 4);
-    const parts = memory.vectors(at, count);
-    let written = 0;
-    if (descriptor.kind === "output") {
-      for (const part of parts) {
-        process.write(descriptor.stream, part);
-        written += part.length;
-      }
-    } else if (descriptor.kind === "device") {
-      if (!descriptor.writes) return errno.badf;
-      written = writeDevice(parts);
-    } else {
-      const file = writable(descriptor);
-      const start = (file.flags & flags.append) === 0 ? file.position : files.stat(file.node).size;
-      written = writeParts(parts, (part, done) => files.write(file.node, start + done, part));
-      file.position = start + written;
-    }
-    memory.setU32(writtenTo, written);
-    return errno.success;
-  },
+  fd_write: (process: Process, fd: number, at: number, count: number, writtenTo: number) =>
+    writeOn(process, process.descriptors.at(fd, rights.fdWrite), at, count, writtenTo),
   fd_pwrite: (process: Process, fd: number, at: number, count: number, from: bigint, writtenTo: number) => {
     const { descriptors, memory, files } = process;
     const descriptor = descriptors.at(fd, rights.fdWrite | rights.fdSeek);
     if (descriptor.kind === "input" || descriptor.kind === "output") return errno.spipe;
-    if (descriptor.kind === "device") return preview1.fd_write(process, ...([fd, at, count, writtenTo] as never[]));
+    if (descriptor.kind === "device") return writeOn(process, descriptor, at, count, writtenTo);
     const file = writable(descriptor);
     const given = position(unsigned(from));
     memory.check(writtenTo, 4);
@@ -478,6 +441,50 @@ function readable(descriptor: Descriptor): OpenFile {
 function writable(descriptor: Descriptor): OpenFile {
   if (descriptor.kind !== "file" || !descriptor.writes) throw fault(errno.badf);
   return descriptor;
+}
+
+/** Reads from where a descriptor stands, and moves it on. */
+function readOn(process: Process, descriptor: Descriptor, at: number, count: number, readTo: number): Errno {
+  const { memory, files, random } = process;
+  memory.check(readTo, 4);
+  const parts = memory.vectors(at, count);
+  let read = 0;
+  if (descriptor.kind === "input") {
+    for (const part of parts) read += descriptor.stream.read(part);
+  } else if (descriptor.kind === "device") {
+    if (!descriptor.reads) return errno.badf;
+    read = readDevice(descriptor.device, parts, random);
+  } else {
+    const file = readable(descriptor);
+    read = readParts(parts, (part, done) => sound(files.read(file.node, file.position + done, part)));
+    file.position += read;
+  }
+  memory.setU32(readTo, read);
+  return errno.success;
+}
+
+/** Writes to where a descriptor stands, or to its file's end, and moves it on. */
+function writeOn(process: Process, descriptor: Descriptor, at: number, count: number, writtenTo: number): Errno {
+  const { memory, files } = process;
+  memory.check(writtenTo, 4);
+  const parts = memory.vectors(at, count);
+  let written = 0;
+  if (descriptor.kind === "output") {
+    for (const part of parts) {
+      process.write(descriptor.stream, part);
+      written += part.length;
+    }
+  } else if (descriptor.kind === "device") {
+    if (!descriptor.writes) return errno.badf;
+    written = writeDevice(parts);
+  } else {
+    const file = writable(descriptor);
+    const start = (file.flags & flags.append) === 0 ? file.position : files.stat(file.node).size;
+    written = writeParts(parts, (part, done) => files.write(file.node, start + done, part));
+    file.position = start + written;
+  }
+  memory.setU32(writtenTo, written);
+  return errno.success;
 }
 
 /** Fills parts one after the other until one is not filled; returns how many bytes that were. */

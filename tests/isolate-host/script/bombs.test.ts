@@ -3,6 +3,7 @@ import { Worker } from "node:worker_threads";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { residentBytes } from "../../../src/isolate-host/script/resident-bytes.ts";
 import { ScriptChild, ScriptChildDied } from "../../../src/isolate-host/script/script-child.ts";
+import { hashObject } from "../../../src/store/object.ts";
 import { bombs } from "./bombs.ts";
 import { endText, jobOf, MemoryFrame, runToEnd } from "./memory-frame.ts";
 
@@ -51,6 +52,20 @@ test.each(["log('x')", "putBlob('x')", "putBlob(big)", "text(small)", "putTree({
     const turn = child.run(jobOf(frame, `exports.default = async (job) => {${body}}`), frame).turn;
     expect(endText(turn)).toBe("exhausted: the stack ended where the job called the host");
     expect(endText(runToEnd(child, frame, jobOf(frame, "exports.default = () => 'sound'")))).toBe("sound");
+    child.kill();
+  },
+);
+
+test.each(["job.putBlob('y')", "Math.random()"])(
+  "what is loaded when a job first wants %s finds the stack that it needs, though the guest has none left, and the child goes on",
+  (op) => {
+    const frame = new MemoryFrame();
+    const child = new ScriptChild({ heapMb: 64 });
+    const body = `let tries = 0; const go = () => { try { go() } catch {} if (tries++ < 300) try { ${op} } catch {} }; go(); return 'an end'`;
+    const turn = child.run(jobOf(frame, `exports.default = async (job) => {${body}}`), frame).turn;
+    expect(endText(turn)).toBe("exhausted: the stack ended where the job called the host");
+    const next = jobOf(frame, "exports.default = (job) => job.putBlob('x' + (Math.random() < 1)).oid");
+    expect(endText(runToEnd(child, frame, next))).toBe(hashObject("blob", Buffer.from("xtrue")));
     child.kill();
   },
 );
