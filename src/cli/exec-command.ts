@@ -11,7 +11,7 @@ import { OversizeObject, objectBytesMax } from "../store/errors.ts";
 import { addCommand, timeoutOption, type Commands } from "./command.ts";
 import { UsageError, execStatus, errorJson } from "./exit.ts";
 import { noteAsked } from "./last-asked.ts";
-import { importNamed, isFolder, isPath } from "./naming.ts";
+import { importNamed, isFolder, isPath, leftOutNotes } from "./naming.ts";
 import { failureMessage, printError, printNote, write, type Printer } from "./output.ts";
 import { executorCount, refuseTaken, running } from "./run-commands.ts";
 import type { CommonOptions, RunningLimits, Session } from "./session.ts";
@@ -161,9 +161,9 @@ function targetFolder({ C: text, inPlace, out }: ExecOptions): string | undefine
 
 async function treeNamed({ printer }: Session, engine: Engine, text: string): Promise<Oid> {
   if (isPath(text) && isFolder(text)) {
-    const { oid, isComplete } = await engine.importFolder(text);
-    if (!isComplete) printNote(printer, "there is no git to ask: files that git does not track, if any, are left out");
-    return oid;
+    const imported = await engine.importFolder(text);
+    for (const note of leftOutNotes(imported)) printNote(printer, note);
+    return imported.oid;
   }
   const { kind, oid } = await importNamed(engine, text, "borrowing");
   if (kind !== "tree") throw new UsageError(`-C wants a tree, and ${JSON.stringify(text)} is a ${kind}`);

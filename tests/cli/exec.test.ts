@@ -188,6 +188,22 @@ describe("the tree that a command sees", () => {
     expect((await exec("-C", folder, "--", "find", ".", "-type", "f")).out).toBe("./sub/x.log\n");
   });
 
+  it("is without pipes and sockets, which a note tells of", async () => {
+    const folder = room.path("pipes");
+    mkdirSync(join(folder, "sub"), { recursive: true });
+    await room.shell("mkfifo ../pipes/one ../pipes/sub/two");
+    const said = await exec("-C", folder, "--", "find", ".");
+    expect(said).toEqual({
+      status: 0,
+      out: ".\n./sub\n",
+      err: "left out, since no tree can hold a pipe, a socket or a device: one, sub/two\n",
+    });
+    expect(await exec("--in-place", "-C", folder, "--", "touch", "one")).toMatchObject({
+      status: 125,
+      err: expect.stringContaining('"one" changed meanwhile') as string,
+    });
+  });
+
   it("is a path in a revision, or a tree of the store", async () => {
     expect((await exec("-C", "HEAD:sub", "--", "ls")).out).toBe("b.txt\ndeep\n");
     const tree = room.git(room.repository, "rev-parse", "HEAD:sub/deep");
