@@ -26,8 +26,8 @@ import { readModulePlace } from "./abi/script-place.ts";
 import { bindArgs, putRuntimeNode, resolveImage, scriptMarker, wasiMarker, wasmMarker } from "./abi/worker.ts";
 import { failureDetail } from "./failure-origin.ts";
 import { executedJobs, type ExecutedJob } from "./executed-jobs.ts";
-import { foldedPath, type FoldedPath } from "./folded-path.ts";
-import { JobNames, mapRef } from "./job-names.ts";
+import { entriesOf, foldedPath, type FoldedPath } from "./folded-path.ts";
+import { JobNames, mapRef, typedText } from "./job-names.ts";
 import type { Executing } from "./executing.ts";
 import type { ExplainOptions, Explanation } from "./explaining.ts";
 import type { ChromeTrace } from "./chrome-trace.ts";
@@ -838,6 +838,17 @@ export class Engine {
     const last = stack.at(-1);
     if (outermost === undefined || last === undefined) return "the executor";
     const where = this.#whereabouts(outermost, foldedPath(this.#store, stack));
-    return `${new JobNames(this.#store, this.#library).workerName(last.image, undefined)}${where} (request ${last.request})`;
+    const names = new JobNames(this.#store, this.#library);
+    // A nested command's arguments may be gone with its executor.
+    const typed = (frame: ShownFrame) => {
+      const argv = names.argvOf({ args: entriesOf(frame.args) ?? [] });
+      return argv === undefined ? undefined : typedText(argv);
+    };
+    const name = typed(last) ?? `${names.workerName(last.image, undefined)}${inCommand(typed(outermost))}`;
+    return `${name}${where} (request ${last.request})`;
   }
+}
+
+function inCommand(typed: string | undefined): string {
+  return typed === undefined ? "" : ` in ${typed}`;
 }

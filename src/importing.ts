@@ -80,6 +80,10 @@ export interface ImportedFolder {
   readonly how: "work tree" | "whole";
   /** Whether git could be asked for files that it does not track: without them, only tracked ones are there. */
   readonly isComplete: boolean;
+  /** Paths of what no tree can hold, from the folder: pipes, sockets, devices. They are left out. */
+  readonly unstorable: readonly string[];
+  /** Folders that git may not look into, from the work tree's root: what is there and not tracked is left out. */
+  readonly unread: readonly string[];
 }
 
 /**
@@ -101,22 +105,26 @@ export async function importFolderInto(store: Store, path: string, host: Host, l
     store.addSource(objectsFolderOf(repository));
     const tracked = trackedTree(store, repository, inside, host, look);
     const prefix = inside === "" ? "" : `${inside}/`;
-    const untracked = await untrackedPaths(repository, inside, host, "files");
+    const [unstorable, unread]: [string[], string[]] = [[], []];
+    const untracked = await untrackedPaths(repository, inside, host, "files", (each) => unread.push(each));
     const paths = (untracked ?? []).filter((each) => each.startsWith(prefix)).map((each) => each.slice(prefix.length));
     if (tracked === undefined && paths.length === 0) return wholeFolder(store, path);
     const folder = inside === "" ? workTree : `${workTree}/${inside}`;
-    const oid = putFilesInto(store, tracked ?? store.put("tree", encodeTree([])), folder, paths);
+    const oid = putFilesInto(store, tracked ?? store.put("tree", encodeTree([])), folder, paths, (each) =>
+      unstorable.push(each),
+    );
     store.flush();
-    return { oid, how: "work tree", isComplete: untracked !== undefined };
+    return { oid, how: "work tree", isComplete: untracked !== undefined, unstorable, unread };
   } finally {
     repository.objects.close();
   }
 }
 
 function wholeFolder(store: Store, path: string): ImportedFolder {
-  const oid = putFolder(store, resolve(path));
+  const unstorable: string[] = [];
+  const oid = putFolder(store, resolve(path), (each) => unstorable.push(each));
   store.flush();
-  return { oid, how: "whole", isComplete: true };
+  return { oid, how: "whole", isComplete: true, unstorable, unread: [] };
 }
 
 /** Undefined where git tracks nothing, or nothing of it is left. */

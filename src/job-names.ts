@@ -91,7 +91,7 @@ export class JobNames {
   }
 
   /** The command's name and what follows it; undefined of a job that is no command's, or whose arguments are gone. */
-  argvOf({ args }: Subject): readonly string[] | undefined {
+  argvOf({ args }: Pick<Subject, "args">): readonly string[] | undefined {
     const found = (name: string) => args.find((entry) => entry.name === name);
     const argv = found("argv");
     if (argv === undefined || !["cwd", "env", "in", "stdin"].every((name) => found(name) !== undefined))

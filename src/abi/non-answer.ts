@@ -6,8 +6,8 @@ import { andSources, describeQuarantine } from "../store/errors.ts";
 import type { Oid } from "../store/oid.ts";
 
 export type NonAnswer =
-  /** The machine's fault: disk, memory, native stack, wall clock, a killed executor, an unknown runtime. */
-  | { readonly kind: "host"; readonly message: string }
+  /** The machine's fault: disk, memory, native stack, wall clock, a killed executor, an unknown runtime. `stoppedAfterMs`: it was the wall clock, which allowed so much. */
+  | { readonly kind: "host"; readonly message: string; readonly stoppedAfterMs?: number }
   /** An object that is named and not to be had, neither in the store nor in the repositories that it reads from, if there are any. */
   | { readonly kind: "missing"; readonly oid: Oid; readonly sources?: readonly string[] }
   /** Requests that wait for each other, in the order of asking; the last one asks for the first. */

@@ -10,12 +10,12 @@ import {
   type ReplayDifference,
   type ReplayOptions,
 } from "../engine.ts";
-import { addCommand, examplesText, type Commands } from "./command.ts";
+import { addCommand, examplesText, timeoutOption, type Commands } from "./command.ts";
 import { Cancelled, OutputFailure, UsageError, exitStatus } from "./exit.ts";
 import { isFolder, isPath, requestNamed } from "./naming.ts";
 import { printError, printNote, write } from "./output.ts";
 import { executorCount } from "./run-commands.ts";
-import type { CommonOptions, Session } from "./session.ts";
+import type { CommonOptions, RunningLimits, Session } from "./session.ts";
 
 /** Bytes that are written at a time. */
 const pieceBytes = 1 << 20;
@@ -26,9 +26,8 @@ const replayExamples = ["replay request.car", "replay request.car --store kept.s
 const inexactText =
   "the jobs went as recorded, but the file is not the bundle that they make: it holds objects that none of them needs, or lacks some that they make anew";
 
-interface ReplayingOptions {
+interface ReplayingOptions extends RunningLimits {
   readonly store?: string;
-  readonly jobs?: number;
   readonly json?: true;
   readonly log?: true;
 }
@@ -59,6 +58,7 @@ export const bundleCommands: Commands = {
       .argument("<FILE>", "what `coppice bundle` wrote")
       .option("--store <FILE>", "keep the replay's store in a file that is not there yet (else a temporary one)")
       .option("--jobs <N>", "executors that run jobs at a time (else one for each core)", executorCount)
+      .option(...timeoutOption)
       .option("--json", "print one JSON object: what came of it, or the error")
       .option("--log", "print what guests log, on stderr")
       .action((file: string, options: ReplayingOptions) => replay(session, file, options));
@@ -145,7 +145,7 @@ function writePiece(fd: number, path: string, piece: Uint8Array): void {
 
 async function replay(session: Session, file: string, options: ReplayingOptions): Promise<void> {
   const { printer } = session;
-  const { store, jobs, log, json } = options;
+  const { store, jobs, timeout, log, json } = options;
   if (store === "") throw new UsageError("--store wants a file's path, and it is empty");
   if (store !== undefined && isPath(store))
     throw new UsageError(`${store} is there already; a replay starts from nothing`);
@@ -159,6 +159,7 @@ async function replay(session: Session, file: string, options: ReplayingOptions)
     signal: abort.signal,
     ...(store === undefined ? {} : { store }),
     ...(jobs === undefined ? {} : { executors: jobs }),
+    ...(timeout === undefined ? {} : { wallClockMsMax: timeout * 1000 }),
     ...(log === undefined ? {} : { onLog: ({ line }) => printNote(printer, line) }),
   };
   try {

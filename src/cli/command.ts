@@ -1,5 +1,6 @@
 /** How commands are declared: what each has in common in its help and options. */
 import type { Command } from "commander";
+import { UsageError } from "./exit.ts";
 import type { Session } from "./session.ts";
 
 /** Commands by their first word: each adds itself to the parser. */
@@ -25,4 +26,23 @@ export function cidOption(command: Command, what: string): Command {
 /** Lines of help. */
 export function examplesText(examples: readonly string[]): string {
   return `\nExamples:\n${examples.map((example) => `  $ coppice ${example}`).join("\n")}`;
+}
+
+/** What `--timeout` takes: a day. */
+const timeoutSecondsMax = 86_400;
+
+/** Of every command that runs something. */
+export const timeoutOption = [
+  "--timeout <SECONDS>",
+  "how long a job may run on its own before it is stopped (else 60); no result depends on it",
+  timeoutSeconds,
+] as const;
+
+/** What `--timeout` says. Throws UsageError. */
+function timeoutSeconds(text: string): number {
+  const seconds = Number(text);
+  if (/^\d+(?:\.\d+)?$/.test(text) && seconds > 0 && seconds <= timeoutSecondsMax) return seconds;
+  throw new UsageError(
+    `--timeout wants seconds, more than 0 and at most ${timeoutSecondsMax}, not ${JSON.stringify(text)}`,
+  );
 }

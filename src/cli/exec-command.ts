@@ -8,15 +8,15 @@ import { posix } from "node:path";
 import type { Command } from "commander";
 import type { CommandOutput, CommandResult, Engine, Oid, RunResult } from "../engine.ts";
 import { OversizeObject, objectBytesMax } from "../store/errors.ts";
-import { addCommand, type Commands } from "./command.ts";
+import { addCommand, timeoutOption, type Commands } from "./command.ts";
 import { UsageError, execStatus, errorJson } from "./exit.ts";
 import { noteAsked } from "./last-asked.ts";
-import { importNamed, isFolder, isPath } from "./naming.ts";
+import { importNamed, isFolder, isPath, leftOutNotes } from "./naming.ts";
 import { failureMessage, printError, printNote, write, type Printer } from "./output.ts";
 import { executorCount, refuseTaken, running } from "./run-commands.ts";
-import type { CommonOptions, Session } from "./session.ts";
+import type { CommonOptions, RunningLimits, Session } from "./session.ts";
 
-interface ExecOptions extends CommonOptions {
+interface ExecOptions extends CommonOptions, RunningLimits {
   readonly C: string;
   readonly env: readonly string[];
   readonly stdin?: string;
@@ -26,7 +26,6 @@ interface ExecOptions extends CommonOptions {
   readonly json?: true;
   readonly salt?: string;
   readonly rerun?: true;
-  readonly jobs?: number;
 }
 
 /** Bytes of stdout or stderr that `--json` shows as text. */
@@ -89,7 +88,8 @@ function execOptions(command: Command): Command {
       "--jobs <N>",
       "executors that run jobs at a time (else one for each core); no result depends on it",
       executorCount,
-    );
+    )
+    .option(...timeoutOption);
 }
 
 async function exec(session: Session, argv: readonly string[], options: ExecOptions): Promise<void> {
@@ -161,9 +161,9 @@ function targetFolder({ C: text, inPlace, out }: ExecOptions): string | undefine
 
 async function treeNamed({ printer }: Session, engine: Engine, text: string): Promise<Oid> {
   if (isPath(text) && isFolder(text)) {
-    const { oid, isComplete } = await engine.importFolder(text);
-    if (!isComplete) printNote(printer, "there is no git to ask: files that git does not track, if any, are left out");
-    return oid;
+    const imported = await engine.importFolder(text);
+    for (const note of leftOutNotes(imported)) printNote(printer, note);
+    return imported.oid;
   }
   const { kind, oid } = await importNamed(engine, text, "borrowing");
   if (kind !== "tree") throw new UsageError(`-C wants a tree, and ${JSON.stringify(text)} is a ${kind}`);

@@ -126,6 +126,9 @@ export function messageOf(error: unknown): string {
   if (error instanceof NonAnswerError && error.answer.kind === "cancelled") {
     return "cancelled; what was computed is kept, and the same command goes on from there";
   }
+  if (error instanceof NonAnswerError && error.answer.kind === "host" && error.answer.stoppedAfterMs !== undefined) {
+    return `${error.message}; --timeout SECONDS lets it run longer`;
+  }
   const { path, syscall } = error as NodeJS.ErrnoException;
   if (syscall === undefined) return error.message;
   return path === undefined ? wordsOf(error) : `${path}: ${wordsOf(error)}`;

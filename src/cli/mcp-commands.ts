@@ -2,23 +2,21 @@
 import { realpathSync } from "node:fs";
 import { dirname, isAbsolute, relative, resolve, sep } from "node:path";
 import type { ReplayedCalls } from "../server/replay-calls.ts";
-import { addCommand, type Commands } from "./command.ts";
+import { addCommand, timeoutOption, type Commands } from "./command.ts";
 import { UsageError, exitStatus, sentence } from "./exit.ts";
 import { isFolder } from "./naming.ts";
 import { printError, printNote, write } from "./output.ts";
 import { executorCount } from "./run-commands.ts";
-import type { CommonOptions, Session } from "./session.ts";
+import type { CommonOptions, RunningLimits, Session } from "./session.ts";
 import { version } from "./version.ts";
 
-interface ServingOptions extends CommonOptions {
-  readonly jobs?: number;
+interface ServingOptions extends CommonOptions, RunningLimits {
   readonly root?: string;
   readonly checkoutRoot?: string;
   readonly transcript?: string;
 }
 
-interface ReplayingOptions extends CommonOptions {
-  readonly jobs?: number;
+interface ReplayingOptions extends CommonOptions, RunningLimits {
   readonly json?: true;
 }
 
@@ -42,6 +40,7 @@ export const mcpCommands: Commands = {
       .option("--checkout-root <DIR>", "clients may write trees to new folders below DIR (else nowhere)")
       .option("--transcript <FILE>", "append each call and its answer to FILE, for `coppice replay-calls`")
       .option("--jobs <N>", jobsText, executorCount)
+      .option(...timeoutOption)
       .action((options: ServingOptions) => mcp(session, options));
   },
   "replay-calls": (session, parent) => {
@@ -53,6 +52,7 @@ export const mcpCommands: Commands = {
     )
       .argument("<FILE>", "what `coppice mcp --transcript` wrote")
       .option("--jobs <N>", jobsText, executorCount)
+      .option(...timeoutOption)
       .option("--json", "print one JSON object: what came of it, or the error")
       .action((file: string, options: ReplayingOptions) => replayCalls(session, file, options));
   },

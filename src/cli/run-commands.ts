@@ -4,7 +4,7 @@ import { dirname, resolve } from "node:path";
 import type { Command } from "commander";
 import { NonAnswerError, executorsMax, type Engine, type Run, type RunOptions, type RunResult } from "../engine.ts";
 import { monotonicMs } from "../store/monotonic.ts";
-import { addCommand, cidOption, examplesText, type Commands } from "./command.ts";
+import { addCommand, cidOption, examplesText, timeoutOption, type Commands } from "./command.ts";
 import { OutputFailure, UsageError, errorJson, exitStatus } from "./exit.ts";
 import { noteAsked } from "./last-asked.ts";
 import { argumentsNamed, importNamed, isFolder, isPath, workerAndArguments, workerNamed } from "./naming.ts";
@@ -19,13 +19,12 @@ import {
   withProgress,
   write,
 } from "./output.ts";
-import type { CommonOptions, Session } from "./session.ts";
+import type { CommonOptions, RunningLimits, Session } from "./session.ts";
 import { askUntracked, noteUntracked } from "./untracked.ts";
 import { verifyExecuted, verifyShare } from "./verify-command.ts";
 import type { WatchTask } from "./watch-sources.ts";
 
-interface RunningOptions extends CommonOptions {
-  readonly jobs?: number;
+interface RunningOptions extends CommonOptions, RunningLimits {
   readonly out?: string;
   readonly salt?: string;
   readonly json?: true;
@@ -119,6 +118,7 @@ function commonOptions(command: Command): Command {
       "executors that run jobs at a time (else one for each core); no result depends on it",
       executorCount,
     )
+    .option(...timeoutOption)
     .option("--salt <TEXT>", "separates this run from what is remembered under another salt")
     .option("--log", "print what guests log, on stderr");
 }

@@ -12,6 +12,14 @@ export interface CommonOptions {
   readonly cid?: true;
 }
 
+/** Options of every command that runs something. No result depends on them. */
+export interface RunningLimits {
+  /** Executors that run jobs at a time. */
+  readonly jobs?: number;
+  /** Seconds that a job may run on its own. */
+  readonly timeout?: number;
+}
+
 /** What one call of the command works with. */
 export class Session {
   readonly printer: Printer;
@@ -26,7 +34,7 @@ export class Session {
   }
 
   /** `withEngine`, for what only looks at a store: one that is not there is not made. */
-  async withStore<T>(options: CommonOptions, work: (engine: Engine) => Promise<T> | T): Promise<T> {
+  async withStore<T>(options: CommonOptions & RunningLimits, work: (engine: Engine) => Promise<T> | T): Promise<T> {
     const path = this.storePath(options);
     if (!isPath(path)) throw new UsageError(`there is no store ${path}; what runs or imports makes one`);
     return this.withEngine(options, work);
@@ -39,14 +47,12 @@ export class Session {
   }
 
   /** Opens the engine for `work`, and closes it whatever happens. */
-  async withEngine<T>(
-    options: CommonOptions & { readonly jobs?: number },
-    work: (engine: Engine) => Promise<T> | T,
-  ): Promise<T> {
-    const { jobs } = options;
+  async withEngine<T>(options: CommonOptions & RunningLimits, work: (engine: Engine) => Promise<T> | T): Promise<T> {
+    const { jobs, timeout } = options;
     const path = this.storePath(options);
     const executors = jobs === undefined ? {} : { executors: jobs };
-    const engine = openEngine({ store: path, environment: this.#environment, ...executors });
+    const wallClock = timeout === undefined ? {} : { wallClockMsMax: timeout * 1000 };
+    const engine = openEngine({ store: path, environment: this.#environment, ...executors, ...wallClock });
     try {
       return await work(engine);
     } finally {

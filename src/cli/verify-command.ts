@@ -1,17 +1,16 @@
 /** `coppice verify`: executes remembered requests again and compares, lists what differed, and settles it. Also what `run` and `fold` do with `--verify`. */
 import { executorsMax, type DescribedDivergence, type Engine, type Keep, type Oid, type Verified } from "../engine.ts";
 import { describeDifference, describeOutcome } from "../first-difference.ts";
-import { addCommand, type Commands } from "./command.ts";
+import { addCommand, timeoutOption, type Commands } from "./command.ts";
 import { UsageError, errorJson, exitStatus, sentence, type ErrorKind } from "./exit.ts";
 import { requestNamed } from "./naming.ts";
 import { printError, printNote, shortList, write, type Printer } from "./output.ts";
-import type { CommonOptions, Session } from "./session.ts";
+import type { CommonOptions, RunningLimits, Session } from "./session.ts";
 
-interface VerifyingOptions extends CommonOptions {
+interface VerifyingOptions extends CommonOptions, RunningLimits {
   readonly all?: true;
   readonly sample?: number;
   readonly seed?: string;
-  readonly jobs?: number;
   readonly json?: true;
   readonly resolve?: string | true;
   readonly keep?: Keep;
@@ -46,6 +45,7 @@ export const verifyCommands: Commands = {
       .option("--jobs <N>", "threads that execute at a time (else one for each core)", (text) =>
         wholeNumber("--jobs", text, executorsMax),
       )
+      .option(...timeoutOption)
       .option("--json", "print one JSON object")
       .option("--resolve [REQUEST]", "list what differed and nobody has settled; with --keep, settle it")
       .option(

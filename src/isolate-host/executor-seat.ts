@@ -12,6 +12,7 @@ import type { ExecutorStart, FromExecutor, ToExecutor } from "./message.ts";
 import { residentBytes } from "./script/resident-bytes.ts";
 import {
   closeChildEnds,
+  defaultTurnMsMax,
   killProcess,
   openScriptChild,
   scriptHeapMbMax,
@@ -124,7 +125,8 @@ export class ExecutorSeat {
 
   #send(task: Pick<Running, "dispatch" | "alone" | "settle" | "reject">): void {
     // Its process starts while the thread does, and takes as long.
-    const child = this.#worker === undefined && this.#options.takeScriptWish() ? openedChild() : undefined;
+    const wants = this.#worker === undefined && this.#options.takeScriptWish();
+    const child = wants ? openedChild(turnMsFor(this.#options.wallClockMsMax)) : undefined;
     const worker = this.#worker ?? this.#spawn();
     worker.ref();
     if (child !== undefined) giveScriptChild(worker, child);
@@ -138,12 +140,14 @@ export class ExecutorSeat {
     // A thread that was stopped has left its frames on the board.
     this.#board.leave(0);
     this.#board.hearsOut = false;
-    const { storePath, nestedFramesMax, claims, program, scriptFlags } = this.#options;
+    const { storePath, nestedFramesMax, claims, program, scriptFlags, wallClockMsMax } = this.#options;
     // Beside this file as a source, as a built module, and in a bundle. An executor is bundled for built modules, too, since its thread's start is mostly modules being found, linked and compiled.
     const extension = extname(import.meta.url);
     const isAbove = extension === ".js" && program === "executor";
     const file = isAbove ? "../executor.cjs" : `./${program}${extension}`;
-    const start: ExecutorStart = { storePath, status: this.#board.shared, nestedFramesMax, claims, scriptFlags };
+    const status = this.#board.shared;
+    const scriptTurnMs = turnMsFor(wallClockMsMax);
+    const start: ExecutorStart = { storePath, status, nestedFramesMax, claims, scriptFlags, scriptTurnMs };
     const worker = new Worker(new URL(file, import.meta.url), {
       workerData: start,
       resourceLimits: { stackSizeMb: stackMb, maxYoungGenerationSizeMb: youngMbMax },
@@ -195,8 +199,9 @@ export class ExecutorSeat {
       running.sinceMs = nowMs;
     } else {
       const where = this.#options.describeStack(this.#board.stack());
-      const seconds = this.#options.wallClockMsMax / 1000;
-      this.#stop({ kind: "host", message: `${where} ran for more than ${seconds} s and was stopped` });
+      const stoppedAfterMs = this.#options.wallClockMsMax;
+      const message = `${where} ran for more than ${stoppedAfterMs / 1000} s and was stopped`;
+      this.#stop({ kind: "host", message, stoppedAfterMs });
     }
   }
 
@@ -279,10 +284,15 @@ export class ExecutorSeat {
   }
 }
 
+/** A process of scripts ends itself later than it would be stopped. */
+function turnMsFor(wallClockMsMax: number): number {
+  return Math.max(defaultTurnMsMax, wallClockMsMax + stopGraceMs + comeBackGraceMs);
+}
+
 /** Starts a process for scripts; undefined where that does not go: the thread will try as well, and tells. */
-function openedChild(): OpenedChild | undefined {
+function openedChild(turnMs: number): OpenedChild | undefined {
   try {
-    return openScriptChild({ heapMb: scriptHeapMbMax });
+    return openScriptChild({ heapMb: scriptHeapMbMax, turnMs });
   } catch (error) {
     if (error instanceof NonAnswerError) return undefined;
     throw error;

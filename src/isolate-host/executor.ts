@@ -72,6 +72,7 @@ class Executor {
       hearsOut: (isHearing) => (board.hearsOut = isHearing),
       isCancelled: () => board.cancelled,
       flags: start.scriptFlags,
+      turnMs: start.scriptTurnMs,
     });
     this.#commands = new WasiGuests(host);
     const guests = new Runtimes(

@@ -13,6 +13,8 @@ export interface ExecutorStart {
   readonly nestedFramesMax: number;
   /** Flags of V8 for processes that run scripts. */
   readonly scriptFlags: readonly string[];
+  /** As ScriptChildOptions has it. */
+  readonly scriptTurnMs: number;
   /** The claims that all executors share, and which of them this one is; undefined for an executor that is alone. */
   readonly claims: { readonly table: SharedArrayBuffer; readonly owner: number } | undefined;
 }

@@ -44,6 +44,8 @@ export interface ChildWatch {
   isCancelled(): boolean;
   /** Flags of V8 for the process. */
   readonly flags: readonly string[];
+  /** As ScriptChildOptions has it. */
+  readonly turnMs: number;
 }
 
 export class ScriptGuests implements Runtime {
@@ -121,7 +123,8 @@ export class ScriptGuests implements Runtime {
 
   #openChild(): ScriptChild {
     if (this.#child?.isOpen === true) return this.#child;
-    this.#child = new ScriptChild({ heapMb: scriptHeapMbMax, flags: this.#watch.flags }, this.#use);
+    const { flags, turnMs } = this.#watch;
+    this.#child = new ScriptChild({ heapMb: scriptHeapMbMax, flags, turnMs }, this.#use);
     this.#watch.childIs(this.#child.pid ?? 0);
     return this.#child;
   }

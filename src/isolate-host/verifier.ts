@@ -57,6 +57,7 @@ class Verifier {
       hearsOut: (isHearing) => (board.hearsOut = isHearing),
       isCancelled: () => board.cancelled,
       flags: start.scriptFlags,
+      turnMs: start.scriptTurnMs,
     });
     const runtimes = new Map<string, Runtime>([
       [wasmMarker, new WasmGuests(host)],

@@ -9,7 +9,7 @@ import { z } from "zod";
 import { parseOid, type Arg, type Engine, type Oid, type RunOptions, type RunResult } from "../engine.ts";
 import { explanationText } from "../cli/explain.ts";
 import { UsageError } from "../cli/exit.ts";
-import { isFolder } from "../cli/naming.ts";
+import { isFolder, leftOutNotes } from "../cli/naming.ts";
 import { listing } from "../cli/output.ts";
 import { namedCommand } from "../tools/named-command.ts";
 import {
@@ -359,12 +359,13 @@ const importing = tool({
   call: async ({ engine, folders }, { path: wanted = "", revision }) => {
     if (revision?.includes(":") === true) throw new UsageError("a revision has no colon; name a path in it by `path`");
     const named = wanted === "" || wanted === "." ? "" : `:${wanted}`;
-    const { kind, oid } =
+    const imported =
       revision === undefined
         ? await importedPath(engine, pathToRead(folders, wanted))
-        : await engine.borrowTree(repositoryToRead(folders), `${revision}${named}`);
+        : { ...(await engine.borrowTree(repositoryToRead(folders), `${revision}${named}`)), notes: [] };
+    const { kind, oid } = imported;
     const facts = { ...lookedAt(kind === "tree" ? oid : null), result: { kind, oid } };
-    return { facts, texts: kind === "tree" ? [] : [`a file: blob ${oid}`] };
+    return { facts, texts: kind === "tree" ? imported.notes : [`a file: blob ${oid}`] };
   },
 });
 
@@ -403,9 +404,10 @@ export const tools: Readonly<Record<string, Tool>> = {
 async function importedPath(
   engine: Engine,
   place: string,
-): Promise<{ readonly kind: "blob" | "tree"; readonly oid: Oid }> {
-  if (!isFolder(place)) return engine.borrowTree(place);
-  return { kind: "tree", oid: (await engine.importFolder(place)).oid };
+): Promise<{ readonly kind: "blob" | "tree"; readonly oid: Oid; readonly notes: string[] }> {
+  if (!isFolder(place)) return { ...(await engine.borrowTree(place)), notes: [] };
+  const imported = await engine.importFolder(place);
+  return { kind: "tree", oid: imported.oid, notes: leftOutNotes(imported) };
 }
 
 function runOptions({ signal }: Calling, salted: string | undefined): RunOptions {

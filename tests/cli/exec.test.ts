@@ -49,6 +49,7 @@ beforeAll(async () => {
   }
   const limits = `{"fuel":100000}`;
   await room.call("tool", "add", "endless", room.path("endless.wasm"), "--limits", limits);
+  await room.call("tool", "add", "slow", room.path("endless.wasm"), "--limits", `{"fuel":9007199254740991}`);
 });
 
 describe("exec", () => {
@@ -135,6 +136,22 @@ describe("exec", () => {
     expect((await exec("--stdin", "sub/b.txt", "--", "wc", "-l")).out.trim()).toBe("2");
   });
 
+  it("ends a command that runs too long, named as it would be typed, and says how it may run longer", async () => {
+    for (const words of [
+      ["slow", "a b"],
+      ["sh", "-c", "slow 'a b' | cat"],
+    ]) {
+      const said = await exec("--timeout", "0.3", "--", ...words);
+      expect(said).toMatchObject({ status: 125, out: "" });
+      expect(said.err).toMatch(
+        /^error: slow 'a b' \(request [0-9a-f]{40}\) ran for more than 0\.3 s and was stopped; --timeout SECONDS lets it run longer\n$/,
+      );
+    }
+    const json = await exec("--json", "--timeout", "0.3", "--", "slow");
+    expect(jsonError(json).error).toMatchObject({ kind: "host", message: expect.stringMatching(/^slow \(/) as string });
+    expect(await exec("--timeout", "600", "--", "cat", "a.txt")).toMatchObject({ status: 0, out: "alpha\n" });
+  });
+
   it("tells of a trap and of a limit in a sentence, with 125", async () => {
     for (const [name, message] of [
       ["trap", "the guest trapped"],
@@ -169,6 +186,22 @@ describe("the tree that a command sees", () => {
     mkdirSync(join(folder, "sub"), { recursive: true });
     writeFileSync(join(folder, "sub/x.log"), "1");
     expect((await exec("-C", folder, "--", "find", ".", "-type", "f")).out).toBe("./sub/x.log\n");
+  });
+
+  it("is without pipes and sockets, which a note tells of", async () => {
+    const folder = room.path("pipes");
+    mkdirSync(join(folder, "sub"), { recursive: true });
+    await room.shell("mkfifo ../pipes/one ../pipes/sub/two");
+    const said = await exec("-C", folder, "--", "find", ".");
+    expect(said).toEqual({
+      status: 0,
+      out: ".\n./sub\n",
+      err: "left out, since no tree can hold a pipe, a socket or a device: one, sub/two\n",
+    });
+    expect(await exec("--in-place", "-C", folder, "--", "touch", "one")).toMatchObject({
+      status: 125,
+      err: expect.stringContaining('"one" changed meanwhile') as string,
+    });
   });
 
   it("is a path in a revision, or a tree of the store", async () => {
@@ -275,6 +308,15 @@ describe("bad input is told in one sentence, and nothing runs", () => {
     ],
     ["a place that is taken", ["--out", "sub", "--", "ls"], 125, "sub"],
     ["no number of executors", ["--jobs", "0", "--", "ls"], 125, "--jobs wants a whole number"],
+    ...["0", "-1", "x", "1e3", "86401", ""].map(
+      (text) =>
+        [
+          `the time ${JSON.stringify(text)}`,
+          ["--timeout", text, "--", "ls"],
+          125,
+          `--timeout wants seconds, more than 0 and at most 86400, not ${JSON.stringify(text)}`,
+        ] as const,
+    ),
   ];
   it.each(cases)("%s", async (_what, args, status, message) => {
     const said = await exec(...args);

@@ -91,7 +91,8 @@ export interface ScriptChildOptions {
 
 /** Heap of an executor's child, which all of its jobs share. */
 export const scriptHeapMbMax = 512;
-const defaultTurnMsMax = 600_000;
+/** See `turnMs`. */
+export const defaultTurnMsMax = 600_000;
 
 const readBytes = 1 << 16;
 /** Jobs ahead that wait in the pipe: what a pipe takes, four times over, so that writing them never waits for a child that is writing itself. */

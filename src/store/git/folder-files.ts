@@ -1,6 +1,6 @@
 /**
  * The tree of a folder as it stands, or of some of its files. Guarantees: nothing is written there, no symlink is followed, and what no tree can hold (a pipe, a socket, a
- * device) is told by its path. Bytes enter as they are, since outside of what git tracks nobody says how git would convert them; empty folders stay; a folder's own repository
+ * device) is left out, as git leaves it out, and told by its path. What may not be read is an error, since a command that does not see it would answer wrongly. Bytes enter as they are, since outside of what git tracks nobody says how git would convert them; empty folders stay; a folder's own repository
  * (`.git`) is left out.
  *
  * Bounds: a file has at most `objectBytesMax` bytes; one file's bytes are in memory at a time. Folders may be nested 4,000 deep, which paths of the system are shorter than.
@@ -19,31 +19,43 @@ interface Objects {
   put(kind: "blob" | "tree", body: Uint8Array): Oid;
 }
 
+/** Told the paths of what no tree can hold. */
+type LeavesOut = (path: string) => void;
+
 /** Stores the folder with all that is in it, but its `.git`. Throws UnstorableFile, or what the file system says. */
-export function putFolder(objects: Objects, folder: string): Oid {
-  return putBelow(objects, folder, "");
+export function putFolder(objects: Objects, folder: string, leaveOut: LeavesOut = () => undefined): Oid {
+  return putBelow(objects, folder, "", leaveOut);
 }
 
-function putBelow(objects: Objects, root: string, inside: string): Oid {
+function putBelow(objects: Objects, root: string, inside: string, leaveOut: LeavesOut): Oid {
   const entries: TreeEntry[] = [];
   for (const bytes of readdirSync(filePath(root, inside), { encoding: "buffer" })) {
     const name = decodeName(bytes);
     if (name === ".git") continue;
     const path = inside === "" ? name : `${inside}/${name}`;
-    const entry = putPath(objects, root, path, name);
-    // Gone since the folder was listed.
+    const entry = putPath(objects, root, path, name, leaveOut);
     if (entry !== undefined) entries.push(entry);
   }
   return objects.put("tree", encodeTree(entries));
 }
 
-function putPath(objects: Objects, root: string, path: string, name: string): TreeEntry | undefined {
+/** Undefined for what is left out, and for what is gone since the folder was listed. */
+function putPath(
+  objects: Objects,
+  root: string,
+  path: string,
+  name: string,
+  leaveOut: LeavesOut,
+): TreeEntry | undefined {
   const file = filePath(root, path);
   const stat = lstatOf(file);
   if (stat === undefined) return undefined;
-  if (stat.isDirectory()) return { mode: "40000", name, oid: putBelow(objects, root, path) };
+  if (stat.isDirectory()) return { mode: "40000", name, oid: putBelow(objects, root, path, leaveOut) };
   const mode = modeOf(stat);
-  if (mode === undefined) throw new UnstorableFile(path, "it is neither a file nor a symlink nor a folder");
+  if (mode === undefined) {
+    leaveOut(path);
+    return undefined;
+  }
   if (stat.size > objectBytesMax) throw new UnstorableFile(path, "it is larger than any object may be");
   const body = mode === "120000" ? readlinkSync(file, "buffer") : readFileSync(file);
   return { mode, name, oid: objects.put("blob", body) };
@@ -56,13 +68,19 @@ function modeOf(stat: BigIntStats): Mode | undefined {
 }
 
 /** Stores a tree with these files of a folder in it, whatever the tree has at their paths. Paths are from the folder, with slashes; what is gone by now, and folders, count as not there. Throws as `putFolder`. */
-export function putFilesInto(objects: Objects, tree: Oid, folder: string, paths: readonly string[]): Oid {
+export function putFilesInto(
+  objects: Objects,
+  tree: Oid,
+  folder: string,
+  paths: readonly string[],
+  leaveOut: LeavesOut,
+): Oid {
   const added = new Level();
   for (const path of paths) {
     const stat = lstatOf(filePath(folder, path));
     if (stat === undefined || stat.isDirectory()) continue;
     const slash = path.lastIndexOf("/");
-    const entry = putPath(objects, folder, path, path.slice(slash + 1));
+    const entry = putPath(objects, folder, path, path.slice(slash + 1), leaveOut);
     if (entry === undefined) continue;
     let level = added;
     for (const part of slash < 0 ? [] : path.slice(0, slash).split("/")) level = level.below(part);

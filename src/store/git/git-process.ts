@@ -46,12 +46,18 @@ export function runGit(call: GitCall): Buffer | undefined {
   return ran.stdout;
 }
 
+/** What git printed, and what it said of that. */
+export interface GitAnswer {
+  readonly printed: Buffer;
+  readonly said: string;
+}
+
 /** As `runGit`, while the caller goes on, and without input. */
-export function askGit(call: Omit<GitCall, "input">): Promise<Buffer | undefined> {
+export function askGit(call: Omit<GitCall, "input">): Promise<GitAnswer | undefined> {
   return new Promise((resolve, reject) => {
     const options = { ...optionsOf(call), encoding: "buffer" } as const;
     const child = processes().execFile("git", argumentsOf(call), options, (error, printed, said) => {
-      if (error === null) resolve(printed);
+      if (error === null) resolve({ printed, said: said.toString("utf8") });
       else if (error.code === "ENOENT") resolve(undefined);
       else if (typeof error.code === "number") reject(new GitFailed(call.args, said.toString("utf8").trim()));
       else reject(error);

@@ -15,17 +15,18 @@ const lookedAtIndexBytesMax = 1024 * 1024;
 
 /**
  * Untracked paths at or below `path` (inside of the work tree, empty for its root): folders with a slash at the end and not what is in them, or each file (then a folder is a repository of
- * its own). Undefined when there is no git to ask or no work tree. Rejects with GitFailed.
+ * its own). `unread` is told the folders that git may not look into, which are left out. Undefined when there is no git to ask or no work tree. Rejects with GitFailed.
  */
 export async function untrackedPaths(
   repository: Repository,
   path: string,
   host: Host,
   as: "folders" | "files" = "folders",
+  unread: (folder: string) => void = () => undefined,
 ): Promise<string[] | undefined> {
   if (repository.workTree === undefined) return undefined;
   if (isAllTracked(repository, repository.workTree, path)) return [];
-  const printed = await askGit({
+  const answer = await askGit({
     args: [
       "--literal-pathspecs",
       "ls-files",
@@ -40,7 +41,9 @@ export async function untrackedPaths(
     environment: host.variables,
     extra: {},
   });
-  if (printed === undefined) return undefined;
+  if (answer === undefined) return undefined;
+  const { printed, said } = answer;
+  for (const [, folder] of said.matchAll(/^warning: could not open directory '(.*?)\/?': /gm)) unread(folder as string);
   const paths: string[] = [];
   for (let at = 0; at < printed.length;) {
     const nul = printed.indexOf(0, at);

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { importFolderInto } from "../../../src/importing.ts";
@@ -65,12 +65,35 @@ describe("a folder as it stands", () => {
     expect((await imported(folder)).paths).toEqual(["100644 a.txt"]);
   });
 
-  test("with what no tree can hold is refused by that path", async () => {
+  test("is without what no tree can hold, which is told; in a work tree git knows nothing of it", async () => {
     const plain = temporaryFolder();
     mkdirSync(join(plain, "a"));
+    writeFileSync(join(plain, "a/file"), "x");
     execFileSync("mkfifo", [join(plain, "a/pipe")]);
+    expect(await imported(plain)).toMatchObject({ paths: ["a/", "100644 a/file"], unstorable: ["a/pipe"] });
+    git(plain, ["init", "-q"]);
+    expect(await imported(plain)).toMatchObject({ paths: ["a/", "100644 a/file"], unstorable: [] });
+    git(plain, ["add", "-A"]);
+    expect((await imported(plain)).oid).toBe(git(plain, ["write-tree"]));
+    // Where git tracks a file, a pipe is refused, as git refuses it.
+    rmSync(join(plain, "a/file"));
+    execFileSync("mkfifo", [join(plain, "a/file")]);
     await expect(imported(plain)).rejects.toThrow(UnstorableFile);
-    await expect(imported(plain)).rejects.toThrow("a/pipe can't be stored");
+    await expect(imported(plain)).rejects.toThrow("a/file can't be stored");
+  });
+
+  test("tells of folders that git may not look into", async () => {
+    const folder = repositoryWith({ "a.txt": "1" });
+    writeFileSync(join(folder, "new"), "x");
+    const bin = temporaryFolder();
+    // Whoever may do everything is denied nothing, so git says here what it says to others.
+    const words = "warning: could not open directory 'closed/': Permission denied";
+    const real = execFileSync("sh", ["-c", "command -v git"], { encoding: "utf8" }).trim();
+    writeFileSync(join(bin, "git"), `#!/bin/sh\necho "${words}" >&2\nexec ${real} "$@"\n`, { mode: 0o755 });
+    const store = openStore(":memory:");
+    const variables = { PATH: `${bin}:${process.env["PATH"]}` };
+    const found = await importFolderInto(store, folder, { variables, home: undefined });
+    expect(found).toMatchObject({ how: "work tree", unread: ["closed"] });
   });
 
   test("is not to be had from a bare repository", async () => {
