@@ -113,6 +113,13 @@ export class TreeFiles implements IFileSystem {
     if (!this.#nodes(this.#root).has("tmp")) this.#put(this.#root, "tmp", emptyFolder(this.#root, "tmp"));
   }
 
+  /** What a regular file has: its blob, or the content that it was given since. Throws where there is none. */
+  fileAt(path: string): Entry | string {
+    const { node } = this.#find(path, false);
+    if (node.kind !== "file") throw new FileFault("EINVAL", path);
+    return node.blob ?? (node.content as string);
+  }
+
   /** A blob's content. */
   contentOf(blob: Entry): string {
     if (blob.oid === emptyOid) return "";
@@ -121,6 +128,11 @@ export class TreeFiles implements IFileSystem {
     const content = textOf(this.#objects.bytes(blob));
     this.#note(content, blob);
     return content;
+  }
+
+  /** Whether a blob's content is at hand. */
+  holds(blob: Entry): boolean {
+    return blob.oid === emptyOid || this.#lately.some((each) => each.blob.oid === blob.oid);
   }
 
   /** The blob of a content, stored. */
@@ -342,8 +354,19 @@ export class TreeFiles implements IFileSystem {
     const { node } = this.#find(path, follow);
     switch (node.kind) {
       case "file": {
-        const size = (node.content ?? this.contentOf(node.blob as Entry)).length;
-        return { ...plain, ...times, isFile: true, mode: node.isExecutable ? 0o755 : 0o644, size };
+        const { blob, content } = node;
+        const sizeOf = () => (content ?? this.contentOf(blob as Entry)).length;
+        const mode = node.isExecutable ? 0o755 : 0o644;
+        // Most who ask do not look at the size, for which the content is read.
+        return {
+          ...plain,
+          ...times,
+          isFile: true,
+          mode,
+          get size() {
+            return sizeOf();
+          },
+        };
       }
       case "link":
         return { ...plain, ...times, isSymbolicLink: true, mode: 0o777, size: this.#target(node).length };
