@@ -68,6 +68,9 @@ interface World {
   shells: number;
 }
 
+/** The interpreter's commands, by name. */
+type Commands = Pick<Map<string, object>, "get" | "has" | "keys">;
+
 /** A part of the interpreter's state. */
 interface Started {
   readonly env: Map<string, string>;
@@ -177,7 +180,6 @@ async function runShell(
     env,
     commands: [...builtins],
     defenseInDepth: false,
-    customCommands: customCommands(world, depth),
     // Positional parameters that are not there must not be found in the environment.
     processInfo: { pid: depth + 1, ppid: depth, uid: 0, gid: 0 },
     executionLimits: {
@@ -190,7 +192,9 @@ async function runShell(
     },
   });
   // Of what just-bash takes for granted a shell has only what it was given.
-  const { state } = bash as unknown as { readonly state: Started };
+  const inside = bash as unknown as { readonly state: Started; commands: Commands };
+  const { state } = inside;
+  inside.commands = commandsOf(world, depth, inside.commands);
   const pipes: Pipes = {
     textOf: (blob) => world.files.contentOf(blob),
     last: undefined,
@@ -263,12 +267,22 @@ function startOf([self = "sh", ...args]: readonly string[]): Start | string {
   return { options, script: { path }, name: path, parameters };
 }
 
-function customCommands(world: World, depth: number) {
-  const names = new Set([...shells, ...Object.keys(ownCommands), ...world.tools.keys()]);
-  for (const name of always) names.delete(name);
-  return [...names].map((name) => ({
+/** The interpreter's builtins, and what is started here: made when it is called, since there are a hundred. */
+function commandsOf(world: World, depth: number, builtin: Commands): Commands {
+  const isStarted = (name: string) =>
+    !always.has(name) && (shells.has(name) || Object.hasOwn(ownCommands, name) || world.tools.has(name));
+  return {
+    get: (name) => builtin.get(name) ?? (isStarted(name) ? commandOf(world, depth, name) : undefined),
+    has: (name) => builtin.has(name) || isStarted(name),
+    keys: () => new Set([...builtin.keys(), ...shells, ...Object.keys(ownCommands), ...world.tools.keys()]).keys(),
+  };
+}
+
+/** A command as the interpreter has those that it does not bring itself. */
+function commandOf(world: World, depth: number, name: string) {
+  return {
     name,
-    trusted: true,
+    internalIsExtension: true,
     execute: async (
       args: readonly string[],
       context: {
@@ -293,7 +307,7 @@ function customCommands(world: World, depth: number) {
         takes && typeof stdout === "object" ? { stdout: "", piped: stdout } : { stdout: textFrom(world.files, stdout) };
       return { ...ended, ...output, stdoutKind: "bytes" as const };
     },
-  }));
+  };
 }
 
 function mayRead(name: string, args: readonly string[]): boolean {
