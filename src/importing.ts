@@ -27,7 +27,7 @@ import {
 } from "./store/git/repository.ts";
 import { AmbiguousRevision, MissingGitObject, UnknownRevision, resolveTree } from "./store/git/revision.ts";
 import { untrackedPaths } from "./store/git/untracked.ts";
-import { ChangedMeanwhile } from "./store/git/write-back.ts";
+import { ChangedMeanwhile, ConvertedFile } from "./store/git/write-back.ts";
 import { revisionPlaces, workTreePlaces, type WatchPlaces } from "./store/git/watch-places.ts";
 import { DeletedPath, UnmergedPath, UnstorableFile, readWorkTree, type Look } from "./store/git/work-tree.ts";
 
@@ -179,6 +179,7 @@ const usageFaults = [
   FolderInUse,
   UnsafeName,
   ChangedMeanwhile,
+  ConvertedFile,
   MalformedConfig,
 ] as const;
 const hostFaults = [

@@ -581,6 +581,25 @@ it.skipIf(oldNode === undefined)("an older Node says what is wanted in one sente
   expect(said.err).toMatch(/^coppice: needs Node 24 or newer, and this is Node [\d.]+; in a checkout, [^\n]+\n$/);
 });
 
+it("installing with an older Node is refused in one sentence before a dependency is compiled, unless a newer one is installed beside", async () => {
+  const older = room.path("older.cjs");
+  writeFileSync(older, `Object.defineProperty(process, "versions", { value: { node: "20.1.0" } });`);
+  const installed = room.path("node_modules", "coppice", "bin");
+  mkdirSync(installed, { recursive: true });
+  const installing = join(installed, "installing.js");
+  copyFileSync(join(commandFile, "..", "installing.js"), installing);
+  const install = (...flags: readonly string[]) =>
+    room.shell([process.execPath, ...flags, installing].map(quoted).join(" "));
+  expect(await install()).toEqual({ status: 0, out: "", err: "" });
+  expect(await install("--require", older)).toEqual({
+    status: 1,
+    out: "",
+    err: "coppice: needs Node 24 or newer, and this is Node 20.1.0; nothing was installed.\n",
+  });
+  mkdirSync(room.path("node_modules", `node-${process.platform}-${process.arch}`));
+  expect(await install("--require", older)).toEqual({ status: 0, out: "", err: "" });
+});
+
 it("an endless name or message can't break the one line", async () => {
   writeFileSync(room.path("esc.wasm"), failing("\u001b[31mred\u001b[0m\r\nsecond"));
   const said = await room.call("run", room.path("esc.wasm"));

@@ -247,6 +247,54 @@ describe("what a command leaves", () => {
     expect(existsSync(join(folder, "a.txt"))).toBe(false);
   });
 
+  it("keeps the line ends of a file that git stores with others", async () => {
+    writeFileSync(join(folder, ".gitattributes"), "*.txt eol=crlf\n");
+    const [a, b] = [join(folder, "a.txt"), join(folder, "sub/b.txt")];
+    writeFileSync(a, "b\r\na\r\n");
+    writeFileSync(b, "1\r\n");
+    expect((await room.callIn({ cwd: folder }, "exec", "--", "wc", "-c", "a.txt")).out).toBe("4 a.txt\n");
+    expect(await inPlace("sort", "-o", "a.txt", "a.txt")).toEqual({ status: 0, out: "", err: "" });
+    expect(readFileSync(a, "utf8")).toBe("a\r\nb\r\n");
+    // What the command itself gives other ends stays as it left it.
+    expect(await inPlace("sh", "-c", String.raw`printf 'x\r\ny\n' > a.txt; rm sub/b.txt`)).toMatchObject({ status: 0 });
+    expect([readFileSync(a, "utf8"), existsSync(b)]).toEqual(["x\r\ny\n", false]);
+    writeFileSync(a, "mixed\r\nends\n");
+    const mixed = await inPlace("sort", "-o", "a.txt", "a.txt");
+    expect(mixed).toMatchObject({
+      status: 125,
+      err: expect.stringContaining('git stores "a.txt" in another') as string,
+    });
+    expect(readFileSync(a, "utf8")).toBe("mixed\r\nends\n");
+  });
+
+  it.each([
+    ["a filter", "*.txt filter=strip\n", "secret\nb\n"],
+    ["a filter that keeps the length", "*.txt filter=turn\n", "n\no\n"],
+    ["ident", "*.txt ident\n", "$Id: 123 $\nb\n"],
+    ["an encoding", "*.txt working-tree-encoding=UTF-16LE\n", "b\0\n\0a\0\n\0"],
+  ])("writes nothing over a file that %s converts, and says so", async (_what, attributes, text) => {
+    room.git(folder, "config", "filter.strip.clean", "sed /secret/d");
+    room.git(folder, "config", "filter.strip.required", "true");
+    room.git(folder, "config", "filter.turn.clean", "tr a-z n-za-m");
+    writeFileSync(join(folder, ".gitattributes"), attributes);
+    writeFileSync(join(folder, "a.txt"), text);
+    room.git(folder, "add", "-A");
+    for (const words of [
+      ["sh", "-c", "echo more >> a.txt; echo x > new.txt"],
+      ["mv", "a.txt", "c.txt"],
+      ["rm", "a.txt"],
+    ]) {
+      expect(await inPlace(...words)).toEqual({
+        status: 125,
+        out: "",
+        err: 'error: nothing was written: git stores "a.txt" in another form than the folder has (by a filter, `ident` or an encoding), and the command saw that form\n',
+      });
+      expect(readFileSync(join(folder, "a.txt"), "utf8")).toBe(text);
+    }
+    expect(existsSync(join(folder, "new.txt"))).toBe(false);
+    expect(await inPlace("touch", "new.txt")).toEqual({ status: 0, out: "", err: "" });
+  });
+
   it("overwrites nothing that was not read: then nothing at all is written, and it says so", async () => {
     mkdirSync(join(folder, "out"));
     writeFileSync(join(folder, "out/b.txt"), "mine");

@@ -3,12 +3,16 @@
  * removed that is not what the first tree has there, which is looked at for all paths before anything is written; no symlink is followed, so nothing outside of the folder
  * is written; a file is written whole under another name and then renamed, so that nobody sees half of it.
  *
+ * A file that git stores in another form than the folder has it was read in git's form. Where that differs by line ends alone (each LF there is CRLF here) they are kept; a file that a filter, `ident` or an
+ * encoding converts is not written over or removed, since git's form need not have all that the file has, and nothing else is written then.
+ *
  * What can't be written (the disk is full) ends it in the middle: what was written is complete, and the second tree has all.
  */
 import { randomBytes } from "node:crypto";
 import {
   chmodSync,
   mkdirSync,
+  readFileSync,
   readdirSync,
   renameSync,
   rmSync,
@@ -17,7 +21,7 @@ import {
   unlinkSync,
   writeFileSync,
 } from "node:fs";
-import type { ObjectKind } from "../object.ts";
+import { hashObject, type ObjectKind } from "../object.ts";
 import type { Oid } from "../oid.ts";
 import { decodeName, decodeTree, type TreeEntry } from "../tree.ts";
 import { refuseUnsafe } from "./checkout.ts";
@@ -41,6 +45,20 @@ export class ChangedMeanwhile extends Error {
   }
 }
 
+/** Paths of files that git stores in another form; nothing was written. */
+export class ConvertedFile extends Error {
+  override readonly name = "ConvertedFile";
+  readonly paths: readonly string[];
+  constructor(paths: readonly string[]) {
+    const shown = paths.slice(0, 3).map((path) => JSON.stringify(path));
+    const more = paths.length > 3 ? ` and ${paths.length - 3} more` : "";
+    super(
+      `nothing was written: git stores ${shown.join(", ")}${more} in another form than the folder has (by a filter, \`ident\` or an encoding), and the command saw that form`,
+    );
+    this.paths = paths;
+  }
+}
+
 /** Paths that were written, by what happened to them. */
 export interface WriteBackCounts {
   readonly created: number;
@@ -55,8 +73,8 @@ interface Step {
 }
 
 /**
- * Brings the folder from `before` to `after`; `now` is the tree of the folder as it is at present, read as `before` was. Throws ChangedMeanwhile, UnsafeName, or what the file
- * system says.
+ * Brings the folder from `before` to `after`; `now` is the tree of the folder as it is at present, read as `before` was. Throws ChangedMeanwhile, ConvertedFile, UnsafeName, or what the
+ * file system says.
  */
 export function writeBack(
   source: ObjectSource,
@@ -65,9 +83,10 @@ export function writeBack(
 ): WriteBackCounts {
   const steps = [...differences(source, before, after)];
   refuseChanged(source, folder, steps, now);
+  const withCrlf = refuseConverted(source, folder, steps);
   // What goes, deepest first, makes place for what comes, folders before what is in them.
   for (const step of steps.toReversed()) remove(folder, step);
-  for (const step of steps) create(source, folder, step);
+  for (const step of steps) create(source, folder, step, withCrlf.has(step.path));
   const files = steps.filter((step) => isKept(step.before) || isKept(step.after));
   return {
     created: files.filter((step) => !isKept(step.before)).length,
@@ -163,6 +182,31 @@ function refuseChanged(source: ObjectSource, folder: string, steps: readonly Ste
   if (paths.length > 0) throw new ChangedMeanwhile(paths);
 }
 
+/** The paths whose files have CRLF where git has LF. */
+function refuseConverted(source: ObjectSource, folder: string, steps: readonly Step[]): ReadonlySet<string> {
+  const withCrlf = new Set<string>();
+  const converted: string[] = [];
+  for (const { path, before } of steps) {
+    if (before === undefined || isFolder(before) || before.mode === "120000") continue;
+    const here = readFileSync(filePath(folder, path));
+    if (hashObject("blob", here) === before.oid) continue;
+    const { body } = source.get(before.oid);
+    if (isText(body) && here.equals(crlf(body))) withCrlf.add(path);
+    else converted.push(path);
+  }
+  if (converted.length > 0) throw new ConvertedFile(converted);
+  return withCrlf;
+}
+
+/** Whether bytes are lines that each end in LF, with no other thing in them that conversions of line ends look at. */
+function isText(body: Uint8Array): boolean {
+  return !body.includes(0) && !body.includes(0x0d);
+}
+
+function crlf(body: Uint8Array): Buffer {
+  return Buffer.from(Buffer.from(body).toString("latin1").replaceAll("\n", "\r\n"), "latin1");
+}
+
 /** Whether a folder that is to become a file holds something that was not read, and that would be lost. */
 function holdsOther(source: ObjectSource, folder: string, path: string, entry: TreeEntry | undefined): boolean {
   const place = filePath(folder, path);
@@ -193,14 +237,15 @@ function remove(folder: string, { path, before, after }: Step): void {
   }
 }
 
-function create(source: ObjectSource, folder: string, { path, after }: Step): void {
+function create(source: ObjectSource, folder: string, { path, after }: Step, hadCrlf: boolean): void {
   if (after === undefined) return;
   const place = filePath(folder, path);
   if (isFolder(after)) {
     if (lstatOf(place) === undefined) mkdirSync(place);
     return;
   }
-  const body = source.get(after.oid).body;
+  const { body: left } = source.get(after.oid);
+  const body = hadCrlf && after.mode !== "120000" && isText(left) ? crlf(left) : left;
   // Beside it, and of a length of its own: a name may be as long as names can be.
   const temporary = filePath(folder, `${path.slice(0, path.lastIndexOf("/") + 1)}.${randomBytes(6).toString("hex")}~`);
   try {
