@@ -62,7 +62,7 @@ import {
   type Store,
   type StoreStats,
 } from "./store/store.ts";
-import { decodeTree, encodeTree, kindOfMode, nameFault, type TreeEntry } from "./store/tree.ts";
+import { decodeTree, encodeTree, entryAt, kindOfMode, nameFault, type TreeEntry } from "./store/tree.ts";
 import { treeChanges, type TreeChange } from "./store/tree-changes.ts";
 import type { WatchPlaces } from "./store/git/watch-places.ts";
 import type { DescribedDivergence, Selection, Verified, VerifyingProgress } from "./verifying.ts";
@@ -790,22 +790,12 @@ export class Engine {
       throw new MalformedArgs(`a command's stdin is a blob, and ${stdin} is none`);
     try {
       const args = putCommandArgs(this.#store, command);
-      if (this.#isFolderIn(root, cwd)) return args;
+      if (entryAt((tree) => this.list(tree), root, cwd)?.mode === "40000") return args;
     } catch (error) {
       if (!(error instanceof MalformedCommand)) throw error;
       throw new MalformedArgs(error.reason, { cause: error });
     }
     throw new MalformedArgs(`there is no folder ${JSON.stringify(cwd)} in the tree ${root}`);
-  }
-
-  /** Whether a path that starts at the root leads to a folder of the tree: no symlink is followed. */
-  #isFolderIn(root: Oid, path: string): boolean {
-    let at: Oid | undefined = root;
-    for (const part of path.split("/").filter((each) => each !== "")) {
-      at = this.list(at).find(({ name, mode }) => name === part && mode === "40000")?.oid;
-      if (at === undefined) return false;
-    }
-    return true;
   }
 
   #putArgs(args: Readonly<Record<string, Arg>>): Oid {

@@ -257,3 +257,17 @@ function decodeAny(bytes: Buffer): TreeEntry[] {
   }
   return entries;
 }
+
+/** What stands at a path in a tree: no symlink is followed, and a path without names is the tree itself. Undefined where nothing stands. `list` gives a tree's entries. */
+export function entryAt(
+  list: (tree: Oid) => readonly TreeEntry[],
+  tree: Oid,
+  path: string,
+): Pick<TreeEntry, "mode" | "oid"> | undefined {
+  let at: Pick<TreeEntry, "mode" | "oid"> | undefined = { mode: "40000", oid: tree };
+  for (const name of path.split("/").filter((each) => each !== "")) {
+    if (at?.mode !== "40000") return undefined;
+    at = list(at.oid).find((each) => each.name === name);
+  }
+  return at;
+}

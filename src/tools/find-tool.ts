@@ -8,7 +8,8 @@ import { hash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Engine, Oid, TreeEntry } from "../engine.ts";
+import type { Engine, Mode, Oid } from "../engine.ts";
+import { entryAt } from "../store/tree.ts";
 import { packageFolder } from "../package-folder.ts";
 import { wasiMarker } from "../abi/worker.ts";
 import { MalformedContainer, readContained } from "./package-container.ts";
@@ -103,38 +104,27 @@ function orNone(find: () => Oid): Oid | undefined {
 function isPlain(engine: Engine, { argv, in: tree, cwd, stdin }: ToolCall): boolean {
   const plain = plainCall(argv);
   if (plain === undefined) return false;
-  const entries = plain.paths.map((path) => entryAt(engine, tree, posix.resolve(cwd, path)));
+  const list = (each: Oid) => engine.list(each);
+  const entries = plain.paths.map((path) => entryAt(list, tree, posix.resolve(cwd, path)));
   if (!plain.readsText) {
     let folders = 0;
     const isWithoutLinks = (folder: Oid): boolean =>
       ++folders <= searchedFoldersMax &&
       engine.list(folder).every(({ mode, oid }) => mode !== "120000" && (mode !== "40000" || isWithoutLinks(oid)));
-    return entries.every((entry) => entry !== undefined && (entry.kind === "file" || isWithoutLinks(entry.oid)));
+    return entries.every((entry) => isFile(entry?.mode) || (entry?.mode === "40000" && isWithoutLinks(entry.oid)));
   }
   if (entries.length === 0) return stdin === undefined || isPlainBlob(engine, stdin);
-  return entries.every((entry) => entry?.kind === "file" && isPlainBlob(engine, entry.oid));
+  return entries.every((entry) => entry !== undefined && isFile(entry.mode) && isPlainBlob(engine, entry.oid));
+}
+
+function isFile(mode: Mode | undefined): boolean {
+  return mode === "100644" || mode === "100755";
 }
 
 function isPlainBlob(engine: Engine, given: Uint8Array | Oid): boolean {
   if (typeof given === "string" && engine.kindOf(given) === undefined) return false;
   const { buffer, byteOffset, length } = typeof given === "string" ? engine.get(given).body : given;
   return length <= plainBytesMax && isPlainText(Buffer.from(buffer, byteOffset, length).toString("latin1"));
-}
-
-/** What stands at an absolute path, undefined where nothing does or a symlink is in the way. */
-function entryAt(
-  engine: Engine,
-  tree: Oid,
-  path: string,
-): { readonly kind: "file" | "folder"; readonly oid: Oid } | undefined {
-  let at: { readonly kind: "file" | "folder"; readonly oid: Oid } = { kind: "folder", oid: tree };
-  for (const name of path.split("/").filter((each) => each !== "")) {
-    const entries: readonly TreeEntry[] = at.kind === "folder" ? engine.list(at.oid) : [];
-    const entry = entries.find((each) => each.name === name);
-    if (entry === undefined || entry.mode === "120000" || entry.mode === "160000") return undefined;
-    at = { kind: entry.mode === "40000" ? "folder" : "file", oid: entry.oid };
-  }
-  return at;
 }
 
 /** The shell with every command that is to be had and brings no tree of its own, the user's own in place of known ones. Looked up together: one by one the hundred names took 2.5 ms. */
