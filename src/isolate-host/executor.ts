@@ -64,7 +64,7 @@ class Executor {
     const host: FrameHost = {
       objects: store,
       settleNested: (job, requests) => this.#settler.settleNested(job, requests),
-      upcoming: (job, countMax) => this.#settler.upcoming(job, countMax),
+      upcoming: (job, countMax, known) => this.#settler.upcoming(job, countMax, known),
       onLog: (job, lines) => this.#addLines(job, lines),
       outputOf: ({ depth }) =>
         this.#tellsOutput && depth === 0 ? outputTeller((message) => this.#send(message)) : undefined,

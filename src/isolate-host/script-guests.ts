@@ -32,7 +32,7 @@ const nearBlobsMax = 8;
 const nearBytesMax = 1024;
 
 /** Jobs that are sent to a child before they are asked for: enough that it seldom waits for the next one. */
-const aheadJobsMax = 16;
+const aheadJobsMax = 32;
 
 /** How long it takes until it is known how busy a thread is: its first jobs wait for the collection of what asked for them. */
 const sampleMs = 10;
@@ -127,7 +127,7 @@ export class ScriptGuests implements Runtime {
   #sendAhead(child: ScriptChild, job: Job, module: Oid): void {
     const sent = child.ahead;
     if (sent.length > aheadJobsMax / 2) return;
-    const upcoming = this.#host.upcoming(job, aheadJobsMax).filter(({ oid }) => !sent.includes(oid));
+    const upcoming = this.#host.upcoming(job, aheadJobsMax, sent);
     child.sendAhead(upcoming.map((request) => this.#scriptJob(request, module)));
   }
 
