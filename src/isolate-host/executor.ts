@@ -2,6 +2,7 @@
  * An executor: a worker thread that settles dispatched requests, one at a time, with what they nest. It has a handle of its own on the store, and
  * commits before it tells of an outcome that leaves the process.
  */
+import { availableParallelism } from "node:os";
 import { parentPort, workerData, type MessagePort } from "node:worker_threads";
 import { readRequest } from "../abi/request.ts";
 import { scriptMarker, wasiMarker, wasmMarker } from "../abi/worker.ts";
@@ -37,6 +38,8 @@ const outputEveryMs = 30;
 /** How often it is told how far a dispatch is, whoever listens: a message costs as much as a job or two. */
 const progressEveryMs = 100;
 
+const cores = availableParallelism();
+
 class Executor {
   readonly #store: Store;
   readonly #settler: Settler;
@@ -62,7 +65,7 @@ class Executor {
     const host: FrameHost = {
       objects: store,
       settleNested: (job, requests) => this.#settler.settleNested(job, requests),
-      upcoming: (job, countMax) => this.#settler.upcoming(job, countMax),
+      upcoming: (job, countMax, known) => this.#settler.upcoming(job, countMax, known),
       onLog: (job, lines) => this.#addLines(job, lines),
       outputOf: ({ depth }) =>
         this.#tellsOutput && depth === 0 ? outputTeller((message) => this.#send(message)) : undefined,
@@ -110,6 +113,7 @@ class Executor {
   dispatch(dispatch: Dispatch, alone: boolean): Report {
     this.#logs = dispatch.logs ? [] : undefined;
     this.#tellsOutput = dispatch.output === true;
+    this.#scripts.dropSample();
     // A run that is made of many short dispatches tells, too.
     if (this.#run !== dispatch.run) this.#progressFromMs = performance.now() + progressEveryMs;
     this.#run = dispatch.run;
@@ -151,7 +155,7 @@ class Executor {
         const nowMs = performance.now();
         if (nowMs < this.#offersFromMs) return false;
         this.#offersFromMs = nowMs + offerEveryMs;
-        return true;
+        return !this.#needsAllCores(claims);
       },
       offer: (parent, requests) => {
         const [first, ...others] = requests;
@@ -162,6 +166,16 @@ class Executor {
         return true;
       },
     };
+  }
+
+  /**
+   * Whether quick scripts run here and no two cores are left for another executor and its process: sharing them would cost more than it brings (design/parallel.md). A thread that computes for a third of the time or more
+   * keeps its process from its work for about as long, so the two fill their cores; one that mostly waits for long jobs leaves a core to others.
+   */
+  #needsAllCores(claims: Claims): boolean {
+    if (!this.#scripts.hasChild || cores >= 2 * (claims.executors - claims.hunger + 1)) return false;
+    const share = this.#scripts.busyShare();
+    return share === undefined || share > 1 / 3;
   }
 
   /** Gives back the claims of what completed, and tells whoever waits for any. */

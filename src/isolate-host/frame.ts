@@ -33,8 +33,8 @@ export type HearsOutput = (stream: "stdout" | "stderr", length: number, from: (a
 export interface FrameHost {
   readonly objects: Objects & Refs & { near(name: Oid): GitObject | undefined; sizeOf(name: Oid): number };
   settleNested(job: Job, requests: readonly Request[]): readonly Outcome[] | undefined;
-  /** Requests of the job's image that will most likely be executed here right after it, at most so many. */
-  upcoming(job: Job, countMax: number): readonly Request[];
+  /** Those of the next so many requests of the job's image that will most likely be executed here right after it, and are not among `known`. */
+  upcoming(job: Job, countMax: number, known: readonly Oid[]): readonly Request[];
   /** The lines of an execution that completed; one that unwound is not heard, so that its replay says nothing twice. */
   onLog(job: Job, lines: readonly string[]): void;
   /** Whoever wants to hear what the job, a command, writes while it runs: called after each write. */

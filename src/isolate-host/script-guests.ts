@@ -32,7 +32,10 @@ const nearBlobsMax = 8;
 const nearBytesMax = 1024;
 
 /** Jobs that are sent to a child before they are asked for: enough that it seldom waits for the next one. */
-const aheadJobsMax = 16;
+const aheadJobsMax = 32;
+
+/** How long it takes until it is known how busy a thread is: its first jobs wait for the collection of what asked for them. */
+const sampleMs = 10;
 
 /** How children are run, and whoever has to end one that runs too long while this thread waits for it. */
 export interface ChildWatch {
@@ -54,10 +57,36 @@ export class ScriptGuests implements Runtime {
   #child: ScriptChild | undefined;
   /** The module of the last job that ended without waiting for others: its like are worth sending ahead. */
   #quickModule: Oid | undefined;
+  #sample: { readonly sinceMs: number; readonly sinceCpuMs: number; readonly sinceEnded: number } | undefined;
+  /** Jobs that came to an outcome. */
+  #ended = 0;
 
   constructor(host: FrameHost, watch: ChildWatch) {
     this.#host = host;
     this.#watch = watch;
+  }
+
+  get hasChild(): boolean {
+    return this.#child !== undefined;
+  }
+
+  /**
+   * The share of the time in which this thread computed, since it was first asked, or asked again after `dropSample` or after a script had asked for many jobs: what went before says nothing of them. 0 where no job ended since, so that one runs for long;
+   * undefined while it is too early to say.
+   */
+  busyShare(): number | undefined {
+    const { sinceMs, sinceCpuMs, sinceEnded } = (this.#sample ??= {
+      sinceMs: performance.now(),
+      sinceCpuMs: threadCpuMs(),
+      sinceEnded: this.#ended,
+    });
+    const ms = performance.now() - sinceMs;
+    if (ms < sampleMs) return undefined;
+    return this.#ended === sinceEnded ? 0 : (threadCpuMs() - sinceCpuMs) / ms;
+  }
+
+  dropSample(): void {
+    this.#sample = undefined;
   }
 
   /** A child's memory is bounded by itself. */
@@ -100,7 +129,7 @@ export class ScriptGuests implements Runtime {
   #sendAhead(child: ScriptChild, job: Job, module: Oid): void {
     const sent = child.ahead;
     if (sent.length > aheadJobsMax / 2) return;
-    const upcoming = this.#host.upcoming(job, aheadJobsMax).filter(({ oid }) => !sent.includes(oid));
+    const upcoming = this.#host.upcoming(job, aheadJobsMax, sent);
     child.sendAhead(upcoming.map((request) => this.#scriptJob(request, module)));
   }
 
@@ -152,6 +181,7 @@ export class ScriptGuests implements Runtime {
     for (let turn = first; ;) {
       switch (turn.how) {
         case "waits":
+          if (turn.calls.length > aheadJobsMax) this.dropSample();
           turn = child.settle(number, settled(frame, turn.calls, refused), frame);
           break;
         case "returned": {
@@ -195,6 +225,7 @@ export class ScriptGuests implements Runtime {
   }
 
   #finished(frame: Frame, outcome: Outcome, detail?: string): FrameEnd {
+    this.#ended++;
     if (frame.log.length > 0) this.#host.onLog(frame.job, frame.log);
     return { how: "completed", memo: { outcome, detail, fuel: 0, reads: [...frame.reads] } };
   }
@@ -224,4 +255,10 @@ function settled(frame: Frame, calls: readonly NestedCall[], refused: Map<string
   return formed.map((each) =>
     typeof each === "number" ? failure("abi", errorText(each)) : (outcomes.next().value as Outcome),
   );
+}
+
+/** Milliseconds that this thread has computed. */
+function threadCpuMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
 }

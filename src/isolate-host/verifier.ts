@@ -49,7 +49,7 @@ class Verifier {
     const host: FrameHost = {
       objects,
       settleNested: (job, requests) => settler.settleNested(job, requests),
-      upcoming: (job, countMax) => settler.upcoming(job, countMax),
+      upcoming: (job, countMax, known) => settler.upcoming(job, countMax, known),
       onLog: () => undefined,
     };
     this.#scripts = new ScriptGuests(host, {

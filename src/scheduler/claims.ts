@@ -60,6 +60,11 @@ export class Claims {
     return Atomics.load(this.#words, words.epoch);
   }
 
+  /** How many executors share the table. */
+  get executors(): number {
+    return this.#entries / claimsMax;
+  }
+
   /** Claims that wait for `giveBackDone`. */
   get doneCount(): number {
     return this.#done.length;

@@ -231,12 +231,14 @@ export class Settler {
     }
   }
 
-  /** Requests of the job's image that stand next in its batch, at most so many: up to the first that is of another image, remembered, running or suspended. Others may take some of them first. */
-  upcoming({ from, request: { image } }: Job, countMax: number): readonly Request[] {
+  /** Those of the next so many requests in the job's batch that are not among `known`: up to the first that is of another image, remembered, running or suspended. Others may take some of them first. */
+  upcoming({ from, request: { image } }: Job, countMax: number, known: readonly Oid[]): readonly Request[] {
     const upcoming: Request[] = [];
     if (from === undefined) return upcoming;
     const next = from.at + 1;
     for (const request of from.requests.slice(next, next + countMax)) {
+      // Looking a name up takes longer than looking for it here.
+      if (known.includes(request.oid)) continue;
       if (request.image !== image || this.#running.has(request.oid) || this.#isSuspended(request)) break;
       if (this.#options.memos.outcome(request.oid) !== undefined) break;
       upcoming.push(request);

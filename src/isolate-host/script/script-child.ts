@@ -17,7 +17,7 @@ import type { NestedCall } from "../../abi/call.ts";
 import { errorText, type ErrorNumber } from "../../abi/error-numbers.ts";
 import { NonAnswerError } from "../../abi/non-answer.ts";
 import type { Request } from "../../abi/request.ts";
-import { oidBytes, oidFromBytes, oidToBytes, type Oid } from "../../store/oid.ts";
+import { oidBytes, oidFromBytes, oidToBytes, writeOid, type Oid } from "../../store/oid.ts";
 import type { FailureCode, Outcome } from "../../store/outcome.ts";
 import {
   answerStatus,
@@ -28,6 +28,7 @@ import {
   MessageReader,
   messageBytesMax,
   readNumber,
+  writeNumber,
 } from "./protocol.ts";
 
 /** What a job may do, as `Frame` has it. Whatever a function throws ends the job: its guest is told nothing, and the turn throws the same. */
@@ -95,6 +96,8 @@ export const scriptHeapMbMax = 512;
 export const defaultTurnMsMax = 600_000;
 
 const readBytes = 1 << 16;
+/** What is kept of the buffer of messages that are sent: those of usual jobs ahead, and more. */
+const outgoingBytes = 1 << 16;
 /** Jobs ahead that wait in the pipe: what a pipe takes, four times over, so that writing them never waits for a child that is writing itself. */
 const aheadBytesMax = 1 << 14;
 /** Stack of the child's own code; guests have 984 of it. */
@@ -164,6 +167,7 @@ export class ScriptChild {
   readonly pid: number | undefined;
   readonly #toChild: number;
   readonly #fromChild: number;
+  readonly #out = new Outgoing();
   #buffer = Buffer.allocUnsafe(readBytes);
   #have = 0;
   readonly #modules = new Set<Oid>();
@@ -208,7 +212,8 @@ export class ScriptChild {
     const number = this.#nextJob++;
     const module = this.#modules.has(job.module) ? noBytes : job.moduleBytes();
     this.#modules.add(job.module);
-    this.#send([messageOf(fromHost.run, runFields(number, job, module))]);
+    this.#addJob(fromHost.run, number, job, module);
+    this.#send();
     return number;
   }
 
@@ -218,16 +223,37 @@ export class ScriptChild {
    */
   sendAhead(jobs: readonly ScriptJob[]): void {
     let sum = this.#ahead.reduce((bytes, each) => bytes + each.bytes, 0);
-    const messages: Buffer[] = [];
     for (const job of jobs) {
       const number = this.#nextJob++;
-      const bytes = messageOf(fromHost.ahead, runFields(number, job, noBytes));
-      sum += bytes.length;
-      if (sum > aheadBytesMax) break;
-      messages.push(bytes);
-      this.#ahead.push({ job: number, request: job.request.oid, bytes: bytes.length });
+      const bytes = this.#addJob(fromHost.ahead, number, job, noBytes);
+      sum += bytes;
+      if (sum > aheadBytesMax) {
+        this.#out.takeBack();
+        break;
+      }
+      this.#ahead.push({ job: number, request: job.request.oid, bytes });
     }
-    if (messages.length > 0) this.#send(messages);
+    this.#send();
+  }
+
+  /** Adds a `run` or `run ahead` to what is sent next; its bytes. */
+  #addJob(type: number, number: number, { request, args, near, module }: ScriptJob, moduleBytes: Uint8Array): number {
+    const out = this.#out;
+    out.begin(type);
+    out.number(number);
+    out.oid(request.oid);
+    out.oid(request.args);
+    out.oid(request.std ?? noOid);
+    out.text(request.salt);
+    out.counted(args);
+    out.number(near.length);
+    for (const { oid, bytes } of near) {
+      out.oid(oid);
+      out.counted(bytes);
+    }
+    out.oid(module);
+    out.counted(moduleBytes);
+    return out.end();
   }
 
   /** Requests of jobs that were sent ahead and are neither asked for nor given up, in their order. */
@@ -284,19 +310,24 @@ export class ScriptChild {
 
   /** Goes on with a job that waits: the outcomes of its calls, in their order. Throws as `turn`. */
   settle(job: number, outcomes: readonly Outcome[], frame: ScriptFrame): ScriptTurn {
-    const fields: Uint8Array[] = [numberBytes(job), numberBytes(outcomes.length)];
-    for (const outcome of outcomes) {
-      if (outcome.kind === "failed") {
-        fields.push(
-          failedKind,
-          ...counted(Buffer.from(outcome.code, "utf8")),
-          ...counted(Buffer.from(outcome.message, "utf8")),
-        );
-      } else fields.push(outcome.kind === "tree" ? treeKind : blobKind, oidToBytes(outcome.oid));
-    }
     this.#giveUp(this.#ahead.length);
     this.#hearOut();
-    this.#send([messageOf(fromHost.settled, fields)]);
+    const out = this.#out;
+    out.begin(fromHost.settled);
+    out.number(job);
+    out.number(outcomes.length);
+    for (const outcome of outcomes) {
+      if (outcome.kind === "failed") {
+        out.byte(2);
+        out.text(outcome.code);
+        out.text(outcome.message);
+      } else {
+        out.byte(outcome.kind === "tree" ? 1 : 0);
+        out.oid(outcome.oid);
+      }
+    }
+    out.end();
+    this.#send();
     return this.turn(job, frame);
   }
 
@@ -304,7 +335,10 @@ export class ScriptChild {
   drop(job: number): void {
     if (!this.#isOpen) return;
     try {
-      this.#send([messageOf(fromHost.drop, [numberBytes(job)])]);
+      this.#out.begin(fromHost.drop);
+      this.#out.number(job);
+      this.#out.end();
+      this.#send();
     } catch (error) {
       // With its process gone the job is forgotten, too; whoever runs the next one is told.
       if (!(error instanceof ScriptChildDied)) throw error;
@@ -381,9 +415,13 @@ export class ScriptChild {
 
   /** Undefined: the job is abandoned. */
   #answer(answer: Uint8Array | ErrorNumber | undefined): void {
-    const status = answer === undefined ? abandonStatus : typeof answer === "number" ? errorStatus : okStatus;
-    const bytes = typeof answer === "number" ? Buffer.from(errorText(answer), "latin1") : (answer ?? noBytes);
-    this.#send([messageOf(fromHost.answer, [status, ...counted(bytes)])]);
+    const { abandon, error, ok } = answerStatus;
+    this.#out.begin(fromHost.answer);
+    this.#out.byte(answer === undefined ? abandon : typeof answer === "number" ? error : ok);
+    if (typeof answer === "number") this.#out.text(errorText(answer));
+    else this.#out.counted(answer ?? noBytes);
+    this.#out.end();
+    this.#send();
   }
 
   #break(cause?: unknown): never {
@@ -391,10 +429,10 @@ export class ScriptChild {
     throw new ScriptChildBroken(cause);
   }
 
-  #send(messages: readonly Buffer[]): void {
+  #send(): void {
+    const bytes = this.#out.take();
+    if (bytes.length === 0) return;
     if (!this.#isOpen) throw new ScriptChildDied();
-    const [first] = messages;
-    const bytes = first !== undefined && messages.length === 1 ? first : Buffer.concat(messages);
     try {
       for (let sent = 0; sent < bytes.length;) sent += writeSync(this.#toChild, bytes, sent);
     } catch (error) {
@@ -461,50 +499,77 @@ class FrameThrew {
 }
 
 const noBytes = Buffer.alloc(0);
-const noOid = Buffer.alloc(oidBytes);
-const [blobKind, treeKind, failedKind] = [Buffer.of(0), Buffer.of(1), Buffer.of(2)];
-const okStatus = Buffer.of(answerStatus.ok);
-const errorStatus = Buffer.of(answerStatus.error);
-const abandonStatus = Buffer.of(answerStatus.abandon);
+const noOid = "0".repeat(2 * oidBytes) as Oid;
 
-function messageOf(type: number, fields: readonly Uint8Array[]): Buffer {
-  let length = 1;
-  for (const field of fields) length += field.length;
-  const bytes = Buffer.allocUnsafe(4 + length);
-  bytes.writeUInt32LE(length, 0);
-  bytes[4] = type;
-  let at = headerBytes;
-  for (const field of fields) {
-    bytes.set(field, at);
-    at += field.length;
+/** Messages on their way to the child, one behind the other. Fields are written in place: a buffer for each costs more than what is in it. */
+class Outgoing {
+  #bytes = Buffer.allocUnsafe(outgoingBytes);
+  #length = 0;
+  /** Where the message that was begun last begins. */
+  #begun = 0;
+
+  begin(type: number): void {
+    this.#begun = this.#length;
+    const at = this.#take(headerBytes);
+    this.#bytes[at + headerBytes - 1] = type;
   }
-  return bytes;
-}
 
-/** The fields of `run` and `run ahead`. */
-function runFields(number: number, { request, args, near, module }: ScriptJob, moduleBytes: Uint8Array): Uint8Array[] {
-  return [
-    numberBytes(number),
-    oidToBytes(request.oid),
-    oidToBytes(request.args),
-    request.std === undefined ? noOid : oidToBytes(request.std),
-    ...counted(Buffer.from(request.salt, "utf8")),
-    ...counted(args),
-    numberBytes(near.length),
-    ...near.flatMap(({ oid, bytes }) => [oidToBytes(oid), ...counted(bytes)]),
-    oidToBytes(module),
-    ...counted(moduleBytes),
-  ];
-}
+  byte(value: number): void {
+    const at = this.#take(1);
+    this.#bytes[at] = value;
+  }
 
-function numberBytes(value: number): Buffer {
-  const bytes = Buffer.allocUnsafe(4);
-  bytes.writeUInt32LE(value, 0);
-  return bytes;
-}
+  number(value: number): void {
+    const at = this.#take(4);
+    writeNumber(this.#bytes, at, value);
+  }
 
-function counted(bytes: Uint8Array): [Buffer, Uint8Array] {
-  return [numberBytes(bytes.length), bytes];
+  oid(name: Oid): void {
+    const at = this.#take(oidBytes);
+    writeOid(name, this.#bytes, at);
+  }
+
+  counted(bytes: Uint8Array): void {
+    this.number(bytes.length);
+    const at = this.#take(bytes.length);
+    this.#bytes.set(bytes, at);
+  }
+
+  text(text: string): void {
+    if (text === "") this.number(0);
+    else this.counted(Buffer.from(text, "utf8"));
+  }
+
+  /** Ends the message that was begun last; its bytes. */
+  end(): number {
+    const length = this.#length - this.#begun;
+    writeNumber(this.#bytes, this.#begun, length - 4);
+    return length;
+  }
+
+  /** Takes back the message that was ended last. */
+  takeBack(): void {
+    this.#length = this.#begun;
+  }
+
+  /** All messages, to be written before the next one is begun. */
+  take(): Buffer {
+    const messages = this.#bytes.subarray(0, this.#length);
+    this.#length = 0;
+    if (this.#bytes.length > outgoingBytes) this.#bytes = Buffer.allocUnsafe(outgoingBytes);
+    return messages;
+  }
+
+  #take(length: number): number {
+    const at = this.#length;
+    this.#length += length;
+    if (this.#length > this.#bytes.length) {
+      const larger = Buffer.allocUnsafe(2 * this.#length);
+      this.#bytes.copy(larger, 0, 0, at);
+      this.#bytes = larger;
+    }
+    return at;
+  }
 }
 
 function textOf(bytes: Uint8Array): string {
