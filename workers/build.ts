@@ -1,5 +1,5 @@
 /**
- * Builds the guest programs: every folder of workers/ with a worker.ts becomes build/std/NAME.wasm, and workers/shell becomes build/std/shell.js.
+ * Builds the guest programs: every folder of workers/ with a worker.ts becomes build/std/NAME.wasm, workers/shell becomes build/std/shell.js and command.js, and workers/plain-text what the shell asks about texts.
  *
  * The bytes follow from the sources and the compiler alone: the compiler sees each worker under names
  * relative to workers/, and nothing but the worker's own folder and the SDK, so neither the place of the
@@ -123,6 +123,7 @@ export async function buildWorkers(
     rmSync(join(folder, `${gone}.wasm`), { force: true });
   }
   if (manifestText(before) !== manifestText(after)) replaceFile(join(folder, "manifest.json"), manifestText(after));
+  tell(await buildCheck(folder));
   for (const script of bundledScripts) tell(await buildScript(folder, script));
 }
 
@@ -134,12 +135,34 @@ interface BundledScript {
 
 const bundledScripts: readonly BundledScript[] = [{ name: "shell" }, { name: "command", commands: commandsOfScript }];
 
+/** A guest that the shell asks, and which is no worker of the standard library either. `NAME.json` says what it was built from. */
+const checkName = "plain-text";
+
+async function buildCheck(folder: string): Promise<BuiltWorker> {
+  const target = join(folder, `${checkName}.wasm`);
+  const manifest = join(folder, `${checkName}.json`);
+  const sources = readSources([checkName]);
+  const text = builtFrom(digestOf(sources));
+  const start = performance.now();
+  const current = exists(target) && exists(manifest) && readFileSync(manifest, "utf8") === text;
+  if (!current) {
+    replaceFile(target, await compileWorker(checkName, `${checkName}/check.ts`, sources));
+    replaceFile(manifest, text);
+  }
+  const builtInMs = current ? undefined : performance.now() - start;
+  return { name: checkName, file: `${checkName}.wasm`, bytes: statSync(target).size, builtInMs };
+}
+
+function builtFrom(sources: string): string {
+  return `${JSON.stringify({ sources })}\n`;
+}
+
 /** These are no workers of the standard library, whose name they would change: they are found by src/tools. `NAME.json` says what each was built from. */
 async function buildScript(folder: string, { name, commands }: BundledScript): Promise<BuiltWorker> {
   const target = join(folder, `${name}.js`);
   const manifest = join(folder, `${name}.json`);
   const built = JSON.stringify([shellSources(), commands]);
-  const text = `${JSON.stringify({ sources: createHash("sha256").update(built).digest("hex") })}\n`;
+  const text = builtFrom(createHash("sha256").update(built).digest("hex"));
   const start = performance.now();
   const current = exists(target) && exists(manifest) && readFileSync(manifest, "utf8") === text;
   if (!current) {

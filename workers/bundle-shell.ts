@@ -27,7 +27,7 @@ const mendings: readonly (readonly [found: string, instead: string])[] = [
   // A tool is called with what it looks at, and no more: what just-bash makes for commands of others takes as long as a small one.
   [
     'let d=r||i.state.groupStdin||"",p=!1,h=o();',
-    "r=u.internalIsExtension?r:coppiceText(i.state,q,r);let d=coppiceStdin(r,i.state),p=!1,h=o();if(u.internalIsExtension)try{let y={cwd:i.state.cwd,exportedEnv:h,called:q,get stdin(){return p=!0,coppiceDrain(r,i.state),d}},A=await u.execute(n,y);return{...A,internalStdinConsumed:p?r.length:0}}catch(v){if(v instanceof x||v instanceof ze||v instanceof _t)throw v;return D(`${t}: ${wt($t(v))}\n`)}",
+    "r=u.internalIsExtension?r:coppicePiped(i.state,q,r);let d=coppiceStdin(r,i.state),p=!1,h=o();if(u.internalIsExtension)try{let y={cwd:i.state.cwd,exportedEnv:h,called:q,get stdin(){return p=!0,coppiceDrain(r,i.state),d}},A=await u.execute(n,y);return{...A,internalStdinConsumed:p?r.length:0}}catch(v){if(v instanceof x||v instanceof ze||v instanceof _t)throw v;return D(`${t}: ${wt($t(v))}\n`)}",
   ],
   // What it prints goes to the next one by its name.
   [
@@ -69,7 +69,7 @@ const mendings: readonly (readonly [found: string, instead: string])[] = [
   // A script's name is what was typed.
   [
     "await a(c.path,n,r);",
-    'await(i.state.coppiceTyped=t.includes("/")?t:c.path,a(c.path,n,coppiceText(i.state,q,r)));',
+    'await(i.state.coppiceTyped=t.includes("/")?t:c.path,a(c.path,n,coppicePiped(i.state,q,r)));',
   ],
   [
     'e.state.currentSource=t,e.state.env.set("0",t)',
@@ -403,7 +403,7 @@ export async function bundleShell(
     platform: "browser",
     mainFields: ["module", "main"],
     conditions: ["production"],
-    inject: ["stand-ins.ts", "mended.ts", "mended-commands.ts", "pipes.ts"].map((file) => join(folder, file)),
+    inject: injected(),
     define: {
       ...Object.fromEntries(
         ["setTimeout", "clearTimeout", "setInterval", "clearInterval"].map((name) => [`globalThis.${name}`, name]),
@@ -420,6 +420,16 @@ export async function bundleShell(
   const [output] = built.outputFiles;
   if (output === undefined) throw new Error("the bundler wrote nothing");
   return { code: output.contents, licences: licencesOf(Object.keys(built.metafile.inputs)) };
+}
+
+/** Files whose exports stand for free names of just-bash's text. Throws where two have one of the same name, of which the bundler would take either. */
+function injected(): string[] {
+  const files = ["stand-ins.ts", "mended.ts", "mended-commands.ts", "pipes.ts"].map((file) => join(folder, file));
+  const exported = /^export (?:async )?(?:function|const) (\w+)/gm;
+  const names = files.flatMap((file) => Array.from(readFileSync(file, "utf8").matchAll(exported), ([, name]) => name));
+  const twice = names.find((name, at) => names.indexOf(name) !== at);
+  if (twice !== undefined) throw new Error(`two files export ${twice}`);
+  return files;
 }
 
 const justBash = (commands: readonly string[]): Plugin => ({
@@ -444,7 +454,7 @@ const justBash = (commands: readonly string[]): Plugin => ({
         for (const [found, instead] of mendings) text = replacedOnce(text, found, instead);
         text = ownSubstitution(text);
       }
-      if (text.includes("static CASE_ORBIT=")) text = lazyTables(text);
+      if (text.includes("static CASE_ORBIT=")) text = lazyExpressions(lazyTables(text));
       for (const mending of commandMendings) {
         if (!text.includes(mending[1])) continue;
         text = replacedOnce(text, mending[1], mending[2]);
@@ -488,6 +498,24 @@ function lazyTables(text: string): string {
     }
   }
   throw new Error("just-bash has no tables of Unicode where they were");
+}
+
+/**
+ * The regular expressions' classes are made when one is first asked for. A job evaluates the whole bundle, and each class keeps all of its job's functions alive until the old generation is collected, so that collecting
+ * the young one copies them.
+ */
+function lazyExpressions(text: string): string {
+  const parts =
+    /^((?:\s*import\{[^}]*\}from"[^"]*";)*)(.*?)(var (\w+)=class\{_regex;.*?);export\{(\w+) as a,\4 as b\};/s.exec(
+      text,
+    );
+  if (parts === null) throw new Error("just-bash exports its regular expressions otherwise");
+  const [whole, imports, classes, native, nativeName, make] = parts as unknown as string[];
+  return (
+    `${imports}const coppiceMaking=()=>{${classes}return ${make}};let coppiceMake;${native};` +
+    `const coppiceExpression=(...given)=>(coppiceMake??=coppiceMaking())(...given);` +
+    `export{coppiceExpression as a,${nativeName} as b};${text.slice(whole?.length)}`
+  );
 }
 
 /** A command substitution within arithmetic runs in this shell, and knows its functions. */

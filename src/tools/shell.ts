@@ -2,7 +2,7 @@
  * Commands that are scripts of Coppice's own package: the worker `sh` with the tools that its scripts may run, and the commands of workers/shell/command.ts. A ref remembers each script under what it was built from, so that the second time nothing but that is read.
  */
 import { readFileSync } from "node:fs";
-import { putCurry, putRuntimeNode, scriptMarker } from "../abi/worker.ts";
+import { putCurry, putRuntimeNode, scriptMarker, wasmMarker } from "../abi/worker.ts";
 import { packageFolder } from "../package-folder.ts";
 import type { Oid } from "../store/oid.ts";
 import type { ObjectKind } from "../store/object.ts";
@@ -53,19 +53,26 @@ export function shellWorker(
     .filter((name) => known.has(name))
     .map((name) => `${name}\0`);
   return putCurry(store, putScript(store, "shell"), [
+    { mode: "40000", name: "empty", oid: treeOf({}) },
     { mode: "100644", name: "known", oid: store.put("blob", Buffer.from(list.join(""), "utf8")) },
     { mode: "40000", name: "plain", oid: treeOf(plain) },
+    { mode: "40000", name: "plain-text", oid: putBuilt(store, "plain-text", "wasm", wasmMarker) },
     { mode: "40000", name: "tools", oid: treeOf(tools) },
   ]);
 }
 
 /** The worker of a script that is built into the package, a runtime node. Throws NoShell. */
 export function putScript(store: ToolStore, name: "shell" | "command"): Oid {
+  return putBuilt(store, name, "js", scriptMarker);
+}
+
+/** The worker of a module that is built into the package, a runtime node. */
+function putBuilt(store: ToolStore, name: string, extension: "js" | "wasm", marker: string): Oid {
   const { sources } = JSON.parse(readBuilt(`${name}.json`).toString("utf8")) as { sources: string };
-  const ref = `${name}/${sources}/${scriptMarker.replaceAll(" ", "-")}`;
+  const ref = `${name}/${sources}/${marker.replaceAll(" ", "-")}`;
   const known = store.ref(ref);
   if (known !== undefined) return known;
-  const node = putRuntimeNode(store, scriptMarker, store.put("blob", readBuilt(`${name}.js`)));
+  const node = putRuntimeNode(store, marker, store.put("blob", readBuilt(`${name}.${extension}`)));
   store.setRef(ref, node);
   return node;
 }

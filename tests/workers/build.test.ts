@@ -61,7 +61,7 @@ describe("the build", () => {
       symlinkSync(join(root, "node_modules"), join(folder, "node_modules"), "dir");
       const script = join(folder, "workers", "build.ts");
       const told = execFileSync(process.execPath, [script], { cwd: join(folder, "workers"), encoding: "utf8" });
-      expect(told.trim().split("\n").length).toBe(workerNames().length + 2);
+      expect(told.trim().split("\n").length).toBe(workerNames().length + 3);
       const built = join(folder, "build", "std");
       for (const [name, bytes] of Object.entries(std)) {
         expect(readFileSync(join(built, `${name}.wasm`)).equals(bytes), name).toBe(true);
@@ -95,6 +95,8 @@ describe("the build", () => {
           "command-licences.txt",
           "command.js",
           "command.json",
+          "plain-text.json",
+          "plain-text.wasm",
           "shell-licences.txt",
           "shell.js",
           "shell.json",
@@ -108,6 +110,7 @@ describe("the build", () => {
     await buildWorkers(({ file, builtInMs }) => told.push(`${file} ${builtInMs}`));
     expect(told).toEqual([
       ...Object.keys(std).map((name) => `${name}.wasm undefined`),
+      "plain-text.wasm undefined",
       "shell.js undefined",
       "command.js undefined",
     ]);

@@ -71,7 +71,7 @@ export class TreeFiles implements IFileSystem {
   readonly #objects: FileObjects;
   readonly #isCommand: (name: string) => boolean;
   readonly #stdin: Entry | undefined;
-  readonly #hadFolder: ReadonlySet<string>;
+  readonly #given: Entry;
   #root: Folder;
   /** The last contents that were read or stored, by which a pipe's bytes keep their blob. */
   #lately: { readonly content: string; readonly blob: Entry }[] = [];
@@ -81,9 +81,13 @@ export class TreeFiles implements IFileSystem {
     this.#stdin = stdin;
     this.#objects = objects;
     this.#isCommand = isCommand;
+    this.#given = tree;
     this.#root = folderOf(tree);
-    const names = [...this.#nodes(this.#root)].filter(([, node]) => node.kind !== "file").map(([name]) => name);
-    this.#hadFolder = new Set(names);
+  }
+
+  /** Whether the tree that was given has something else than a file at its root under that name. */
+  #hadFolder(name: string): boolean {
+    return this.#objects.tree(this.#given).some((entry) => entry.name === name && !entry.mode.startsWith("100"));
   }
 
   /** The tree as it is now, stored. */
@@ -93,10 +97,11 @@ export class TreeFiles implements IFileSystem {
 
   /** The tree without scratch, stored. */
   finish(): Entry {
+    // Most scripts change nothing, and many look at nothing.
+    if (this.#root.tree?.oid === this.#given.oid) return this.#given;
     for (const name of ["tmp", "dev"]) {
-      if (this.#hadFolder.has(name)) continue;
       const node = this.#nodes(this.#root).get(name);
-      if (node?.kind !== "folder") continue;
+      if (node?.kind !== "folder" || this.#hadFolder(name)) continue;
       if (name === "dev") this.#dropEmptyDev();
       else this.#put(this.#root, name, undefined);
     }
@@ -113,6 +118,13 @@ export class TreeFiles implements IFileSystem {
     if (!this.#nodes(this.#root).has("tmp")) this.#put(this.#root, "tmp", emptyFolder(this.#root, "tmp"));
   }
 
+  /** What a regular file has: its blob, or the content that it was given since. Throws where there is none. */
+  fileAt(path: string): Entry | string {
+    const { node } = this.#find(path, false);
+    if (node.kind !== "file") throw new FileFault("EINVAL", path);
+    return node.blob ?? (node.content as string);
+  }
+
   /** A blob's content. */
   contentOf(blob: Entry): string {
     if (blob.oid === emptyOid) return "";
@@ -121,6 +133,11 @@ export class TreeFiles implements IFileSystem {
     const content = textOf(this.#objects.bytes(blob));
     this.#note(content, blob);
     return content;
+  }
+
+  /** Whether a blob's content is at hand. */
+  holds(blob: Entry): boolean {
+    return blob.oid === emptyOid || this.#lately.some((each) => each.blob.oid === blob.oid);
   }
 
   /** The blob of a content, stored. */
@@ -214,7 +231,7 @@ export class TreeFiles implements IFileSystem {
       if (this.#nodes(node).size > 0) throw new FileFault("ENOTEMPTY", path);
     }
     this.#put(folder, name, undefined);
-    if (path.startsWith("/dev/fd/") && !this.#hadFolder.has("dev")) this.#dropEmptyDev();
+    if (path.startsWith("/dev/fd/") && !this.#hadFolder("dev")) this.#dropEmptyDev();
   }
 
   async cp(): Promise<void> {
@@ -342,8 +359,19 @@ export class TreeFiles implements IFileSystem {
     const { node } = this.#find(path, follow);
     switch (node.kind) {
       case "file": {
-        const size = (node.content ?? this.contentOf(node.blob as Entry)).length;
-        return { ...plain, ...times, isFile: true, mode: node.isExecutable ? 0o755 : 0o644, size };
+        const { blob, content } = node;
+        const sizeOf = () => (content ?? this.contentOf(blob as Entry)).length;
+        const mode = node.isExecutable ? 0o755 : 0o644;
+        // Most who ask do not look at the size, for which the content is read.
+        return {
+          ...plain,
+          ...times,
+          isFile: true,
+          mode,
+          get size() {
+            return sizeOf();
+          },
+        };
       }
       case "link":
         return { ...plain, ...times, isSymbolicLink: true, mode: 0o777, size: this.#target(node).length };

@@ -152,7 +152,7 @@ export function coppiceCalled({ coppicePipes: pipes }: State): Called | undefine
 }
 
 /** The text that is the stdin of what is no tool after all. */
-export function coppiceText({ coppicePipes: pipes }: State, called: Called | undefined, stdin: string): string {
+export function coppicePiped({ coppicePipes: pipes }: State, called: Called | undefined, stdin: string): string {
   return pipes === undefined || called?.piped === undefined ? stdin : pipes.textOf(called.piped);
 }
 

@@ -1,6 +1,6 @@
 /**
  * The worker `sh`: a shell script as a job. It takes a command's arguments (design/wasi.md) and `tools`, a tree {name: worker}, and gives a command's result. With it may come `plain`, a tree of workers for the plain calls of their
- * names (src/tools/plain-call.ts), and `known`, names in `tools` that are what these names are known for.
+ * names (src/tools/plain-call.ts), `plain-text`, the worker of workers/plain-text, `empty`, the empty tree, and `known`, names in `tools` that are what these names are known for.
  *
  * The shell's own commands are done here. Every other command is a nested run of the worker that `tools` has under its name, which takes the same arguments: the tree as it is then, the exported variables, and what
  * comes through the pipe. So each stage of a pipeline is a request with a memo of its own. design/shell.md has what follows from that.
@@ -47,6 +47,8 @@ export type Spawn = (
 
 type ShellJob = Job<"argv" | "env" | "stdin" | "in" | "cwd" | "tools">;
 
+type Repeated = "cwd" | "env" | "exit" | "stderr";
+
 /** What all shells of one job share. */
 interface World {
   readonly job: ShellJob;
@@ -56,10 +58,18 @@ interface World {
   readonly plain: ReadonlyMap<string, Entry>;
   /** Names in `tools` that are what these names are known for. */
   readonly known: ReadonlySet<string>;
-  readonly emptyTree: Entry;
+  /** The worker that knows whether a blob is plain text. */
+  readonly plainText: Entry | undefined;
+  /** Where none was bound, made when a command is first run over it. */
+  emptyTree: Entry | undefined;
+  /** What most commands are called with as the one before them was, or come to. */
+  readonly lately: Map<Repeated, { readonly text: string; readonly blob: Entry }>;
   /** Shells that were started. */
   shells: number;
 }
+
+/** The interpreter's commands, by name. */
+type Commands = Pick<Map<string, object>, "get" | "has" | "keys">;
 
 /** A part of the interpreter's state. */
 interface Started {
@@ -88,7 +98,7 @@ export default async function shell(job: ShellJob): Promise<ReadonlyMap<string, 
   const env = environmentOf(stringsOf(job.bytes(job.args.env), "env"));
   const cwd = textOf(job.bytes(job.args.cwd));
   const tools = new Map(job.tree(job.args.tools).map((entry) => [nameBytes(entry.name), entry]));
-  const { known, plain } = job.args as Readonly<Record<string, Entry | undefined>>;
+  const { empty, known, plain, "plain-text": plainText } = job.args as Readonly<Record<string, Entry | undefined>>;
   const isCommand = (name: string) => always.has(name) || shells.has(name) || name in ownCommands || tools.has(name);
   const files = new TreeFiles(job, job.args.in, isCommand);
   const world: World = {
@@ -97,14 +107,16 @@ export default async function shell(job: ShellJob): Promise<ReadonlyMap<string, 
     tools,
     plain: new Map(plain === undefined ? [] : job.tree(plain).map((entry) => [nameBytes(entry.name), entry])),
     known: new Set(known === undefined ? [] : stringsOf(job.bytes(known), "known")),
-    emptyTree: job.putTree({}),
+    plainText,
+    emptyTree: empty,
+    lately: new Map(),
     shells: 0,
   };
   const ended = await runShell(world, argv, env, cwd, job.args.stdin, 1);
   return new Map<string, unknown>([
-    ["exit", String(ended.exitCode)],
+    ["exit", repeated(world, "exit", String(ended.exitCode))],
     ["out", files.finish()],
-    ["stderr", bytesOf(ended.stderr)],
+    ["stderr", repeated(world, "stderr", ended.stderr)],
     ["stdout", blobOf(files, ended.stdout)],
   ]);
 }
@@ -168,7 +180,6 @@ async function runShell(
     env,
     commands: [...builtins],
     defenseInDepth: false,
-    customCommands: customCommands(world, depth),
     // Positional parameters that are not there must not be found in the environment.
     processInfo: { pid: depth + 1, ppid: depth, uid: 0, gid: 0 },
     executionLimits: {
@@ -181,7 +192,9 @@ async function runShell(
     },
   });
   // Of what just-bash takes for granted a shell has only what it was given.
-  const { state } = bash as unknown as { readonly state: Started };
+  const inside = bash as unknown as { readonly state: Started; commands: Commands };
+  const { state } = inside;
+  inside.commands = commandsOf(world, depth, inside.commands);
   const pipes: Pipes = {
     textOf: (blob) => world.files.contentOf(blob),
     last: undefined,
@@ -254,12 +267,22 @@ function startOf([self = "sh", ...args]: readonly string[]): Start | string {
   return { options, script: { path }, name: path, parameters };
 }
 
-function customCommands(world: World, depth: number) {
-  const names = new Set([...shells, ...Object.keys(ownCommands), ...world.tools.keys()]);
-  for (const name of always) names.delete(name);
-  return [...names].map((name) => ({
+/** The interpreter's builtins, and what is started here: made when it is called, since there are a hundred. */
+function commandsOf(world: World, depth: number, builtin: Commands): Commands {
+  const isStarted = (name: string) =>
+    !always.has(name) && (shells.has(name) || Object.hasOwn(ownCommands, name) || world.tools.has(name));
+  return {
+    get: (name) => builtin.get(name) ?? (isStarted(name) ? commandOf(world, depth, name) : undefined),
+    has: (name) => builtin.has(name) || isStarted(name),
+    keys: () => new Set([...builtin.keys(), ...shells, ...Object.keys(ownCommands), ...world.tools.keys()]).keys(),
+  };
+}
+
+/** A command as the interpreter has those that it does not bring itself. */
+function commandOf(world: World, depth: number, name: string) {
+  return {
     name,
-    trusted: true,
+    internalIsExtension: true,
     execute: async (
       args: readonly string[],
       context: {
@@ -284,7 +307,7 @@ function customCommands(world: World, depth: number) {
         takes && typeof stdout === "object" ? { stdout: "", piped: stdout } : { stdout: textFrom(world.files, stdout) };
       return { ...ended, ...output, stdoutKind: "bytes" as const };
     },
-  }));
+  };
 }
 
 function mayRead(name: string, args: readonly string[]): boolean {
@@ -343,25 +366,31 @@ async function instead(
 
 /** Whether a call is plain, by what stands in it, and by what it names and reads. */
 async function isPlain(
-  { files, plain }: World,
+  world: World,
   argv: readonly string[],
   name: string,
   cwd: string,
   stdin: string | Entry,
 ): Promise<boolean> {
+  const { files, plain } = world;
   const call = plain.has(name) ? plainCall([name, ...argv.slice(1)]) : undefined;
   // A folder would have to be looked through for symlinks first.
   if (call === undefined || !call.readsText) return false;
-  if (call.paths.length === 0) return isPlainText(textFrom(files, stdin));
+  if (call.paths.length === 0) return isPlainContent(world, stdin);
   for (const path of call.paths) {
     try {
-      const place = files.resolvePath(cwd, path);
-      if (!(await files.lstat(place)).isFile || !isPlainText(await files.readFile(place))) return false;
+      if (!(await isPlainContent(world, files.fileAt(files.resolvePath(cwd, path))))) return false;
     } catch {
       return false; // what is not there is for a tool that says so
     }
   }
   return true;
+}
+
+async function isPlainContent({ job, files, plainText }: World, content: string | Entry): Promise<boolean> {
+  if (typeof content === "string") return isPlainText(content);
+  if (plainText === undefined || files.holds(content)) return isPlainText(files.contentOf(content));
+  return (await job.run(plainText, { blob: content })).oid === emptyOid;
 }
 
 function quoted(word: string): string {
@@ -383,18 +412,22 @@ async function runTool(
   if (isInScratch || name === "mktemp" || argv.some((arg) => arg.includes("/tmp"))) files.makeScratch();
   const common = {
     argv: listOf(argv),
-    env: listOf(
+    env: repeated(
+      world,
+      "env",
       Object.entries(env)
-        .map(([key, value]) => `${key}=${value}`)
-        .toSorted(),
+        .map(([key, value]) => `${key}=${value}\0`)
+        .toSorted()
+        .join(""),
     ),
     stdin: blobOf(files, stdin),
   };
   try {
     if (world.known.has(name) && isFilter(name, argv.slice(1))) {
-      const result = namedIn(job, await job.run(tool, { ...common, in: world.emptyTree, cwd: "/" }));
+      const empty = (world.emptyTree ??= job.putTree({}));
+      const result = namedIn(job, await job.run(tool, { ...common, in: empty, cwd: repeated(world, "cwd", "/") }));
       // One that wrote something is no filter after all.
-      if (result.get("out")?.oid === world.emptyTree.oid) return endedBy(files, job, result);
+      if (result.get("out")?.oid === empty.oid) return endedBy(world, result);
     }
     let folder: string;
     try {
@@ -402,15 +435,27 @@ async function runTool(
     } catch {
       return { stdout: "", stderr: `${name}: the current folder is gone\n`, exitCode: 126 };
     }
-    const result = namedIn(job, await job.run(tool, { ...common, in: files.tree(), cwd: bytesOf(folder) }));
+    const result = namedIn(
+      job,
+      await job.run(tool, { ...common, in: files.tree(), cwd: repeated(world, "cwd", folder) }),
+    );
     files.replace(result.get("out") as Entry);
-    return endedBy(files, job, result);
+    return endedBy(world, result);
   } catch (error) {
     if ((error as Error).name !== "WorkerFailed") throw error;
     const { code, message } = error as WorkerFailed;
     // As the shell tells of a command that a signal ended: it was aborted, or killed for what it used.
     return { stdout: "", stderr: `${name}: ${bytesText(message)}\n`, exitCode: code === "limit" ? 137 : 134 };
   }
+}
+
+/** A text's blob, stored unless the last one of the name was the same. */
+function repeated({ job, lately }: World, name: Repeated, text: string): Entry {
+  const last = lately.get(name);
+  if (last?.text === text) return last.blob;
+  const blob = job.putBlob(bytesOf(text));
+  lately.set(name, { text, blob });
+  return blob;
 }
 
 function bytesText(message: string): string {
@@ -421,13 +466,14 @@ function namedIn(job: ShellJob, result: Entry): ReadonlyMap<string, Entry> {
   return new Map(job.tree(result).map((entry) => [entry.name, entry]));
 }
 
-function endedBy(files: TreeFiles, job: ShellJob, result: ReadonlyMap<string, Entry>): Finished {
+function endedBy({ files, job, lately }: World, result: ReadonlyMap<string, Entry>): Finished {
   const part = (name: string) => result.get(name) as Entry;
-  const exit = part("exit");
-  const stdout = part("stdout");
+  const [exit, stderr, stdout] = [part("exit"), part("stderr"), part("stdout")];
+  if (exit.oid === zeroOid) lately.set("exit", { text: "0", blob: exit });
+  if (stderr.oid === emptyOid) lately.set("stderr", { text: "", blob: stderr });
   return {
     stdout: stdout.oid === emptyOid ? "" : stdout,
-    stderr: files.contentOf(part("stderr")),
+    stderr: files.contentOf(stderr),
     exitCode: exit.oid === zeroOid ? 0 : Number(job.text(exit)),
   };
 }

@@ -10,7 +10,7 @@ import { readFileSync, readSync, writeSync } from "node:fs";
 import { dirname, extname, join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import type ivm from "isolated-vm";
-import { halfBytes } from "./guest/ports.ts";
+import { endLengthAt, halfBytes, windowBytes } from "./guest/ports.ts";
 import { fromChild, fromHost, headerBytes, MessageReader, readNumber, writeNumber } from "./protocol.ts";
 
 const [addonFile, heapMb, turnMs] = process.argv.slice(2) as [string, string, string];
@@ -25,12 +25,15 @@ const guestStackKb = 984;
 const moduleName = "worker.js";
 const wrapperHead = "(function (module, exports, globalThis) {";
 
-const shared = new SharedArrayBuffer(2 * halfBytes);
+const shared = new SharedArrayBuffer(windowBytes);
 const inHalf = Buffer.from(shared, 0, halfBytes);
 const outHalf = Buffer.from(shared, halfBytes, halfBytes);
+const endLength = Buffer.from(shared, endLengthAt);
 
-/** What was read behind the last message. */
-let rest = Buffer.alloc(0);
+/** What was read and not received yet. */
+const pending = Buffer.alloc(1 << 16);
+let pendingFrom = 0;
+let pendingTo = 0;
 
 function send(length: number): void {
   for (let sent = 0; sent < length;) sent += writeSync(1, outHalf, sent, length - sent);
@@ -43,22 +46,28 @@ function readMore(into: Uint8Array, from: number, most: number): number {
   return from + got;
 }
 
+/** Reads until so many bytes are pending. */
+function fill(length: number): void {
+  if (pendingTo - pendingFrom >= length) return;
+  if (pendingFrom > 0) {
+    pending.copyWithin(0, pendingFrom, pendingTo);
+    pendingTo -= pendingFrom;
+    pendingFrom = 0;
+  }
+  while (pendingTo < length) pendingTo = readMore(pending, pendingTo, pending.length - pendingTo);
+}
+
 /** Reads one message: its length when it stands in the in half, else its bytes. */
 function receive(): number | ArrayBuffer {
-  inHalf.set(rest);
-  let have = rest.length;
-  rest = rest.subarray(0, 0);
-  while (have < headerBytes) have = readMore(inHalf, have, halfBytes - have);
-  const length = 4 + readNumber(inHalf, 0);
-  if (length <= halfBytes) {
-    while (have < length) have = readMore(inHalf, have, halfBytes - have);
-    if (have > length) rest = Buffer.from(inHalf.subarray(length, have));
-    return length;
-  }
-  const large = new Uint8Array(length);
-  large.set(inHalf.subarray(0, have));
-  while (have < length) have = readMore(large, have, length - have);
-  return large.buffer;
+  fill(headerBytes);
+  const length = 4 + readNumber(pending, pendingFrom);
+  const into = length <= halfBytes ? inHalf : new Uint8Array(length);
+  if (length <= pending.length) fill(length);
+  const here = Math.min(length, pendingTo - pendingFrom);
+  pending.copy(into, 0, pendingFrom, pendingFrom + here);
+  pendingFrom += here;
+  for (let have = here; have < length;) have = readMore(into, have, length - have);
+  return into === inHalf ? length : (into.buffer as ArrayBuffer);
 }
 
 function transfer(message: number | ArrayBuffer): number | ivm.Copy<ArrayBuffer> {
@@ -230,7 +239,7 @@ function turn(received: number | ArrayBuffer): void {
   const { message, module } = takeModule(received);
   const given = transfer(message);
   enter(() => begin.applySync(undefined, [given, typeof module === "object" ? module.derefInto() : module], timed));
-  let length: unknown = 0;
+  let length: unknown = readNumber(endLength, 0);
   // An exception took the answer with it; nothing was said then, and it is asked again.
   while (length === 0 || length === undefined) length = enter(() => endTurn.applySync(undefined, [], timed));
   if (length === -2) die();

@@ -200,9 +200,9 @@ export function readUtf8(bytes: Uint8Array, strict: boolean): string | undefined
       units.push(0xd800 + ((code - 0x10000) >> 10), 0xdc00 + ((code - 0x10000) & 0x3ff));
     } else units.push(code);
     if (units.length >= 4096) {
-      text += String.fromCharCode(...units);
+      text += Reflect.apply(String.fromCharCode, undefined, units);
       units = [];
     }
   }
-  return text + String.fromCharCode(...units);
+  return text + Reflect.apply(String.fromCharCode, undefined, units);
 }

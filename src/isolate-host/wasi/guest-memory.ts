@@ -11,6 +11,7 @@ export class GuestMemory {
   #memory: WebAssembly.Memory | undefined;
   #bytes = noBytes;
   #view = new DataView(noBytes.buffer);
+  #text = Buffer.from(noBytes.buffer);
 
   attach(memory: WebAssembly.Memory): void {
     this.#memory = memory;
@@ -22,6 +23,7 @@ export class GuestMemory {
     if (this.#bytes.length > 0 || this.#memory === undefined) return;
     this.#bytes = new Uint8Array(this.#memory.buffer);
     this.#view = new DataView(this.#memory.buffer);
+    this.#text = Buffer.from(this.#memory.buffer);
   }
 
   get view(): DataView {
@@ -90,7 +92,7 @@ export class GuestMemory {
   /** A path, a char a byte. */
   path(at: number, length: number): string {
     if (length >>> 0 > pathBytesMax) throw fault(errno.nametoolong);
-    const { buffer, byteOffset } = this.part(at, length);
-    return Buffer.from(buffer, byteOffset, length >>> 0).toString("latin1");
+    this.check(at, length);
+    return this.#text.toString("latin1", at >>> 0, (at >>> 0) + (length >>> 0));
   }
 }

@@ -23,7 +23,7 @@ import {
   writeUtf8,
 } from "../protocol.ts";
 import { canonicalJson, UnfitJson } from "../../../abi/canonical-json.ts";
-import { halfBytes, type ModuleFactory, type Ports } from "./ports.ts";
+import { endLengthAt, halfBytes, type ModuleFactory, type Ports } from "./ports.ts";
 import { sealRealm, show, typedArrayName, viewOf, type Virtual } from "./realm.ts";
 
 const oidBytes = 20;
@@ -39,8 +39,20 @@ interface Ref {
   readonly oid: string;
   readonly mode: string;
 }
-const refs = new WeakSet<object>();
-const isRef = (value: unknown): value is Ref => typeof value === "object" && value !== null && refs.has(value);
+/** Marks them with a private field, which no guest sees; a WeakSet of all would take a twentieth of a small job's time, most of it the collector's. */
+class Brand extends (function (given: object) {
+  return given;
+} as unknown as new (given: object) => object) {
+  // oxlint-disable-next-line eslint/no-unused-private-class-members -- it is asked for by `in`
+  #isRef = true;
+  static add(ref: Ref): Ref {
+    return Object.freeze(new Brand(ref)) as unknown as Ref;
+  }
+  static has(value: object): boolean {
+    return #isRef in value;
+  }
+}
+const isRef = (value: unknown): value is Ref => typeof value === "object" && value !== null && Brand.has(value);
 
 /** What is asked of the host. */
 interface Asking {
@@ -97,7 +109,7 @@ class Abandoned extends Error {
 const waiting = new Map<number, Job>();
 /** Whether jobs ahead are forgotten: they were to follow one that is not done. */
 let forgetsAhead = false;
-/** By oid, a character a byte; a text says why there is none. */
+/** By oid; a text says why there is none. */
 const modules = new Map<string, ModuleFactory | string>();
 let current: Job | undefined;
 /** Where errors were thrown; filled when their stack is asked for. */
@@ -122,11 +134,14 @@ export function open(
   moduleName: string,
 ): void {
   window = new Uint8Array(shared);
-  out = window.subarray(halfBytes);
+  out = window.subarray(halfBytes, endLengthAt);
   const virtual: Virtual = {
     readClock: () => (current as Job).clockReadings++,
     fillRandom,
-    log: (line) => log(current as Job, line),
+    log: (line) => {
+      checkRuns(current as Job);
+      log(current as Job, line);
+    },
     noteOrigin: (error, place) => origins.set(error, place),
   };
   sealRealm(virtual, moduleName, { encode: utf8, decode: readUtf8 });
@@ -169,9 +184,12 @@ function warmUp(): void {
 
 /** Begins a turn: `message` is a message's length in the window, or its bytes; `module` what a module that comes with it makes, or why it makes nothing. */
 export function begin(message: number | ArrayBuffer, module: ModuleFactory | string | undefined): void {
-  const bytes = typeof message === "number" ? window.slice(0, message) : new Uint8Array(message);
+  // What is kept of a message is copied out of the window.
+  const bytes = typeof message === "number" ? window.subarray(0, message) : new Uint8Array(message);
   const reader = new MessageReader(bytes, headerBytes);
   const type = bytes[headerBytes - 1];
+  held = 0;
+  tellEnd(0);
   const number = reader.number();
   if (type === fromHost.drop) {
     waiting.delete(number);
@@ -256,9 +274,9 @@ function start(number: number, reader: MessageReader, module: ModuleFactory | st
   const args = reader.lengthAndBytes();
   const near: NearBlob[] = [];
   for (let blobs = reader.number(); blobs > 0; blobs--) {
-    near.push({ oid: reader.oid(), bytes: reader.lengthAndBytes() });
+    near.push({ oid: reader.oid().slice(), bytes: reader.lengthAndBytes().slice() });
   }
-  const moduleOid = String.fromCharCode(...reader.oid());
+  const moduleOid = hex(reader.oid());
   if (module !== undefined) modules.set(moduleOid, module);
   const factory = modules.get(moduleOid) as ModuleFactory | string;
   const job = newJob(number, hex(request));
@@ -448,15 +466,12 @@ function textOf(bytes: Uint8Array): string {
 
 /** An entry of a tree: what it names, and how it stands there. */
 function treeEntry(name: string, { kind, oid, mode }: Ref): Ref {
-  const entry = Object.freeze({ name, kind, oid, mode });
-  refs.add(entry);
-  return entry;
+  const entry = { name, kind, oid, mode };
+  return Brand.add(entry);
 }
 
 function newRef(kind: Kind, oid: string, mode: string): Ref {
-  const ref = Object.freeze({ kind, oid, mode });
-  refs.add(ref);
-  return ref;
+  return Brand.add({ kind, oid, mode });
 }
 
 function hex(bytes: Uint8Array): string {
@@ -466,19 +481,28 @@ function hex(bytes: Uint8Array): string {
     digits[2 * at + 1] = hexDigits[byte & 15] as number;
   }
   // A text put together piece by piece keeps its pieces, some 600 bytes.
-  return String.fromCharCode(...digits);
+  return Reflect.apply(String.fromCharCode, undefined, digits);
 }
 const digits: number[] = Array.from({ length: 2 * oidBytes }, () => 0);
 const hexDigits: readonly number[] = Array.from("0123456789abcdef", (digit) => digit.charCodeAt(0));
 
 function unhex(given: unknown): Uint8Array<ArrayBuffer> {
-  const text = isRef(given) ? given.oid : given;
+  if (isRef(given)) return unhexSound(given.oid);
   // What an argument or an entry is that isn't there.
-  if (text === undefined) throw new TypeError("an oid or an entry is wanted, and this is undefined");
-  if (typeof text !== "string" || !/^[0-9a-f]{40}$/.test(text)) throw new TypeError("malformed oid");
+  if (given === undefined) throw new TypeError("an oid or an entry is wanted, and this is undefined");
+  if (typeof given !== "string" || !/^[0-9a-f]{40}$/.test(given)) throw new TypeError("malformed oid");
+  return unhexSound(given);
+}
+
+function unhexSound(text: string): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(oidBytes);
-  for (let at = 0; at < oidBytes; at++) bytes[at] = Number.parseInt(text.slice(2 * at, 2 * at + 2), 16);
+  for (let at = 0; at < oidBytes; at++)
+    bytes[at] = (nibble(text.charCodeAt(2 * at)) << 4) | nibble(text.charCodeAt(2 * at + 1));
   return bytes;
+}
+
+function nibble(digit: number): number {
+  return digit < 0x3a ? digit - 0x30 : digit - 0x57;
 }
 
 function utf8(text: string): Uint8Array<ArrayBuffer> {
@@ -520,6 +544,7 @@ function canonical(bytes: Uint8Array, floats: ArrayLike<number>, nan: readonly n
 
 function isBytes(value: object): boolean {
   if (ArrayBuffer.isView(value)) return true;
+  if (isPlain(value)) return false;
   try {
     Reflect.apply(bufferLength, value, []);
     return true;
@@ -529,7 +554,14 @@ function isBytes(value: object): boolean {
 }
 const bufferLength = Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, "byteLength")?.get as () => number;
 
+/** Whether it inherits from nothing, or right from what all objects do: most that are no buffers and no Maps, of which V8 is asked by what throws, and that takes longer than a small job. */
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype;
+}
+
 const isMap = (value: object): value is Map<unknown, unknown> => {
+  if (isPlain(value)) return false;
   try {
     Reflect.apply(mapSize, value, []);
     return true;
@@ -559,6 +591,7 @@ function entriesFrom(
   as: (job: Job, ref: Ref) => Ref = (_, ref) => ref,
 ): Uint8Array<ArrayBuffer> {
   if (depth > valueNestingMax) throw new TypeError("the value is nested too deep");
+  if (depth > 0) checkStack(job);
   if (typeof given !== "object" || given === null)
     throw new TypeError("entries are a Map, or an object, of name to value");
   const named: [string, unknown][] = [];
@@ -592,13 +625,20 @@ function entriesOf(bytes: Uint8Array): [string, Ref][] {
   for (let at = 0; at < bytes.length;) {
     const space = bytes.indexOf(0x20, at);
     const end = bytes.indexOf(0, space);
-    const mode = String.fromCharCode(...bytes.subarray(at, space));
+    const mode = isPlainFile(bytes, at) ? "100644" : String.fromCharCode(...bytes.subarray(at, space));
     const name = readUtf8(bytes.subarray(space + 1, end), false) as string;
     const oid = hex(bytes.subarray(end + 1, end + 1 + oidBytes));
     entries.push([name, newRef(mode === "40000" ? "tree" : "blob", oid, mode)]);
     at = end + 1 + oidBytes;
   }
   return entries;
+}
+
+const plainFile: readonly number[] = Array.from("100644 ", (digit) => digit.charCodeAt(0));
+
+function isPlainFile(bytes: Uint8Array, at: number): boolean {
+  for (let digit = 0; digit < plainFile.length; digit++) if (bytes[at + digit] !== plainFile[digit]) return false;
+  return true;
 }
 
 // Nested requests
@@ -609,7 +649,7 @@ function run(job: Job, worker: unknown, args: unknown): Promise<Ref> {
 }
 
 function addCall(job: Job, image: string, args: Asking["args"], index: number): Promise<Ref> {
-  checkRuns(job);
+  checkState(job);
   return new Promise((resolve, reject) => {
     job.calls.push({ asking: { image, args }, index, resolve, reject });
   });
@@ -622,7 +662,7 @@ function imageOf(worker: unknown): string {
 }
 
 function argsOf(job: Job, args: unknown): Asking["args"] {
-  checkRuns(job);
+  checkState(job);
   if (isRef(args)) return { isOid: true, bytes: unhex(args) };
   return { isOid: false, bytes: entriesFrom(job, args ?? {}, 0, asArgument) };
 }
@@ -684,11 +724,11 @@ function finish(job: Job, value: unknown): void {
             ? bytesOf(value)
             : utf8(canonicalJson(value));
       checkRuns(job);
-      settle(job, () => writeCompleted(job, 2, bytes));
+      completed(job, 2, bytes);
       return;
     }
     const ref = refOf(job, value, 0);
-    settle(job, () => writeCompleted(job, ref.kind === "tree" ? 1 : 0, unhex(ref)));
+    completed(job, ref.kind === "tree" ? 1 : 0, unhex(ref));
   } catch (error) {
     failedBy(job, error);
   }
@@ -699,6 +739,18 @@ function settle(job: Job, end: () => number): void {
   if (job.state !== "runs") return;
   job.state = "ended";
   job.end = end;
+}
+
+/** Ends a job that has a result. A small one's message is written at once, and its length told: when the microtask queue is empty the child sends it, and need not call in here again, which takes longer than all else of a small job. */
+function completed(job: Job, kind: 0 | 1 | 2, bytes: Uint8Array): void {
+  const end = () => writeCompleted(job, kind, bytes);
+  settle(job, end);
+  if (job.end === end && bytes.length <= smallBlobBytes && !job.hasOverflowed && !isTorn) tellEnd(end());
+}
+
+/** Tells the child what ends the turn: bytes of the out half, or 0 where it is to ask. */
+function tellEnd(length: number): void {
+  writeNumber(window, endLengthAt, length);
 }
 
 function failed(job: Job, code: number, message: string, detail: string): void {
@@ -771,10 +823,15 @@ function bare(type: number, job: Job): number {
 
 /** Throws when the job has ended: nothing it does is heard any more. */
 function checkRuns(job: Job): void {
+  checkState(job);
+  checkStack(job);
+}
+
+/** The same for what an operation does whose stack was looked at where it began. */
+function checkState(job: Job): void {
   if (isTorn) throw new Abandoned("the job is over");
   if (job.state === "abandoned") throw new Abandoned("the job is over");
   if (job.state === "ended" || job !== current) throw new Error("the job has ended");
-  checkStack(job);
 }
 
 /** As many arguments as take the stack of any operation of ours here, and more: 8 KiB. (The child's own code has its own, later end: child.ts.) */
@@ -787,6 +844,7 @@ function checkStack(job: Job): void {
     Reflect.apply(nothing, undefined, stackProbe);
   } catch (error) {
     job.hasOverflowed = true;
+    tellEnd(0);
     throw error;
   }
 }
@@ -809,7 +867,7 @@ function isSameOid(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 function putBlob(job: Job, bytes: Uint8Array): Ref {
-  checkRuns(job);
+  checkState(job);
   const isSmall = bytes.length <= smallBlobBytes;
   const message = beginMessage(isSmall ? fromChild.putSmall : fromChild.putBlob, 8 + bytes.length);
   message.number(job.number);
@@ -822,7 +880,7 @@ function putBlob(job: Job, bytes: Uint8Array): Ref {
 }
 
 function putTree(job: Job, entries: Uint8Array): Ref {
-  checkRuns(job);
+  checkState(job);
   const message = beginMessage(fromChild.putTree, 8 + entries.length);
   message.number(job.number);
   message.bytes(entries);
@@ -830,7 +888,7 @@ function putTree(job: Job, entries: Uint8Array): Ref {
 }
 
 function log(job: Job, line: string): void {
-  checkRuns(job);
+  checkState(job);
   const bytes = utf8(line);
   const message = beginMessage(fromChild.log, 8 + bytes.length);
   message.number(job.number);
