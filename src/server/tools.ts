@@ -232,7 +232,8 @@ const read = tool({
     if (isByLines && part.start === body.length && (args.from ?? 1) > Math.max(lines, 1))
       throw new UsageError(`there is no line ${args.from}: there are ${lines}`);
     const output = showText(found.oid, body, part);
-    return { facts: { ...lookedAt(found.tree), mode: found.mode, lines, output }, texts: [output.text] };
+    const link = found.mode === "120000" ? [linkNote(engine, found, body)] : [];
+    return { facts: { ...lookedAt(found.tree), mode: found.mode, lines, output }, texts: [...link, output.text] };
   },
 });
 
@@ -430,6 +431,8 @@ function ranAnswer(engine: Engine, given: Oid | null, ran: Ran): Answer {
 
 interface Readable {
   readonly tree: Oid | null;
+  /** From the tree's root; empty for a blob by its oid. */
+  readonly path: string;
   readonly oid: Oid;
   readonly mode: string | null;
 }
@@ -441,14 +444,26 @@ function readable(
   const { tree: given, path: wanted, blob } = named;
   if (blob !== undefined) {
     if (given !== undefined || wanted !== undefined) throw new UsageError("read wants a blob, or a tree and a path");
-    return { tree: null, oid: objectNamed(engine, blob, "blob"), mode: null };
+    return { tree: null, path: "", oid: objectNamed(engine, blob, "blob"), mode: null };
   }
   if (given === undefined || wanted === undefined) throw new UsageError("read wants a tree and a path, or a blob");
   const root = treeNamed(engine, given);
   const place = placeIn(engine, root, wanted);
   if (place.mode === "40000") throw new UsageError(`${quoted(wanted)} is a folder; ls lists it`);
   if (place.mode === "160000") throw new UsageError(`${quoted(wanted)} is a submodule, at commit ${place.oid}`);
-  return { tree: root, oid: place.oid, mode: place.mode };
+  return { tree: root, path: place.path, oid: place.oid, mode: place.mode };
+}
+
+/** Says that what is shown is no file's content, and where the link leads. */
+function linkNote(engine: Engine, { tree: root, path: from }: Readable, body: Uint8Array): string {
+  const target = posix.resolve("/", posix.dirname(from), Buffer.from(body).toString("utf8")).slice(1);
+  try {
+    const place = placeIn(engine, root as Oid, target);
+    return `${quoted(from)} is a symlink to ${quoted(place.path)}, ${wordOf(place.mode)} of the tree; its text is:`;
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    return `${quoted(from)} is a symlink to ${quoted(target)}, which is not in the tree; its text is:`;
+  }
 }
 
 interface Listed {

@@ -175,6 +175,12 @@ describe("the tools", () => {
       mode: "120000",
       output: { text: "a.txt" },
     });
+    expect((await call("read", { tree: root, path: "link" })).text).toContain(
+      '"link" is a symlink to "a.txt", a file of the tree; its text is:',
+    );
+    const linked = await call("exec", { tree: root, argv: ["ln", "-s", "../../nope", "sub/astray"] });
+    const { text } = await call("read", { tree: linked.facts.tree, path: "sub/astray" });
+    expect(text).toContain('"sub/astray" is a symlink to "nope", which is not in the tree; its text is:');
     const { blob } = (await call("read", { tree: root, path: "long.txt" })).facts.output;
     const some = await call("read", { blob, from: 19_999, lines: 5 });
     expect(some.facts.output.text).toBe("this is line 19999\nthis is line 20000\n");

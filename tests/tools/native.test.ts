@@ -413,6 +413,20 @@ describe("what one packs the other unpacks", () => {
   const withFile = (root: Oid, name: string, bytes: Buffer) =>
     engine.putTree([...engine.list(root), { mode: "100644", name, oid: engine.putBlob(bytes) }]);
 
+  test("tar -C, but that a relative archive is one from that folder", async () => {
+    const packed = async (path: string) => {
+      const { tree: left, ...said } = await runOurs(line(`tar -cf ${path} -C src lib`));
+      expect(said).toMatchObject({ exit: 0, stdout: "" });
+      return left;
+    };
+    const absolute = fileIn(await packed("/out.tar"), "out.tar");
+    const { folder } = shellHere("tar -xf -", Buffer.from(absolute));
+    const wanted = shellHere(`cp -a ${fixture}/src/lib .`, Buffer.alloc(0));
+    expect(treeOf(folder)).toBe(treeOf(wanted.folder));
+    const src = engine.list((await packed("out.tar")) as Oid).find(({ name }) => name === "src")?.oid;
+    expect(Buffer.from(fileIn(src as Oid, "out.tar")).equals(absolute)).toBe(true);
+  });
+
   test("tar, but that it knows no exec bits: programs come out as files", async () => {
     const packed = await runOurs(line("tar -cf out.tar src link"));
     expect(packed.exit).toBe(0);

@@ -42,8 +42,7 @@ export const hostCalls: Readonly<Record<string, HostCall>> = {
   "host_fs.chmod": {
     type: "iii:i|iiii:i",
     serve: (at: Process, ...args: number[]) => {
-      const { base, path, length, last: mode } = placed(at, args, 3);
-      const text = at.memory.path(path, length);
+      const { base, text, last: mode } = placed(at, args, 3);
       const itself = sound(at.files.find(base, text, false));
       // A mode that copying hands on may be a symlink's, and a symlink's can't be set.
       if (itself.kind === "link" && isOfLink(itself, mode)) return errno.success;
@@ -210,8 +209,7 @@ function isOfLink(link: Link, mode: number): boolean {
 
 interface Placed {
   readonly base: Folder;
-  readonly path: number;
-  readonly length: number;
+  readonly text: string;
   readonly last: number;
 }
 
@@ -219,14 +217,18 @@ interface Placed {
 function placed(at: Process, args: readonly number[], fewest: number): Placed {
   const isBare = args.length === fewest;
   const [path, length, last] = (isBare ? args : args.slice(1)) as [number, number, number];
-  const base = isBare ? at.cwd : at.descriptors.folderAt(args[0] as number, 0n).node;
-  return { base, path, length, last };
+  if (isBare) return { base: at.cwd, text: at.memory.path(path, length), last };
+  const fd = args[0] as number;
+  // A descriptor that is none is told before a place that is none.
+  at.descriptors.folderAt(fd, 0n);
+  const text = at.memory.path(path, length);
+  return { base: at.baseOf(fd, 0n, text), text, last };
 }
 
 /** The node that such parameters name, of which the last one says whether symlinks are followed. */
 function named(at: Process, args: readonly number[], fewest: number): Node | Device {
-  const { base, path, length, last } = placed(at, args, fewest);
-  return at.nodeOf(sound(at.files.find(base, at.memory.path(path, length), last !== 0)));
+  const { base, text, last } = placed(at, args, fewest);
+  return at.nodeOf(sound(at.files.find(base, text, last !== 0)));
 }
 
 function modeOf(node: Node | Device): number {

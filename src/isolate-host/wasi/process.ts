@@ -75,7 +75,7 @@ export class Process {
     this.descriptors.add({ ...untouched, kind: "output", stream: this.stderr });
     this.#preopen(this.files.root, "/");
     this.#relative = this.cwd === this.files.root ? undefined : this.#preopen(this.cwd, ".");
-    this.#isFromRoot = fromRoot(argv);
+    this.#isFromRoot = this.#relative === undefined ? () => false : fromRoot(argv);
   }
 
   /** The folder that a path starts from, which was asked for by a descriptor. Throws the faults of a descriptor that is not open, is no folder, or lacks a right. */

@@ -55,6 +55,11 @@ test("modes are told of paths and descriptors: from the folder that the command 
   ask(["..", 1], 0o40755);
   ask(["nope", 1], 0);
   await passes(room, script, { in: files, cwd: "/src" });
+  // By the preopen of that folder a path that an argument has from the root starts there, as of every other call.
+  const below = scriptWith("host_fs.path_mode", "iiii:i");
+  below.ask([4, "deep", 1], 0o100644);
+  below.ask([4, "run", 1], 0o100755);
+  await passes(room, below.script, { in: files, cwd: "/src", argv: ["command", "/run"] });
   const four = scriptWith("host_fs.path_mode", "iiii:i");
   four.ask([3, "src/deep", 1], 0o100644);
   four.ask([9, "run", 1], 0);
