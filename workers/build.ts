@@ -132,7 +132,11 @@ interface BundledScript {
   readonly commands?: readonly string[];
 }
 
-const bundledScripts: readonly BundledScript[] = [{ name: "shell" }, { name: "command", commands: commandsOfScript }];
+const bundledScripts: readonly BundledScript[] = [
+  { name: "shell" },
+  { name: "command", commands: commandsOfScript },
+  { name: "native", commands: [] },
+];
 
 /** These are no workers of the standard library, whose name they would change: they are found by src/tools. `NAME.json` says what each was built from. */
 async function buildScript(folder: string, { name, commands }: BundledScript): Promise<BuiltWorker> {

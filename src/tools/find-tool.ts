@@ -52,9 +52,10 @@ export function toolFolders(folder: string): readonly string[] {
 export function findTool(engine: Engine, name: string, folders: readonly string[], call?: ToolCall): FoundTool {
   const own = ownTool(engine, name);
   if (own !== undefined) return { worker: own };
-  if (scriptTools.has(name)) {
+  const script = scriptTools.get(name);
+  if (script !== undefined) {
     const plain = call !== undefined && isPlain(engine, call) ? plainWorker(engine, name, folders) : undefined;
-    return { worker: plain ?? putScript(toolStore(engine), "command") };
+    return { worker: plain ?? putScript(toolStore(engine), script) };
   }
   if (shellNames.has(name)) return { worker: shellOf(engine, folders) };
   const known = Object.hasOwn(knownTools, name) ? knownTools[name] : undefined;
@@ -144,7 +145,7 @@ function shellOf(engine: Engine, folders: readonly string[]): Oid {
     const worker = orNone(() => findTool(engine, name, folders).worker);
     if (worker !== undefined) tools.set(name, worker);
   }
-  for (const name of scriptTools) tools.set(name, findTool(engine, name, folders).worker);
+  for (const name of scriptTools.keys()) tools.set(name, findTool(engine, name, folders).worker);
   const own = ownTools(engine);
   for (const [name, worker] of own) tools.set(name, worker);
   const known = new Set([...tools.keys()].filter((name) => !own.has(name)));

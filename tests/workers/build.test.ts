@@ -61,12 +61,12 @@ describe("the build", () => {
       symlinkSync(join(root, "node_modules"), join(folder, "node_modules"), "dir");
       const script = join(folder, "workers", "build.ts");
       const told = execFileSync(process.execPath, [script], { cwd: join(folder, "workers"), encoding: "utf8" });
-      expect(told.trim().split("\n").length).toBe(workerNames().length + 2);
+      expect(told.trim().split("\n").length).toBe(workerNames().length + 3);
       const built = join(folder, "build", "std");
       for (const [name, bytes] of Object.entries(std)) {
         expect(readFileSync(join(built, `${name}.wasm`)).equals(bytes), name).toBe(true);
       }
-      for (const name of ["shell", "command"].flatMap((each) => [
+      for (const name of ["shell", "command", "native"].flatMap((each) => [
         `${each}.js`,
         `${each}.json`,
         `${each}-licences.txt`,
@@ -92,6 +92,9 @@ describe("the build", () => {
         [
           ...workerNames().map((name) => `${name}.wasm`),
           "manifest.json",
+          "native-licences.txt",
+          "native.js",
+          "native.json",
           "command-licences.txt",
           "command.js",
           "command.json",
@@ -110,6 +113,7 @@ describe("the build", () => {
       ...Object.keys(std).map((name) => `${name}.wasm undefined`),
       "shell.js undefined",
       "command.js undefined",
+      "native.js undefined",
     ]);
   });
 
