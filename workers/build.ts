@@ -133,7 +133,11 @@ interface BundledScript {
   readonly commands?: readonly string[];
 }
 
-const bundledScripts: readonly BundledScript[] = [{ name: "shell" }, { name: "command", commands: commandsOfScript }];
+const bundledScripts: readonly BundledScript[] = [
+  { name: "shell" },
+  { name: "command", commands: commandsOfScript },
+  { name: "native", commands: [] },
+];
 
 /** A guest that the shell asks, and which is no worker of the standard library either. `NAME.json` says what it was built from. */
 const checkName = "plain-text";

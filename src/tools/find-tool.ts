@@ -53,9 +53,10 @@ export function toolFolders(folder: string): readonly string[] {
 export function findTool(engine: Engine, name: string, folders: readonly string[], call?: ToolCall): FoundTool {
   const own = ownTool(engine, name);
   if (own !== undefined) return { worker: own };
-  if (scriptTools.has(name)) {
+  const script = scriptTools.get(name);
+  if (script !== undefined) {
     const plain = call !== undefined && isPlain(engine, call) ? plainWorker(engine, name, folders) : undefined;
-    return { worker: plain ?? putScript(toolStore(engine), "command") };
+    return { worker: plain ?? putScript(toolStore(engine), script) };
   }
   if (shellNames.has(name)) return { worker: shellOf(engine, folders) };
   const known = Object.hasOwn(knownTools, name) ? knownTools[name] : undefined;
@@ -144,8 +145,8 @@ function shellOf(engine: Engine, folders: readonly string[]): Oid {
     const worker = tool.overlay === undefined ? workerOf(name, tool) : undefined;
     if (worker !== undefined) tools.set(name, worker);
   }
-  const script = putScript(toolStore(engine), "command");
-  for (const name of scriptTools) tools.set(name, script);
+  const scripts = new Map([...new Set(scriptTools.values())].map((each) => [each, putScript(toolStore(engine), each)]));
+  for (const [name, script] of scriptTools) tools.set(name, scripts.get(script) as Oid);
   const own = ownTools(engine);
   for (const [name, worker] of own) tools.set(name, worker);
   const known = new Set([...tools.keys()].filter((name) => !own.has(name)));

@@ -37,7 +37,6 @@ export interface KnownTool extends PinnedFile {
 
 const version = "0.0.260331072558";
 const coreutils: ToolPackage = { name: "@agentos-software/coreutils", version: "0.3.4" };
-const diffutils: ToolPackage = { name: "@rivet-dev/agent-os-diffutils", version };
 const tar: ToolPackage = { name: "@rivet-dev/agent-os-tar", version };
 const gzip: ToolPackage = { name: "@rivet-dev/agent-os-gzip", version };
 /** 101 MB, so no dependency, not even an optional one: it is used where somebody has installed it. */
@@ -78,8 +77,22 @@ const llvm: KnownTool = {
   },
 };
 
-/** Commands that are one script of Coppice's own package, made of just-bash (workers/shell/command.ts): the WebAssembly modules of these names know no `grep -r`, `find -size`, `sed -i` or `jq FILE`, and that of awk runs BEGIN and END once a file. */
-export const scriptTools: ReadonlySet<string> = new Set(["awk", "egrep", "fgrep", "find", "grep", "jq", "rg", "sed"]);
+/** A script of Coppice's own package: commands made of just-bash (workers/shell/command.ts), and its own ones (workers/shell/native.ts). */
+export type ScriptName = "command" | "native";
+
+/** Commands that are scripts of Coppice's own package, by the script: the WebAssembly modules of these names know no `grep -r`, `find -size`, `sed -i`, `jq FILE`, `diff -r` or `sort -c`, and that of awk runs BEGIN and END once a file. */
+export const scriptTools: ReadonlyMap<string, ScriptName> = new Map<string, ScriptName>([
+  ["awk", "native"],
+  ["diff", "native"],
+  ["egrep", "command"],
+  ["fgrep", "command"],
+  ["find", "command"],
+  ["grep", "command"],
+  ["jq", "command"],
+  ["rg", "command"],
+  ["sed", "command"],
+  ["sort", "native"],
+]);
 
 const grep: ToolPackage = { name: "@rivet-dev/agent-os-grep", version };
 const sed: ToolPackage = { name: "@rivet-dev/agent-os-sed", version };
@@ -87,6 +100,9 @@ const findutils: ToolPackage = { name: "@rivet-dev/agent-os-findutils", version 
 
 /** The WebAssembly modules of some of them: ten times as fast, for the calls that they answer as the native commands do (plain-call.ts), where their packages are installed. */
 export const plainTools: Readonly<Record<string, KnownTool>> = {
+  ...contained(coreutils, {
+    sort: "ea1e9b74bc44f4ad7bfba4b57a90d1ab015d87b23543723ce4b481c05cfaf1b2",
+  }),
   ...files(grep, {
     grep: "34eafe6eaf61bfdc2f41f489f1fac8fff3d3bbc28d96d756a52e35fa57b9ae51",
     egrep: "34eafe6eaf61bfdc2f41f489f1fac8fff3d3bbc28d96d756a52e35fa57b9ae51",
@@ -165,7 +181,6 @@ export const knownTools: Readonly<Record<string, KnownTool>> = {
     sha512sum: "2101491bda51a9b98fd442b1557cd44564b806c514a29eedde357772627a7505",
     shuf: "ba4bfcf15ba87fa689cd26bf706c5208e23535bd53994350cbfe5c807aff132f",
     sleep: "59dfd1af32760a9f4c9632b9e5d1b71652aefeaaa5c7403cdbbcb233d371a94a",
-    sort: "ea1e9b74bc44f4ad7bfba4b57a90d1ab015d87b23543723ce4b481c05cfaf1b2",
     split: "f8a837f21f2a106b0beb57685b3c80dd09ec19117e8530d61fe1e0feba975e96",
     stat: "092d6428082cf52f7d4cb0a1e0ec116ac5c777582f50dd840e6238e80246633f",
     strings: "03a953059a9c997bd986a0bb3dfaae3aec59516dc707768677e4568f0e72c6d9",
@@ -185,9 +200,6 @@ export const knownTools: Readonly<Record<string, KnownTool>> = {
     vdir: "1bd6de25dac7ef3b21e9fc2a064ba5bb4e6a3a380834df955d73a00cbc749d97",
     wc: "4de2756012a0dfab95a970488ee4c487bd1ed6918c4b005e31868a61cf67a764",
     yes: "8bd8fbabff55085cff9f828d423a9884acc04a66488ff5eac144d1aa9c1b812b",
-  }),
-  ...files(diffutils, {
-    diff: "a25d1ff49f66ead30d0bfe08a3db813ad89b327149f047cb7872c0492b1011dc",
   }),
   ...files(tar, {
     tar: "a24913a0afe9f9267c0a2c8a9dd973a0d966b9ba187b2ac42245ac466f4938a5",

@@ -27,6 +27,8 @@ export function plainCall(argv: readonly string[]): PlainCall | undefined {
       return plainSed(words);
     case "find":
       return plainFind(words);
+    case "sort":
+      return plainSort(words);
     default:
       return undefined;
   }
@@ -102,6 +104,27 @@ function plainSed(words: readonly string[]): PlainCall | undefined {
   // A last line that nothing ends is printed wrong the second time, and so is what follows it from another file.
   const printsOnce = commands.every((each) => !printing.test(each)) || (isQuiet && isSingle);
   return printsOnce && operands.length < 2 ? { paths: operands, readsText: true } : undefined;
+}
+
+/** Options of sort: one letter's order, or keys with orders of their own. */
+const sortFlags = /^-(?:[nr]{1,2}|[ru]{1,2}|s|f|b)$/;
+const sortKey = /^[1-9]\d?(?:,[1-9]\d?)?n?r?$/;
+
+function plainSort(words: readonly string[]): PlainCall | undefined {
+  const operands: string[] = [];
+  for (let at = 0; at < words.length; at++) {
+    const each = words[at] as string;
+    const key = /^-k(.*)$/.exec(each)?.[1];
+    const mark = /^-t(.*)$/.exec(each)?.[1];
+    if (key !== undefined) {
+      if (!sortKey.test(key === "" ? (words[++at] ?? "") : key)) return undefined;
+    } else if (mark !== undefined) {
+      if (!/^[,:;|/ ]$/.test(mark === "" ? (words[++at] ?? "") : mark)) return undefined;
+    } else if (each.startsWith("-")) {
+      if (!sortFlags.test(each)) return undefined;
+    } else operands.push(each);
+  }
+  return { paths: operands, readsText: true };
 }
 
 const glob = /^[\w .*?,:=@#%&~[\]-]+$/;

@@ -1,5 +1,5 @@
 /**
- * Commands that are scripts of Coppice's own package: the worker `sh` with the tools that its scripts may run, and the commands of workers/shell/command.ts. A ref remembers each script under what it was built from, so that the second time nothing but that is read.
+ * Commands that are scripts of Coppice's own package: the worker `sh` with the tools that its scripts may run, and the commands of workers/shell/command.ts and native.ts. A ref remembers each script under what it was built from, so that the second time nothing but that is read.
  */
 import { readFileSync } from "node:fs";
 import { putCurry, putRuntimeNode, scriptMarker, wasmMarker } from "../abi/worker.ts";
@@ -8,6 +8,7 @@ import type { Oid } from "../store/oid.ts";
 import type { ObjectKind } from "../store/object.ts";
 import { decodeTree, encodeTree } from "../store/tree.ts";
 import type { Engine } from "../engine.ts";
+import type { ScriptName } from "./known-tools.ts";
 
 const builtFolder = new URL("build/std/", packageFolder);
 
@@ -62,7 +63,7 @@ export function shellWorker(
 }
 
 /** The worker of a script that is built into the package, a runtime node. Throws NoShell. */
-export function putScript(store: ToolStore, name: "shell" | "command"): Oid {
+export function putScript(store: ToolStore, name: "shell" | ScriptName): Oid {
   return putBuilt(store, name, "js", scriptMarker);
 }
 

@@ -18,7 +18,7 @@ export function toolsKnown(engine: Engine, folders: readonly string[]): readonly
     const from = `${tool.package.name}@${tool.package.version}`;
     return [name, { name, from, isInstalled: isInstalled(engine, tool, folders) }];
   });
-  const scripts = [...scriptTools, ...shellNames].map((name): [string, ListedTool] => [
+  const scripts = [...scriptTools.keys(), ...shellNames].map((name): [string, ListedTool] => [
     name,
     { name, from: "coppice", isInstalled: true },
   ]);

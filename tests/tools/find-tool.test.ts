@@ -5,8 +5,15 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openEngine, type Engine } from "../../src/engine.ts";
 import { assemble } from "../guests/assemble.ts";
 import { findTool } from "../../src/tools/find-tool.ts";
-import { knownTools, plainTools, scriptTools, shellNames, type PinnedFile } from "../../src/tools/known-tools.ts";
-import { commandsOfScript } from "../../workers/shell/command-names.ts";
+import {
+  knownTools,
+  plainTools,
+  scriptTools,
+  shellNames,
+  type PinnedFile,
+  type ScriptName,
+} from "../../src/tools/known-tools.ts";
+import { commandsOfScript, nativeCommands } from "../../workers/shell/command-names.ts";
 import { ownTools, removeOwnTool, setOwnTool, toolNameFault } from "../../src/tools/own-tools.ts";
 import { laidOver, takenAway } from "../../src/tools/overlay.ts";
 import { CommandNotFound, UnfitTool } from "../../src/tools/tool-errors.ts";
@@ -43,17 +50,19 @@ function folderWith(pinned: PinnedFile, bytes: string): string {
   return folder;
 }
 
-const [diff, sort, clang] = ["diff", "sort", "clang"].map((name) => knownTools[name] as PinnedFile) as [
+const [gzip, wc, clang] = ["gzip", "wc", "clang"].map((name) => knownTools[name] as PinnedFile) as [
   PinnedFile,
   PinnedFile,
   PinnedFile,
 ];
 
+const namesOf = (script: ScriptName) => [...scriptTools].flatMap(([name, each]) => (each === script ? [name] : []));
+
 describe("a known command", () => {
   test("is found in the package that is installed, and then without it", async () => {
     await withEngine((fresh) => {
-      const { worker } = findTool(fresh, "diff", [repository]);
-      expect(findTool(fresh, "diff", [nothing])).toEqual({ worker });
+      const { worker } = findTool(fresh, "gzip", [repository]);
+      expect(findTool(fresh, "gzip", [nothing])).toEqual({ worker });
     });
   });
 
@@ -69,19 +78,19 @@ describe("a known command", () => {
   });
 
   test("is taken from another folder when a nearer one has another file", async () => {
-    const folder = folderWith(diff, "another version");
+    const folder = folderWith(gzip, "another version");
     await withEngine((fresh) => {
-      expect(findTool(fresh, "diff", [folder, repository])).toEqual(findTool(engine, "diff", [repository]));
+      expect(findTool(fresh, "gzip", [folder, repository])).toEqual(findTool(engine, "gzip", [repository]));
     });
   });
 
   test("is refused where all that is installed is another file", async () => {
-    const folder = folderWith(diff, "another version");
+    const folder = folderWith(gzip, "another version");
     await withEngine((fresh) => {
-      expect(() => findTool(fresh, "diff", [folder])).toThrow(UnfitTool);
-      const place = join(folder, "node_modules", diff.package.name, diff.file);
-      expect(() => findTool(fresh, "diff", [folder])).toThrow(
-        `diff: ${place} is not the file of @rivet-dev/agent-os-diffutils@0.0.260331072558 (its SHA-256 is another)`,
+      expect(() => findTool(fresh, "gzip", [folder])).toThrow(UnfitTool);
+      const place = join(folder, "node_modules", gzip.package.name, gzip.file);
+      expect(() => findTool(fresh, "gzip", [folder])).toThrow(
+        `gzip: ${place} is not the file of @rivet-dev/agent-os-gzip@0.0.260331072558 (its SHA-256 is another)`,
       );
     });
   });
@@ -91,7 +100,7 @@ describe("a known command", () => {
     await withEngine((fresh) => {
       const root = fresh.putTree([]);
       const call = { argv: ["grep", "x"], in: root, cwd: "/" };
-      const others = [folderWith(diff, "another diff"), folderWith(grep as PinnedFile, "another grep")];
+      const others = [folderWith(gzip, "another gzip"), folderWith(grep as PinnedFile, "another grep")];
       expect(findTool(fresh, "grep", others, call)).toEqual(findTool(fresh, "grep", [nothing], call));
       expect(findTool(fresh, "sh", others)).toEqual(findTool(fresh, "sh", [nothing]));
     });
@@ -114,10 +123,10 @@ describe("a known command", () => {
   );
 
   test("in a container that is damaged is refused", async () => {
-    const folder = folderWith(sort, "no container at all");
+    const folder = folderWith(wc, "no container at all");
     await withEngine((fresh) => {
-      expect(() => findTool(fresh, "sort", [folder])).toThrow(UnfitTool);
-      expect(() => findTool(fresh, "sort", [folder])).toThrow("its first bytes are not those of one");
+      expect(() => findTool(fresh, "wc", [folder])).toThrow(UnfitTool);
+      expect(() => findTool(fresh, "wc", [folder])).toThrow("its first bytes are not those of one");
     });
   });
 
@@ -178,8 +187,9 @@ describe("a command of the user's own", () => {
 test("the list has every command once, in order, and says what is not installed", () => {
   const tools = toolsKnown(engine, [nothing]);
   const names = tools.map(({ name }) => name);
-  expect(names).toEqual([...new Set([...Object.keys(knownTools), ...scriptTools, ...shellNames])].toSorted());
-  expect([...scriptTools].toSorted()).toEqual([...commandsOfScript].toSorted());
+  expect(names).toEqual([...new Set([...Object.keys(knownTools), ...scriptTools.keys(), ...shellNames])].toSorted());
+  expect(namesOf("command")).toEqual([...commandsOfScript].toSorted());
+  expect(namesOf("native")).toEqual([...nativeCommands].toSorted());
   expect(tools.find(({ name }) => name === "clang")).toMatchObject({ isInstalled: false });
 });
 

@@ -7,6 +7,8 @@ import * as fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Oid } from "../../src/store/oid.ts";
 import { findTool, toolFolders } from "../../src/tools/find-tool.ts";
+import { plainTools, type PinnedFile } from "../../src/tools/known-tools.ts";
+import { readContained } from "../../src/tools/package-container.ts";
 import { plainCall } from "../../src/tools/plain-call.ts";
 import { putLayout, runCommand, type Layout } from "../guests/command.ts";
 import { sharedRoom } from "../guests/room.ts";
@@ -22,6 +24,9 @@ beforeAll(async () => {
     const file = new URL(`../../node_modules/@rivet-dev/agent-os-${from}/wasm/${name}`, import.meta.url);
     workers.set(name, await room.engine.addCommand(readFileSync(file)));
   }
+  const { package: of, file, within } = plainTools["sort"] as PinnedFile;
+  const container = new URL(`../../node_modules/${of.name}/${file}`, import.meta.url).pathname;
+  workers.set("sort", await room.engine.addCommand(readContained(container, within as string) as Buffer));
 });
 
 test.each([
@@ -55,6 +60,11 @@ test.each([
   ["find", ".", "-name", "a", "-maxdepth", "1", "-mindepth", "1"],
   ["find", ".", "-print0"],
   ["find", ".", "-not", "-name", "x"],
+  ["sort", "-c", "a"],
+  ["sort", "-V", "a"],
+  ["sort", "-o", "a", "a"],
+  ["sort", "-k2b,2", "a"],
+  ["sort", "--reverse", "a"],
   ["jq", "."],
 ])("%j is not plain", (...argv) => {
   expect(plainCall(argv)).toBeUndefined();
@@ -70,6 +80,7 @@ test.each<readonly [readonly string[], readonly string[]]>([
   [["fgrep", "a.*", "x"], ["x"]],
   [["sed", "-n", "1,5p", "x"], ["x"]],
   [["sed", "s/old/new/g;s,a,/,", "x"], ["x"]],
+  [["sort", "-t", ",", "-k2,2nr", "x"], ["x"]],
   [["find", "src", "-name", "*.ts", "-type", "f"], ["src"]],
 ])("%j is plain", (argv, paths) => {
   expect(plainCall(argv)?.paths).toEqual(paths);
@@ -150,6 +161,15 @@ const find = fc
   )
   .map(([paths, depth, tests, print]) => ["find", ...paths, ...depth, ...tests.flat(), ...print]);
 
+const sort = fc
+  .tuple(
+    fc.subarray(["-r", "-n", "-u", "-nr", "-ru", "-s", "-f", "-b"], { maxLength: 2 }),
+    fc.constantFrom([], ["-t", ","], ["-t "]),
+    fc.subarray(["-k1,1", "-k2", "-k2,2n", "-k2,3", "-k1,1r", "-k3nr"], { maxLength: 2 }),
+    operands,
+  )
+  .map(([flags, mark, keys, paths]) => ["sort", ...flags, ...mark, ...keys, ...paths]);
+
 function writeFiles(at: string, layout: Layout): void {
   mkdirSync(at);
   for (const [name, what] of Object.entries(layout)) {
@@ -161,7 +181,7 @@ function writeFiles(at: string, layout: Layout): void {
 test("a plain call prints what the native command prints, and ends as it ends", async () => {
   let rounds = 0;
   await fc.assert(
-    fc.asyncProperty(fc.oneof(grep, fixed, sed, find), files, text, async (argv, layout, stdin) => {
+    fc.asyncProperty(fc.oneof(grep, fixed, sed, find, sort), files, text, async (argv, layout, stdin) => {
       fc.pre(plainCall(argv) !== undefined);
       const [name, ...args] = argv as [string, ...string[]];
       const real = join(folder, String(rounds++));

@@ -66,7 +66,7 @@ describe("the build", () => {
       for (const [name, bytes] of Object.entries(std)) {
         expect(readFileSync(join(built, `${name}.wasm`)).equals(bytes), name).toBe(true);
       }
-      for (const name of ["shell", "command"].flatMap((each) => [
+      for (const name of ["shell", "command", "native"].flatMap((each) => [
         `${each}.js`,
         `${each}.json`,
         `${each}-licences.txt`,
@@ -92,6 +92,9 @@ describe("the build", () => {
         [
           ...workerNames().map((name) => `${name}.wasm`),
           "manifest.json",
+          "native-licences.txt",
+          "native.js",
+          "native.json",
           "command-licences.txt",
           "command.js",
           "command.json",
@@ -113,6 +116,7 @@ describe("the build", () => {
       "plain-text.wasm undefined",
       "shell.js undefined",
       "command.js undefined",
+      "native.js undefined",
     ]);
   });
 

@@ -153,6 +153,50 @@ export class TreeFiles implements IFileSystem {
     this.#lately = [{ content, blob }, ...this.#lately.slice(0, 3)];
   }
 
+  // For commands of our own (native.ts), which run at once.
+
+  /** What is at a path; undefined where nothing is. */
+  look(path: string, follows: boolean): FsStat | undefined {
+    try {
+      return this.#stat(path, follows);
+    } catch (error) {
+      if (error instanceof FileFault) return undefined;
+      throw error;
+    }
+  }
+
+  /** A file's bytes; undefined for what is no file. */
+  text(path: string): string | undefined {
+    try {
+      return this.#read(path);
+    } catch (error) {
+      if (error instanceof FileFault) return undefined;
+      throw error;
+    }
+  }
+
+  /** Writes a file, and says whether it could be written. */
+  put(path: string, content: string): boolean {
+    try {
+      this.#write(path, content, false);
+      return true;
+    } catch (error) {
+      if (error instanceof FileFault) return false;
+      throw error;
+    }
+  }
+
+  /** Where a symlink leads; undefined for what is none. */
+  targetOf(path: string): string | undefined {
+    if (this.look(path, false)?.isSymbolicLink !== true) return undefined;
+    return this.#target(this.#find(path, false).node as Link);
+  }
+
+  /** The names in a folder, in the order of their bytes. Throws for what is none. */
+  names(path: string): string[] {
+    return [...this.#nodes(this.#folder(path)).keys()].toSorted(byBytes);
+  }
+
   // just-bash's interface. It is asynchronous, these are not.
 
   async readFile(path: string): Promise<string> {
@@ -206,7 +250,7 @@ export class TreeFiles implements IFileSystem {
   }
 
   async readdir(path: string): Promise<string[]> {
-    return [...this.#nodes(this.#folder(path)).keys()].toSorted(byBytes);
+    return this.names(path);
   }
 
   async readdirWithFileTypes(path: string) {

@@ -1,0 +1,657 @@
+/** awk, diff, sort and the regular expressions of our own beside the native commands: what they print and how they end, over tables and random texts, without an engine. */
+import { spawnSync } from "node:child_process";
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import * as fc from "fast-check";
+import { afterAll, expect, test } from "vitest";
+import { awkCommand } from "../../workers/shell/awk-command.ts";
+import { formatted } from "../../workers/shell/c-format.ts";
+import { diff } from "../../workers/shell/diff.ts";
+import type { OwnCall, OwnEnded, OwnFiles } from "../../workers/shell/own.ts";
+import { regexOf, RegexFault } from "../../workers/shell/regex.ts";
+import { sort } from "../../workers/shell/sort.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "coppice-text-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const env = { PATH: process.env["PATH"], LC_ALL: "C", TZ: "UTC", HOME: "/h" };
+const runs = Number(process.env["COPPICE_TEXT_RUNS"] ?? 60);
+
+function orNone<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
+
+const files: OwnFiles = {
+  look: (path, follows) =>
+    orNone(() => {
+      const stat = (follows ? statSync : lstatSync)(resolve(folder, path));
+      return {
+        isFile: stat.isFile(),
+        isDirectory: stat.isDirectory(),
+        isSymbolicLink: stat.isSymbolicLink(),
+        mode: stat.mode & 0o777,
+        size: stat.size,
+      };
+    }),
+  text: (path) => orNone(() => readFileSync(resolve(folder, path), "latin1")),
+  put: (path, content) => orNone(() => writeFileSync(resolve(folder, path), content, "latin1")) === undefined,
+  names: (path) => readdirSync(resolve(folder, path)).toSorted(),
+  real: (path) => orNone(() => realpathSync(resolve(folder, path))),
+  target: (path) => orNone(() => readlinkSync(resolve(folder, path))),
+};
+
+function ours(own: (call: OwnCall) => OwnEnded, [name = "", ...args]: readonly string[], stdin = "") {
+  const readPattern = (path: string) => (path === "-" ? stdin : files.text(path));
+  const { stdout, exitCode } = own({
+    name,
+    args,
+    env: new Map([["HOME", "/h"]]),
+    files,
+    stdin: () => stdin,
+    readPattern,
+  });
+  return { stdout, exit: exitCode };
+}
+
+function native([name = "", ...args]: readonly string[], input = "") {
+  const { stdout, status, error } = spawnSync(name, args, { cwd: folder, input, env });
+  // What it does not read, it need not take.
+  if (error !== undefined && (error as NodeJS.ErrnoException).code !== "EPIPE") throw error;
+  return { stdout: stdout.toString("latin1"), exit: status };
+}
+
+function put(name: string, text: string): void {
+  writeFileSync(join(folder, name), text, "latin1");
+  utimesSync(join(folder, name), 1_000_000_000, 1_000_000_000);
+}
+
+// awk. The table's programs mean the same to mawk, gawk and the one true awk.
+const awk = (call: OwnCall) =>
+  awkCommand(call, (line, stdin) => {
+    const { stdout, status } = spawnSync("sh", ["-c", line], { cwd: folder, input: stdin, env });
+    return { stdout: stdout.toString("latin1"), stderr: "", exitCode: status ?? 1 };
+  });
+const table = "pear 3 x\napple 100 y\nfig 20 z\napple 7 w\n\nBanana 1.50 q\n10 9 8\n";
+const programs: readonly (readonly [program: string, input?: string])[] = [
+  ["{print $1}"],
+  ["{print $NF, NF, NR}"],
+  ["NR>2"],
+  ["$2>10{print $1}"],
+  ["{s+=$2}END{print s, s/NR}"],
+  ["!seen[$1]++"],
+  ['{n[$1]++}END{print n["apple"]; print length(n)}'],
+  [
+    'BEGIN{s="hello"; gsub(/l*/,"-",s); print s; t="abc"; gsub("","-",t); print t; u="aaa"; print gsub(/a/,"\\&x&",u), u; gsub(/x/,"\\\\&",u); print u}',
+  ],
+  [
+    'BEGIN{s="x"; gsub(/x/,"\\\\",s); print s; s="x"; gsub(/x/,"a\\\\\\\\b",s); print s;  s="x"; gsub(/x/,"\\q",s); print s; s="x";gsub(/x/,"\\\\q",s); print s; s="x"; gsub(/x/,"\\\\\\&",s); print s}',
+  ],
+  ['BEGIN{print "a\\qb\\/c\\"d\\052e\\x41"; print length("\\\\.")}'],
+  ['BEGIN{x["a"]=1; delete x; print length(x); $0="a b c"; $5="e"; print; print NF; $2=""; print; NF=7; print $0 "|"}'],
+  ["{$1=$1}1"],
+  ["BEGIN{while(i<3){i++; if(i==2)continue; print i}; do {j++} while(j<5); print j; for(;;){if(k++>3)break}; print k}"],
+  ["function g(n){return n<2?n:g(n-1)+g(n-2)} BEGIN{print g(15)}"],
+  ['NR==1,NR==2{print NR": "$0} /fig/,/Ban/'],
+  ['function f(a,i){a["x"]=1; i=5; return i*2} BEGIN{print f(z), z["x"], i}'],
+  ['BEGIN{print -"3x", +"4", !"", !"0", !0, !"a"; print (1>2)?"y":"n"}'],
+  ['BEGIN{a="10"; b=9; print (a<b), ("10"<9); $0="10 9 abc 1e1"; print ($1<$2), ($3<$2), ($1==$4)}'],
+  ['BEGIN { OFS="-"; print 1,2; $0="a b"; print $1,$2; $1=$1; print; print 1e3, 1E-2, .5, 011, 1.0, 3.0 "" , 1e100}'],
+  [
+    'BEGIN{RS=""}{print NR": "$1"-"$2"-"NF; for(i=1;i<=NF;i++)printf "[%s]",$i; print ""}',
+    "\n\na b\nc\n\n\nd e\nf\n\n",
+  ],
+  ['BEGIN{RS="[0-9]+"}{print "<" $0 ">"}', "a1b22c\n"],
+  ['BEGIN{FS=""}{print NF,$1,$2}', "hey\n"],
+  ['BEGIN{RS=";"}{print NR, $0}', "a;b;c\n"],
+  [
+    'BEGIN{printf "%s %5.2s|%-5s|%05d|%+d|% d|%#x|%#o|%e|%G|%.3g|%10.3e|%%\\n", 1e6, "abc","ab",42,5,5,255,8,12345.678,1e-10,1234567,0.00012345}',
+  ],
+  [
+    'BEGIN{print 7.25; printf "%.1f %.0f %.0f %.2e %.6g\\n", 7.25,0.5,1.5,1.125,1000005; OFMT="%.2f"; print 3.14159, 3.14159 ""; CONVFMT="%.3f"; print 3.14159 ""}',
+  ],
+  [
+    'BEGIN{print split("",a,","), split("a,b,,c",a,","), a[3] "|" split("abc",b,""), b[1], split(" a  b ",c), c[1], split("aXXbXc",d,/X+/), d[3]}',
+  ],
+  ['BEGIN{print "first"; print "b\\na" | "sort"; close("sort"); print "last"; print "z\\ny" | "sort"; print "end"}'],
+  ['{print $2 | "sort -n"} END{print "total"}'],
+  ['BEGIN{getline; print "got:" $0; getline z; print z, NR}'],
+  ['BEGIN{printf "%d %s|\\n", "3x"}'],
+  ['BEGIN{exit 3} END{print "end"}'],
+  ["{exit 1} END {exit}"],
+  [
+    'BEGIN{print substr("hello",2,3), substr("hello",2), substr("hello",4,100) "|" substr("hello", 7) "|", substr("hello",2.5,2)}',
+  ],
+  [
+    'BEGIN{print index("abcabc","ca"); x=match("xaab",/a+b$/); print x,RSTART,RLENGTH; print match("abc","z"), RSTART, RLENGTH; print toupper("aBc1") tolower("AbC")}',
+  ],
+  [
+    'BEGIN { if (!("a" in x)) print "no"; x["a"]; if ("a" in x) print "yes"; print length(x); x[1,2]=3; if ((1,2) in x) print "multi"; for (k in x) { n=split(k,p,SUBSEP); t+=n } print t }',
+  ],
+  ["END{print NR, $0}"],
+  ['BEGIN{print length "x" ; print 1==1, 2 < 10, "2" < "10", "abc" ~ "b" , "a.c" ~ /a\\.c/}'],
+  ['{ if ($2 > 5) { print "big", $1 } else if ($2 == "") print "none"; else print "small" }'],
+  ['BEGIN { x = "A"; y = x++; print x, y; z = "3abc"; print z + 1; print 2^10, 7%3, -7%3, 1/4, 1e6*1e3/10 }'],
+  ["/apple/ && $2 < 50 || /fig/ { print NR }"],
+  ['{ $2 = ""; print }'],
+  ["{ print length($0), length }"],
+  ['BEGIN{a["x"]=1;a["y"]=2; for(k in a) s+=a[k]; print s; delete a["x"]; print ("x" in a), ("y" in a)}'],
+  ["{ line[NR] = $0 } END { for (i = NR; i > 0; i--) print line[i] }"],
+  ["{ $3 = $1 * 2; print $3; print $0 }"],
+  [
+    'BEGIN{print 1 " " -1; print 1 -1; print 2 * 3 "x"; print "a" > "/dev/stderr"; x = y = 3; print x y; print x == 3 && y != 2}',
+  ],
+  [
+    'BEGIN { n = split("3 1 2", a); for (i=1;i<=n;i++) for(j=i+1;j<=n;j++) if (a[j]<a[i]) {t=a[i];a[i]=a[j];a[j]=t}; for(i=1;i<=n;i++) printf "%s ", a[i]; print "" }',
+  ],
+  ['# comment\nBEGIN { # c\n  x = 1 ; \n\n if (x)\n print "one"\n else\n print "two" ; y = \\\n 5\n print y }'],
+  ['{ sub(/a/, "[&]"); print }'],
+  ['{ gsub(/[aeiou]/, "<&>"); print }'],
+  ['{ gsub("p+", "P"); print $1 }'],
+  ['BEGIN { $0 = "a:b:c"; FS=":"; print $1; $0 = "a:b:c"; print $1 }'],
+  ['BEGIN{FS=","} {print $1}', "a,b\n c , d\n"],
+  ['BEGIN{FS="|"} {print $2}', "a|b|c\n"],
+  ['BEGIN{FS="\\t"} {print $2}', "a b\tc d\n"],
+  ['BEGIN{FS="[ ]"} {print NF}', "a  b\n"],
+  ['BEGIN{FS=" +"} {print NF, $1}', " a  b\n"],
+  ['BEGIN{OFS=":"; ORS="\\n--\\n"} {$1=$1; print}'],
+  ["NF"],
+  ["NR%2"],
+  ["END{print $1}"],
+  ['{a=a $1 ","} END{print a}'],
+  ['function p(s) { print "<" s ">" } { p($1) }'],
+  ["function fill(arr, n,  i) { for (i=0;i<n;i++) arr[i]=i*i } BEGIN { fill(q, 4); print q[3], length(q) }"],
+  ['BEGIN { print substr("hello", 2) substr("x", 1, 1); print 10 % 3 * 2, 2 ^ 3 ^ 2, -2 ^ 2 }'],
+  ["BEGIN { print !x + 1, !(x + 1), x++ + ++x }"],
+  ['BEGIN { print "a" "b" == "ab", 1 + 1 "2" }'],
+  ['{ print > "/dev/stdout" }'],
+  ['BEGIN { printf("%s-%s\\n", "a", "b"); print("x", "y"); print ("x")("y") }'],
+  ['BEGIN { if (1) ; else print "no"; for (i = 0; i < 3; i++) ; print i }'],
+  ["BEGIN { do print i++; while (i < 3) }"],
+  ["$1 ~ /^a/ { next } { print $1 }"],
+  ['$1 ~ "^[A-Z]"'],
+  ["!/a/"],
+  ['$2 ~ /^[0-9]+$/ { t += $2 } END { printf "%d\\n", t }'],
+  ["BEGIN { print length() }"],
+  ['BEGIN { print substr("abc", 0) }'],
+  [
+    'BEGIN{printf "%5d|%-5d|%05.1f|%x|%X|%o|%c|%10s|%-10s|\\n", 42, 42, 3.14159, 255, 255, 8, "hello", "right", "left"}',
+  ],
+  ['BEGIN { print int(3.9), int(-3.9), int("4x"), sqrt(16), exp(0), log(1), sin(0), cos(0), atan2(0,1) }'],
+  ["BEGIN { a = 5; a += 2; a -= 1; a *= 3; a /= 2; a %= 5; a ^= 2; print a }"],
+  ["{ c += length($0) + 1; w += NF } END { print NR, w, c }"],
+  ["length > 7"],
+  ['{ print NR ": " $0 }'],
+  ['{ printf "%-8s|%5.2f\\n", $1, NR / 3 }'],
+  ["BEGIN { while (i++ < 3) print i; print i }"],
+  ["{ if (NR == 2) nextfile; print }"],
+  ['BEGIN { print 1==1.0, "1"==1, "1.0"==1, 1=="1" }'],
+  ['{print $1 == 10, $1 == "10"}'],
+  ["{ $0 = tolower($0); print $1 }"],
+  ['{ n = NF; while (n > 0) printf "%s%s", $n, (--n ? OFS : ORS) }'],
+  ["{ sum = 0; for (i = 1; i <= NF; i++) sum += $i; print sum }"],
+  ['BEGIN { s = sprintf("%s=%d", "k", 3); print s; print substr(s, index(s, "=") + 1) }'],
+  ['BEGIN { x["a"] = 1; f(x); print x["a"] } function f(t) { t["a"]++ }'],
+  ['{ print $1, $2 > "/dev/null" } END { print "done" }'],
+  ['BEGIN { regex = "^fi"; } $0 ~ regex'],
+  ["BEGIN { IGNORECASE = 1 } /banana/"],
+  ["/\\//{print}", "a/b\nab\n"],
+  ["/[/]/{print}", "a/b\nab\n"],
+  ['{ print /a/ ? "y" : "n" }'],
+  ["{ x = x /a/ 1 } END { print x }"],
+  ["BEGIN{a=4;b=2;print a/b/2}"],
+];
+test.each(programs.map(([program, input = table]) => [program, input] as const))("awk %j", (program, input) => {
+  expect(ours(awk, ["awk", program], input)).toEqual(native(["awk", program], input));
+});
+
+test("awk takes its words as native ones do", () => {
+  put("a.txt", "a:b\nc:d\n");
+  put("p.awk", "{ print FILENAME, $1 }\n");
+  for (const argv of [
+    ["awk", "-F:", "{ print $2 }", "a.txt"],
+    ["awk", "-F", ":", "-v", "x=a\\tb", "{ print x, $1 }", "a.txt"],
+    ["awk", "-f", "p.awk", "a.txt", "FS=:", "a.txt"],
+    ["awk", "--", "END { print NR }", "a.txt", "a.txt"],
+    ["awk", "{ print n, $0 }", "n=1", "a.txt", "n=2", "a.txt"],
+    ["awk", 'BEGIN { while ((getline line < "a.txt") > 0) n++; print n, getline, $0 }', "a.txt"],
+    ["awk", 'BEGIN { print (getline line < "nowhere") }'],
+    ["awk", "NR == FNR { n++; next } { print n, FNR }", "a.txt", "a.txt"],
+    ["awk", "-F\\t", "{ print NF }", "a.txt"],
+    ["awk", "-F.", "{ print NF }", "a.txt"],
+    ["awk", "1", "nowhere"],
+    ["awk"],
+  ].filter(([, ...args]) => args.length > 0)) {
+    expect(ours(awk, argv), argv.join(" ")).toEqual(native(argv));
+  }
+});
+
+test("where awks differ, awk does as POSIX says, or as gawk", () => {
+  for (const [program, input, wanted] of [
+    // mawk 1.3.4 of 2020 knows no counts in braces.
+    ["/^a{2}$/", "aa\na{2}\n", "aa\n"],
+    // In it, 0x is a number, and what does not fit in 32 bits is none for %d.
+    ['BEGIN { print "0x1A" + 0, 2 ^ 31, 2 ^ 53 }', "", "0 2147483648 9007199254740992\n"],
+    ['BEGIN { printf "%d\\n", 2 ^ 40 }', "", "1099511627776\n"],
+    ['BEGIN { print substr("hello", 0, 2), substr("hello", -1, 3) }', "", "h h\n"],
+    // A line's end always ends a field of a paragraph.
+    ['BEGIN { RS = ""; FS = ":" } { print NF, $2 }', "a:b\nc\n\nd\n", "3 b\n1 \n"],
+    [
+      'BEGIN { print gensub(/(a)(b)/, "\\\\2\\\\1", "g", "abab"), strftime("%F", 0), and(6, 3) }',
+      "",
+      "baba 1970-01-01 2\n",
+    ],
+    // The order of a table is that in which its elements came.
+    ["{ n[$1]++ } END { for (key in n) print key, n[key] }", "z\na\n10\n9\na\n", "z 1\na 2\n10 1\n9 1\n"],
+  ] as const) {
+    expect(ours(awk, ["awk", program], input).stdout, program).toBe(wanted);
+  }
+});
+
+test("awk ends with a sentence where it is to run what it can't", () => {
+  const refused = awkCommand(
+    {
+      name: "awk",
+      args: ['BEGIN { "date" | getline x }'],
+      env: new Map(),
+      files,
+      stdin: () => "",
+      readPattern: files.text,
+    },
+    () => undefined,
+  );
+  expect(refused).toEqual({
+    stdout: "",
+    exitCode: 2,
+    stderr: expect.stringContaining('the command "date" can\'t be run') as string,
+  });
+});
+
+test("numbers are written as C writes them", () => {
+  const numbers = [
+    0,
+    0.5,
+    1.5,
+    2.5,
+    7.25,
+    1.125,
+    0.045,
+    9.995,
+    1000005,
+    99999.5,
+    1e21,
+    1.5e300,
+    1e-5,
+    0.1,
+    1 / 3,
+    2 ** 53,
+  ];
+  const formats = [
+    "%.0f",
+    "%.1f",
+    "%.2f",
+    "%.10e",
+    "%.0e",
+    "%.2e",
+    "%g",
+    "%.3g",
+    "%.17g",
+    "%#g",
+    "%+.3f",
+    "%010.2f",
+    "%-12.1f|",
+    "% d",
+    "%x",
+    "%5d",
+    "%-8.3d|",
+    "%a",
+    "%.2a",
+  ];
+  for (const format of formats) {
+    for (const number of numbers) {
+      const isWhole = /[dx]/.test(format);
+      const by = spawnSync(
+        "sh",
+        [
+          "-c",
+          'printf "$1" "$2"',
+          "sh",
+          format,
+          isWhole ? String(BigInt(Math.trunc(Math.min(number, 2 ** 53)))) : number.toPrecision(17),
+        ],
+        { env },
+      );
+      // A shell's printf counts in long double, and writes %a otherwise.
+      if (format.endsWith("a")) continue;
+      const value = isWhole ? Math.trunc(Math.min(number, 2 ** 53)) : number;
+      if (!Number.isSafeInteger(value * 2 ** 10) && /f|\.17/.test(format)) continue;
+      expect(formatted(format, { number: () => value, text: () => "", char: () => "" }), `${format} ${number}`).toBe(
+        by.stdout.toString(),
+      );
+    }
+  }
+});
+
+// diff.
+const diffLine = fc.constantFrom(
+  "a",
+  "b",
+  "c",
+  "d",
+  "",
+  "  a",
+  "a ",
+  "A",
+  "\tb",
+  "x y",
+  "x  y",
+  "{",
+  "}",
+  "return 0;",
+  "int main()",
+);
+const lines = fc.oneof(
+  fc.array(diffLine, { maxLength: 14 }),
+  fc.array(fc.constantFrom("a", "b", "c"), { maxLength: 40 }),
+);
+const textOfLines = fc
+  .tuple(lines, fc.boolean())
+  .map(([all, isEnded]) => all.join("\n") + (isEnded && all.length > 0 ? "\n" : ""));
+const diffOptions = fc.constantFrom(
+  ...[
+    "",
+    "-u",
+    "-c",
+    "-U 1",
+    "-C1",
+    "-U0",
+    "-e",
+    "-n",
+    "-y",
+    "-q",
+    "-w",
+    "-b",
+    "-i",
+    "-B",
+    "-bu",
+    "-Bu",
+    "-up",
+    "-y -W 60",
+    "-y --suppress-common-lines",
+    "-ut",
+    "-d",
+    "-uZ",
+    "-uT",
+    "-E",
+    "-cT",
+    "-wB",
+    "-s",
+  ].map((each) => each.split(" ").filter((word) => word !== "")),
+);
+
+test("diff gives GNU diff's bytes for any two texts", () => {
+  fc.assert(
+    fc.property(textOfLines, textOfLines, diffOptions, (left, right, options) => {
+      put("left", left);
+      put("right", right);
+      const argv = ["diff", ...options, "left", "right"];
+      expect(ours(diff, argv)).toEqual(native(argv));
+    }),
+    { numRuns: runs * 3 },
+  );
+}, 120_000);
+
+test("diff of long texts with much in common chooses the same changes as GNU diff", () => {
+  fc.assert(
+    fc.property(
+      fc.array(
+        fc.tuple(fc.integer({ min: 0, max: 60 }), fc.integer({ min: 0, max: 9 }), fc.integer({ min: 0, max: 20 })),
+        { minLength: 100, maxLength: 500 },
+      ),
+      (all) => {
+        put("left", all.map(([line]) => `l${line}\n`).join(""));
+        put(
+          "right",
+          all
+            .map(([line, what, other]) =>
+              what === 0 ? "" : what === 1 ? `l${line}\nl${other}\n` : what === 2 ? `l${other}\n` : `l${line}\n`,
+            )
+            .join(""),
+        );
+        expect(ours(diff, ["diff", "left", "right"])).toEqual(native(["diff", "left", "right"]));
+      },
+    ),
+    { numRuns: runs / 2 },
+  );
+}, 120_000);
+
+test("diff of folders tells what GNU diff tells", () => {
+  for (const path of ["d", "d/s", "d/only", "e", "e/s", "e/as-file"]) mkdirSync(join(folder, path));
+  for (const [path, text] of Object.entries({
+    "d/same": "same\n",
+    "e/same": "same\n",
+    "d/two words": "1\n",
+    "e/two words": "2\n",
+    "d/binary": "x\0",
+    "e/binary": "y\0",
+    "d/as-file": "f\n",
+    "d/unended": "no",
+    "e/unended": "no\n",
+    "d/only/file": "z\n",
+    "e/s/new": "n\n",
+    "d/empty": "",
+    "e/empty": "e\n",
+    'd/q"t': "1\n",
+    'e/q"t': "2\n",
+  }))
+    put(path, text);
+  symlinkSync("..", join(folder, "d/up"));
+  symlinkSync("..", join(folder, "e/up"));
+  for (const words of [
+    "d e",
+    "-r d e",
+    "-ruN d e",
+    "-rq d e",
+    "-rs d e",
+    "-c d/s e/s",
+    "d/same e",
+    "d nowhere",
+    "-rN -x s* -x *y d e",
+    "-rP d e",
+    "--no-dereference -r d e",
+    "-a d/binary e/binary",
+    "-q d/binary e/binary",
+    "-u --label L1 --label L2 d/unended e/unended",
+    "-N d/nothing e/empty",
+    "-r d/ e/",
+    "-qs d/same e/same",
+    "d/same",
+    "--bogus d e",
+    "-U x d e",
+  ]) {
+    const argv = ["diff", ...words.split(" ")];
+    expect(ours(diff, argv), words).toEqual(native(argv));
+  }
+});
+
+// sort.
+const sortWord = fc.constantFrom(
+  ..."pear Apple apple 10 9 -3 1.5 0010 1K 2M 1e3 Jan feb a-b a_b file1.txt file10.txt file2.txt 1.2.3 1.10 ~ a~ .5 -0 foo.tar.gz v1.0-rc1 zz inf nan B b 3G .. .hid".split(
+    " ",
+  ),
+  "",
+  " x",
+  "x y",
+);
+const sortOptions = fc.constantFrom(
+  ...[
+    "",
+    "-r",
+    "-n",
+    "-nr",
+    "-u",
+    "-f",
+    "-fu",
+    "-d",
+    "-i",
+    "-g",
+    "-h",
+    "-hr",
+    "-M",
+    "-V",
+    "-Vr",
+    "-b",
+    "-s -f",
+    "-k2",
+    "-k2,2n",
+    "-k1,1 -k2n",
+    "-k2,2nr -k1,1",
+    "-t, -k2",
+    "-t, -k2,2n -k3r",
+    "-k1.2",
+    "-k1.2,1.3",
+    "-k2b,2",
+    "-nu",
+    "-k2,2 -s",
+    "-k2,2 -u",
+    "-c",
+    "-cu",
+    "-C",
+    "-cr",
+    "-cn",
+    "-z",
+    "-t, -k1,1f -k2,2M",
+    "-bf",
+    "-df",
+    "-k2.2b,3.1b",
+    "-rs -k1,1",
+    "-k3,3 -k1",
+    "-ru",
+    "-gu",
+    "-t, -nk2",
+    "-rk2,2n",
+  ].map((each) => each.split(" ").filter((word) => word !== "")),
+);
+
+test("sort orders and checks as GNU sort", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.array(sortWord, { minLength: 1, maxLength: 3 }), { maxLength: 9 }),
+      fc.constantFrom(" ", ","),
+      sortOptions,
+      (all, between, options) => {
+        put("unsorted", all.map((words) => `${words.join(between)}\n`).join(""));
+        const argv = ["sort", ...options, "unsorted"];
+        expect(ours(sort, argv)).toEqual(native(argv));
+      },
+    ),
+    { numRuns: runs * 3 },
+  );
+}, 120_000);
+
+// Regular expressions.
+const extendedAtom = fc.constantFrom(
+  "a",
+  "b",
+  "c",
+  ".",
+  "[ab]",
+  "[^a]",
+  "(a|b)",
+  "(ab|a)",
+  "(b*)",
+  "x",
+  "\\w",
+  "\\<a",
+  "[[:digit:]]",
+  "1",
+  "_",
+  " ",
+);
+const basicAtom = fc.constantFrom(
+  "a",
+  "b",
+  "c",
+  ".",
+  "[ab]",
+  "[^a]",
+  "\\(a\\|b\\)",
+  "\\(ab\\|a\\)",
+  "\\(b*\\)",
+  "x",
+  "\\w",
+  "\\<a",
+  "1",
+  "*",
+);
+const expressionOf = (atom: fc.Arbitrary<string>, counts: readonly string[]) =>
+  fc
+    .array(fc.tuple(atom, fc.constantFrom("", "", "", ...counts)), { minLength: 1, maxLength: 4 })
+    .map((all) => all.map((each) => each.join("")).join(""));
+const kinds = fc.oneof(
+  fc.tuple(fc.constant(true), expressionOf(extendedAtom, ["*", "+", "?", "{2}", "{1,2}"])),
+  fc.tuple(fc.constant(false), expressionOf(basicAtom, ["*", "\\+", "\\?", "\\{2\\}", "\\{1,2\\}"])),
+);
+
+test("a regular expression matches where grep -o says", () => {
+  const text = fc.array(
+    fc.string({ unit: fc.constantFrom("a", "a", "b", "c", "x", "A", "B", "1", " ", "_"), maxLength: 9 }),
+    { minLength: 1, maxLength: 5 },
+  );
+  fc.assert(
+    fc.property(
+      kinds,
+      fc.constantFrom("", "", "-w", "-x"),
+      fc.boolean(),
+      text,
+      ([isExtended, pattern], edge, ignoresCase, all) => {
+        const argv = [
+          "grep",
+          "-no",
+          isExtended ? "-E" : "-G",
+          ...(edge === "" ? [] : [edge]),
+          ...(ignoresCase ? ["-i"] : []),
+          "-e",
+          pattern,
+        ];
+        const wanted = native(argv, all.map((each) => `${each}\n`).join(""));
+        let found = "";
+        let exit = 1;
+        try {
+          const within = edge === "" ? {} : { within: edge === "-w" ? ("words" as const) : ("text" as const) };
+          const regex = regexOf(pattern, { isExtended, ignoresCase, ...within });
+          for (const [at, each] of all.entries()) {
+            if (regex.test(each)) exit = 0;
+            for (let from = 0; from < each.length;) {
+              const [start = -1, end = -1] = regex.find(each, from) ?? [];
+              if (start < 0) break;
+              if (end > start) found += `${at + 1}:${each.slice(start, end)}\n`;
+              from = end > start ? end : start + 1;
+            }
+          }
+        } catch (error) {
+          if (!(error instanceof RegexFault)) throw error;
+          exit = 2;
+        }
+        expect({ stdout: found, exit }).toEqual(wanted);
+      },
+    ),
+    { numRuns: runs * 3 },
+  );
+}, 120_000);

@@ -1,0 +1,120 @@
+/**
+ * Commands of Coppice's own as workers: a script that takes a command's arguments (design/wasi.md) and does what the command of the name `argv[0]` does, over the tree. They give the bytes that the native ones give
+ * (design/tools.md), which neither the known WebAssembly modules of these names nor just-bash's do.
+ */
+import type { Job } from "coppice/worker";
+import { awkCommand } from "./awk-command.ts";
+import { bytesOf, stringsOf, textOf } from "./bytes.ts";
+import { diff } from "./diff.ts";
+import { TreeFiles } from "./files.ts";
+import { nativeCommands } from "./command-names.ts";
+import type { OwnCall, OwnEnded, OwnFiles } from "./own.ts";
+import { RegexFault } from "./regex.ts";
+import { sort } from "./sort.ts";
+
+type Own = (call: OwnCall) => OwnEnded;
+
+const commands: Readonly<Record<(typeof nativeCommands)[number], Own>> = {
+  awk: (call) => awkCommand(call, started(call)),
+  diff,
+  sort,
+};
+
+export default function native(job: Job<"argv" | "env" | "stdin" | "in" | "cwd">): ReadonlyMap<string, unknown> {
+  const [name = "", ...args] = stringsOf(job.bytes(job.args.argv), "argv");
+  const tree = new TreeFiles(job, job.args.in, () => false, job.args.stdin);
+  const cwd = textOf(job.bytes(job.args.cwd));
+  const env = new Map(
+    stringsOf(job.bytes(job.args.env), "env").map((each): [string, string] => {
+      const at = each.indexOf("=");
+      return [each.slice(0, at), each.slice(at + 1)];
+    }),
+  );
+  const files = filesFrom(tree, cwd);
+  const stdin = () => tree.contentOf(job.args.stdin);
+  const readPattern = (path: string) => (path === "-" ? stdin() : files.text(path));
+  const { stdout, stderr, exitCode } = ended({ name, args, env, files, stdin, readPattern });
+  return new Map<string, unknown>([
+    ["exit", String(exitCode & 255)],
+    ["out", tree.finish()],
+    ["stderr", bytesOf(stderr)],
+    ["stdout", tree.blobOf(stdout)],
+  ]);
+}
+
+function ended(call: OwnCall): OwnEnded {
+  if (!Object.hasOwn(commands, call.name)) throw new Error(`${call.name} is no command of this script`);
+  try {
+    return commands[call.name as keyof typeof commands](call);
+  } catch (error) {
+    if (!(error instanceof RegexFault)) throw error;
+    return { stdout: "", stderr: `${call.name}: ${error.message}\n`, exitCode: 2 };
+  }
+}
+
+function filesFrom(tree: TreeFiles, cwd: string): OwnFiles {
+  const at = (path: string) => tree.resolvePath(cwd, path);
+  /** A name with a slash behind it is a folder's. */
+  const isFit = (path: string) =>
+    path !== "" && (!path.endsWith("/") || tree.look(at(path), true)?.isDirectory === true);
+  return {
+    look: (path, follows) => (isFit(path) ? tree.look(at(path), follows || path.endsWith("/")) : undefined),
+    text: (path) => (isFit(path) ? tree.text(at(path)) : undefined),
+    put: (path, content) => path !== "" && !path.endsWith("/") && tree.put(at(path), content),
+    names: (path) => tree.names(at(path)),
+    real: (path) => (tree.look(at(path), true) === undefined ? undefined : tree.realPath(at(path))),
+    target: (path) => tree.targetOf(at(path)),
+  };
+}
+
+/** Runs a command line that a command starts: one of those here, or `cat`, with words that may be quoted. Undefined for what it is not. */
+function started(call: OwnCall): (line: string, stdin: string) => OwnEnded | undefined {
+  return (line, stdin) => {
+    const words = wordsOf(line);
+    if (words === undefined) return undefined;
+    const [name = "", ...args] = words;
+    const toStderr = args.findIndex((arg) => arg === "1>&2" || arg === ">&2" || arg === ">/dev/stderr");
+    if (toStderr >= 0) args.splice(toStderr, 1);
+    const inner: OwnCall = {
+      ...call,
+      name,
+      args,
+      stdin: () => stdin,
+      readPattern: (path) => (path === "-" ? stdin : call.files.text(path)),
+    };
+    const done = name === "cat" ? cat(inner) : Object.hasOwn(commands, name) ? ended(inner) : undefined;
+    if (done === undefined || toStderr < 0) return done;
+    return { stdout: "", stderr: done.stdout + done.stderr, exitCode: done.exitCode };
+  };
+}
+
+function cat({ args, files, stdin }: OwnCall): OwnEnded | undefined {
+  if (args.some((arg) => arg.startsWith("-") && arg !== "-")) return undefined;
+  let [stdout, stderr] = ["", ""];
+  for (const path of args.length === 0 ? ["-"] : args) {
+    const text = path === "-" ? stdin() : files.text(path);
+    if (text === undefined) stderr += `cat: ${path}: No such file or directory\n`;
+    else stdout += text;
+  }
+  return { stdout, stderr, exitCode: stderr === "" ? 0 : 1 };
+}
+
+/** The words of a simple command; undefined for one that only a shell understands. */
+function wordsOf(line: string): string[] | undefined {
+  const words: string[] = [];
+  const parts = /[ \t\n]*(?:((?:[\w%+,./:=@^~-]|\\[^\n]|'[^']*'|"[^"$`\\]*")+)|((?:1?>&2|> *\/dev\/stderr)))/y;
+  const text = line.trim();
+  while (parts.lastIndex < text.length) {
+    const [, word, target] = parts.exec(text) ?? [];
+    if (word === undefined && target === undefined) return undefined;
+    if (target !== undefined) words.push(target.replace(" ", ""));
+    else
+      words.push(
+        (word as string).replaceAll(
+          /\\([^\n])|'([^']*)'|"([^"]*)"/g,
+          (_, a?: string, b?: string, c?: string) => a ?? b ?? c ?? "",
+        ),
+      );
+  }
+  return words;
+}
