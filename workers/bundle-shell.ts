@@ -229,6 +229,8 @@ const commandMendings: readonly (readonly [command: string, found: string, inste
     "let r=await coppiceFilesBelow(s,e,{included:B,excluded:b,folders:X},C,coppiceFollows);te(r)",
   ],
   ["grep", 'o.error.includes("Is a directory")||(ae=!0)', "ae=!0"],
+  // As many arguments as there are files are more than a call can have.
+  ["grep", '"array_elements");P.push(...s)}', '"array_elements");for(let q of s)P.push(q)}'],
   // Binary files.
   [
     "grep",

@@ -204,6 +204,20 @@ describe("the tree that a command sees", () => {
     });
   });
 
+  it("may have more files than a call has arguments, also for grep -r", async () => {
+    const tree = await room.withEngine((engine) => {
+      const oid = engine.putBlob(Buffer.from("TODO\n"));
+      const entries = Array.from({ length: 1500 }, (_, at) => ({ mode: "100644" as const, name: `f${at}`, oid }));
+      const folder = engine.putTree(entries);
+      return engine.putTree(Array.from({ length: 100 }, (_, at) => ({ mode: "40000", name: `d${at}`, oid: folder })));
+    });
+    expect(await exec("--timeout", "600", "-C", tree, "--", "grep", "-rl", "nothing", ".")).toEqual({
+      status: 1,
+      out: "",
+      err: "",
+    });
+  });
+
   it("is a path in a revision, or a tree of the store", async () => {
     expect((await exec("-C", "HEAD:sub", "--", "ls")).out).toBe("b.txt\ndeep\n");
     const tree = room.git(room.repository, "rev-parse", "HEAD:sub/deep");

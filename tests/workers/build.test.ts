@@ -61,7 +61,7 @@ describe("the build", () => {
       symlinkSync(join(root, "node_modules"), join(folder, "node_modules"), "dir");
       const script = join(folder, "workers", "build.ts");
       const told = execFileSync(process.execPath, [script], { cwd: join(folder, "workers"), encoding: "utf8" });
-      expect(told.trim().split("\n").length).toBe(workerNames().length + 3);
+      expect(told.trim().split("\n").length).toBe(workerNames().length + 4);
       const built = join(folder, "build", "std");
       for (const [name, bytes] of Object.entries(std)) {
         expect(readFileSync(join(built, `${name}.wasm`)).equals(bytes), name).toBe(true);
