@@ -5,8 +5,8 @@
  * What is left out: stubs that only say that they are not there (chown, df, id, ...), what starts processes (env, nice, nohup, stdbuf, timeout, xargs, and the packages' own shell, for which there is the worker `sh`), what tells of a machine
  * (arch, nproc, uname, whoami), and what has no use without a terminal (more).
  *
- * Licences: the packages are Apache-2.0. As far as names in the modules show, they hold: uutils' coreutils (`uu_*`, MIT), awk-rs (MIT or Apache-2.0), the crates regex, aho-corasick and memchr (MIT or Unlicense), similar for
- * diff (Apache-2.0), tar and miniz_oxide (MIT or Apache-2.0), clap, fluent and hashbrown (MIT or Apache-2.0), ICU4X (Unicode-3.0); the rest of them, gzip and column among it, is the packages' own. LLVM is Apache-2.0 with
+ * Licences: the packages are Apache-2.0. As far as names in the modules show, they hold: uutils' coreutils (`uu_*`, MIT), the crates regex, aho-corasick and memchr (MIT or Unlicense),
+ * miniz_oxide (MIT or Apache-2.0), clap, fluent and hashbrown (MIT or Apache-2.0), ICU4X (Unicode-3.0); the rest of them, gzip and column among it, is the packages' own. LLVM is Apache-2.0 with
  * LLVM exceptions; its package is ISC, and its resources hold wasi-libc (MIT, Apache-2.0 with LLVM exceptions, BSD) and libc++ (as LLVM).
  */
 import type { CommandLimits } from "../engine.ts";
