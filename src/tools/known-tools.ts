@@ -5,8 +5,8 @@
  * What is left out: stubs that only say that they are not there (chown, df, id, ...), what starts processes (env, nice, nohup, stdbuf, timeout, xargs, and the packages' own shell, for which there is the worker `sh`), what tells of a machine
  * (arch, nproc, uname, whoami), and what has no use without a terminal (more).
  *
- * Licences: the packages are Apache-2.0. As far as names in the modules show, they hold: uutils' coreutils (`uu_*`, MIT), awk-rs (MIT or Apache-2.0), the crates regex, aho-corasick and memchr (MIT or Unlicense), similar for
- * diff (Apache-2.0), tar and miniz_oxide (MIT or Apache-2.0), clap, fluent and hashbrown (MIT or Apache-2.0), ICU4X (Unicode-3.0); the rest of them, gzip and column among it, is the packages' own. LLVM is Apache-2.0 with
+ * Licences: the packages are Apache-2.0. As far as names in the modules show, they hold: uutils' coreutils (`uu_*`, MIT), the crates regex, aho-corasick and memchr (MIT or Unlicense),
+ * miniz_oxide (MIT or Apache-2.0), clap, fluent and hashbrown (MIT or Apache-2.0), ICU4X (Unicode-3.0); the rest of them, gzip and column among it, is the packages' own. LLVM is Apache-2.0 with
  * LLVM exceptions; its package is ISC, and its resources hold wasi-libc (MIT, Apache-2.0 with LLVM exceptions, BSD) and libc++ (as LLVM).
  */
 import type { CommandLimits } from "../engine.ts";
@@ -37,7 +37,6 @@ export interface KnownTool extends PinnedFile {
 
 const version = "0.0.260331072558";
 const coreutils: ToolPackage = { name: "@agentos-software/coreutils", version: "0.3.4" };
-const tar: ToolPackage = { name: "@rivet-dev/agent-os-tar", version };
 const gzip: ToolPackage = { name: "@rivet-dev/agent-os-gzip", version };
 /** 101 MB, so no dependency, not even an optional one: it is used where somebody has installed it. */
 const clang: ToolPackage = { name: "@yowasp/clang", version: "22.0.0-git20542-10" };
@@ -90,8 +89,11 @@ export const scriptTools: ReadonlyMap<string, ScriptName> = new Map<string, Scri
   ["grep", "command"],
   ["jq", "command"],
   ["rg", "command"],
+  ["link", "native"],
+  ["ln", "native"],
   ["sed", "command"],
   ["sort", "native"],
+  ["tar", "native"],
 ]);
 
 const grep: ToolPackage = { name: "@rivet-dev/agent-os-grep", version };
@@ -152,8 +154,6 @@ export const knownTools: Readonly<Record<string, KnownTool>> = {
     fold: "2d4a1d6981eae744be4c9813785173d473729166431aa6ca14292e8be50a5685",
     head: "4a82140d29ddd18f020edc5911e8216e697ba2b58b4ccb85776a5c411ea16804",
     join: "0d25f5c08389b1cfcba94837f705ee4c72edd052c02124663e54c0c5ec985455",
-    link: "f2e7507101381ce37718c93e7da85511d432989a1a9766390afcbd4ee646be13",
-    ln: "3f0e0b828ea50d187129af441d642a7ea772428043d390eb2d5ea1ce72729e81",
     ls: "1bd6de25dac7ef3b21e9fc2a064ba5bb4e6a3a380834df955d73a00cbc749d97",
     md5sum: "bea939a6983bdcb0aa43c2b0cc259fd7c3f689dd70dc27a77b05811cf7f0342f",
     mkdir: "283021a1ec15f1e7b15ffa742d3c2bf35d79000f59309d847342814ea1e9f232",
@@ -200,9 +200,6 @@ export const knownTools: Readonly<Record<string, KnownTool>> = {
     vdir: "1bd6de25dac7ef3b21e9fc2a064ba5bb4e6a3a380834df955d73a00cbc749d97",
     wc: "4de2756012a0dfab95a970488ee4c487bd1ed6918c4b005e31868a61cf67a764",
     yes: "8bd8fbabff55085cff9f828d423a9884acc04a66488ff5eac144d1aa9c1b812b",
-  }),
-  ...files(tar, {
-    tar: "a24913a0afe9f9267c0a2c8a9dd973a0d966b9ba187b2ac42245ac466f4938a5",
   }),
   ...files(gzip, {
     gzip: "9fe45aaa4adc15a92c554a1eae1d2f03a85c2c868753f035213b879fbf6255ea",

@@ -422,7 +422,7 @@ describe("tool", () => {
     expect(added).toMatchObject({ status: 0, err: "" });
     const { out } = await room.call("tool", "list");
     expect(out).toContain(`hello         worker ${added.out}`);
-    expect(out).toMatch(/^tar +@rivet-dev\/agent-os-tar@0\.0\.260331072558$/m);
+    expect(out).toMatch(/^gzip +@rivet-dev\/agent-os-gzip@0\.0\.260331072558$/m);
     expect(out).toMatch(/^grep +coppice$/m);
     expect((await exec("--", "hello")).status).toBe(125);
     expect(await room.call("tool", "remove", "hello")).toEqual({ status: 0, out: "", err: "" });

@@ -132,7 +132,6 @@ const programs: readonly (readonly [program: string, input?: string])[] = [
   ['BEGIN{print "first"; print "b\\na" | "sort"; close("sort"); print "last"; print "z\\ny" | "sort"; print "end"}'],
   ['{print $2 | "sort -n"} END{print "total"}'],
   ['BEGIN{getline; print "got:" $0; getline z; print z, NR}'],
-  ['BEGIN{printf "%d %s|\\n", "3x"}'],
   ['BEGIN{exit 3} END{print "end"}'],
   ["{exit 1} END {exit}"],
   [
@@ -281,6 +280,17 @@ test("awk ends with a sentence where it is to run what it can't", () => {
     exitCode: 2,
     stderr: expect.stringContaining('the command "date" can\'t be run') as string,
   });
+});
+
+test("awk ends with a sentence where functions call each other without end, or more is printed than anybody reads", () => {
+  for (const program of [
+    "function f() { f() } BEGIN { f() }",
+    'BEGIN { x = sprintf("%1000000s", ""); for (;;) print x }',
+  ]) {
+    const read = { args: [program], env: new Map(), files, stdin: () => "", readPattern: files.text };
+    const ended = awkCommand({ name: "awk", ...read }, () => undefined);
+    expect(ended).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/^awk: .*more than \d+/) as string });
+  }
 });
 
 test("numbers are written as C writes them", () => {

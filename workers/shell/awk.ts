@@ -9,7 +9,11 @@ import { formatted } from "./c-format.ts";
 import { regexOf, RegexFault, type Regex } from "./regex.ts";
 
 /** Calls of functions within each other. */
-export const callDepthMax = 5000;
+export const callDepthMax = 1000;
+/** Turns of all loops of one run: a loop without end ends here. */
+export const turnsMax = 100_000_000;
+/** Bytes that are printed. */
+export const printedBytesMax = 256 * 1024 * 1024;
 /** Fields of one record. */
 export const fieldsMax = 1_000_000;
 
@@ -457,7 +461,13 @@ function machineOf({ program, operands, variables, separator, env }: AwkCall, fi
   };
 
   // Output.
+  let printedBytes = 0;
+  const weigh = (text: string): void => {
+    printedBytes += text.length;
+    if (printedBytes > printedBytesMax) throw new AwkFault(`it prints more than ${printedBytesMax} bytes`);
+  };
   const print = (text: string): void => {
+    weigh(text);
     (outputs.size > 0 ? unflushed : out).push(text);
   };
   const flushOut = (): void => {
@@ -493,6 +503,7 @@ function machineOf({ program, operands, variables, separator, env }: AwkCall, fi
       const before = how === ">>" ? (files.read(name) ?? "") : "";
       outputs.set(name, (output = { kind: how === "|" ? "pipe" : "file", chunks: [before] }));
     }
+    weigh(text);
     output.chunks.push(text);
   };
   const close = (name: string): number => {
@@ -1257,12 +1268,17 @@ function machineOf({ program, operands, variables, separator, env }: AwkCall, fi
     return statement();
   }
 
+  /** The body of a loop, which counts its turns. */
   function looped(parse: () => Statement): Statement {
     isInLoop++;
     const made = parse();
     isInLoop--;
-    return made;
+    return () => {
+      if (++turns > turnsMax) throw new AwkFault(`its loops turn more than ${turnsMax} times`);
+      return made();
+    };
   }
+  let turns = 0;
 
   function statement(): Statement {
     if (isMark("{")) return block();

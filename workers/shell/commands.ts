@@ -336,25 +336,29 @@ function xargsBatches(items: readonly { text: string; line: number }[], options:
 }
 
 /**
- * `ln [-f] FILE … NAME or FOLDER` without -s: a tree has no links but symlinks, so it is the same object under another name. It is done here since the known tool's C library hands on its second path for both. Undefined for what is a
+ * `ln [-f] [-T] FILE … NAME or FOLDER` without -s: a tree has no links but symlinks, so it is the same object under another name. It is done here since the known tool's C library hands on its second path for both. Undefined for what is a
  * symlink, or else to be told by the tool.
  */
 export async function hardLinks(files: TreeFiles, cwd: string, args: readonly string[]): Promise<Ended | undefined> {
-  if (args.some((arg) => isOption(arg) && arg !== "-f")) return undefined;
-  const operands = args.filter((arg) => !isOption(arg));
+  const end = args.indexOf("--");
+  const [words, rest] = end < 0 ? [args, []] : [args.slice(0, end), args.slice(end + 1)];
+  if (words.some((arg) => isOption(arg) && arg !== "-f" && arg !== "-T")) return undefined;
+  const operands = [...words.filter((arg) => !isOption(arg)), ...rest];
   if (operands.length === 1) operands.push(".");
   const target = operands.pop();
   if (target === undefined) return undefined;
   const at = (path: string) => files.resolvePath(cwd, path);
-  const isFolder = await files.stat(at(target)).then(
-    (found) => found.isDirectory,
-    () => false,
-  );
+  const isFolder =
+    !words.includes("-T") &&
+    (await files.stat(at(target)).then(
+      (found) => found.isDirectory,
+      () => false,
+    ));
   if (operands.length > 1 && !isFolder) return undefined;
   let stderr = "";
   for (const from of operands) {
     const to = isFolder ? `${target.replace(/\/+$/, "")}/${from.replace(/^.*\/(?=[^/])/, "")}` : target;
-    const fault = await hardLink(files, [from, to], [at(from), at(to)], args.includes("-f"));
+    const fault = await hardLink(files, [from, to], [at(from), at(to)], words.includes("-f"));
     if (fault !== undefined) stderr += `ln: ${fault}\n`;
   }
   return ended("", stderr, stderr === "" ? 0 : 1);

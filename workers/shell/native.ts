@@ -9,18 +9,23 @@ import { diff } from "./diff.ts";
 import { TreeFiles } from "./files.ts";
 import { nativeCommands } from "./command-names.ts";
 import type { OwnCall, OwnEnded, OwnFiles } from "./own.ts";
+import { linked } from "./link.ts";
 import { RegexFault } from "./regex.ts";
 import { sort } from "./sort.ts";
+import { tar, type TarTree } from "./tar.ts";
 
-type Own = (call: OwnCall) => OwnEnded;
+type Name = (typeof nativeCommands)[number];
 
-const commands: Readonly<Record<(typeof nativeCommands)[number], Own>> = {
-  awk: (call) => awkCommand(call, started(call)),
+/** Commands that only read, or write single files; they run at once, so that awk can start them. */
+const commands = {
+  awk: (call: OwnCall) => awkCommand(call, started(call)),
   diff,
   sort,
-};
+} as const satisfies Partial<Record<Name, (call: OwnCall) => OwnEnded>>;
 
-export default function native(job: Job<"argv" | "env" | "stdin" | "in" | "cwd">): ReadonlyMap<string, unknown> {
+export default async function native(
+  job: Job<"argv" | "env" | "stdin" | "in" | "cwd">,
+): Promise<ReadonlyMap<string, unknown>> {
   const [name = "", ...args] = stringsOf(job.bytes(job.args.argv), "argv");
   const tree = new TreeFiles(job, job.args.in, () => false, job.args.stdin);
   const cwd = textOf(job.bytes(job.args.cwd));
@@ -33,13 +38,61 @@ export default function native(job: Job<"argv" | "env" | "stdin" | "in" | "cwd">
   const files = filesFrom(tree, cwd);
   const stdin = () => tree.contentOf(job.args.stdin);
   const readPattern = (path: string) => (path === "-" ? stdin() : files.text(path));
-  const { stdout, stderr, exitCode } = ended({ name, args, env, files, stdin, readPattern });
+  const { stdout, stderr, exitCode } = await endedIn({ name, args, env, files, stdin, readPattern }, tree, cwd);
   return new Map<string, unknown>([
     ["exit", String(exitCode & 255)],
     ["out", tree.finish()],
     ["stderr", bytesOf(stderr)],
     ["stdout", tree.blobOf(stdout)],
   ]);
+}
+
+async function endedIn(call: OwnCall, tree: TreeFiles, cwd: string): Promise<OwnEnded> {
+  switch (call.name) {
+    case "ln":
+    case "link":
+      return (
+        (await linked(call, tree, cwd)) ?? {
+          stdout: "",
+          stderr: `${call.name}: missing or unknown operand\n`,
+          exitCode: 1,
+        }
+      );
+    case "tar":
+      return tar(call, tarTree(tree, cwd));
+    default:
+      return ended(call);
+  }
+}
+
+function tarTree(tree: TreeFiles, cwd: string): TarTree {
+  const at = (path: string) => tree.resolvePath(cwd, path);
+  /** Makes room for what is no folder. */
+  const clear = async (path: string) => {
+    await tree.mkdir(tree.resolvePath(path, ".."), { recursive: true });
+    await tree.rm(path, { force: true });
+  };
+  return {
+    makeFolder: async (path) => {
+      // A symlink to a folder is replaced by the folder, as tar does.
+      const found = tree.look(at(path), false);
+      if (found !== undefined && !found.isDirectory) await tree.rm(at(path));
+      await tree.mkdir(at(path), { recursive: true });
+    },
+    makeFile: async (path, content, isExecutable) => {
+      await clear(at(path));
+      await tree.writeFile(at(path), content);
+      await tree.chmod(at(path), isExecutable ? 0o755 : 0o644);
+    },
+    makeLink: async (path, target) => {
+      await clear(at(path));
+      await tree.symlink(target, at(path));
+    },
+    copy: async (from, to) => {
+      await clear(at(to));
+      await tree.link(at(from), at(to));
+    },
+  };
 }
 
 function ended(call: OwnCall): OwnEnded {

@@ -27,6 +27,8 @@ export class OptionFault extends Error {
 export interface ReadWords {
   readonly options: readonly Given[];
   readonly operands: readonly string[];
+  /** Options and operands as they stood. */
+  readonly inOrder: readonly (Given | string)[];
   readonly has: (letter: string) => boolean;
   /** The last value given with that option. */
   readonly value: (letter: string) => string | undefined;
@@ -34,19 +36,18 @@ export interface ReadWords {
 
 /** Throws OptionFault. */
 export function readWords(words: readonly string[], known: Known): ReadWords {
-  const options: Given[] = [];
-  const operands: string[] = [];
+  const inOrder: (Given | string)[] = [];
   const long = known.long ?? {};
   for (let at = 0; at < words.length; at++) {
     const word = words[at] as string;
     if (word === "--") {
-      operands.push(...words.slice(at + 1));
+      inOrder.push(...words.slice(at + 1));
       break;
     }
     if (!word.startsWith("-") || word === "-") {
-      operands.push(word);
+      inOrder.push(word);
       if (known.stopsAtOperand !== true) continue;
-      operands.push(...words.slice(at + 1));
+      inOrder.push(...words.slice(at + 1));
       break;
     }
     if (word.startsWith("--")) {
@@ -56,8 +57,8 @@ export function readWords(words: readonly string[], known: Known): ReadWords {
       if (kind === "=" && given === undefined) {
         const value = words[++at];
         if (value === undefined) throw new OptionFault(`option '--${name}' requires an argument`);
-        options.push({ letter, value, words: [word, value] });
-      } else options.push({ letter, value: given, words: [word] });
+        inOrder.push({ letter, value, words: [word, value] });
+      } else inOrder.push({ letter, value: given, words: [word] });
       continue;
     }
     for (let from = 1; from < word.length; from++) {
@@ -65,25 +66,27 @@ export function readWords(words: readonly string[], known: Known): ReadWords {
       const rest = word.slice(from + 1);
       const own = from === 1 ? [word] : [];
       if (known.valued.includes(letter)) {
-        if (rest !== "") options.push({ letter, value: rest, words: own });
+        if (rest !== "") inOrder.push({ letter, value: rest, words: own });
         else {
           const value = words[++at];
           if (value === undefined) throw new OptionFault(`option requires an argument -- '${letter}'`);
-          options.push({ letter, value, words: [...own, value] });
+          inOrder.push({ letter, value, words: [...own, value] });
         }
         break;
       }
       if (known.optional?.includes(letter) === true) {
-        options.push({ letter, value: rest === "" ? undefined : rest, words: own });
+        inOrder.push({ letter, value: rest === "" ? undefined : rest, words: own });
         break;
       }
       if (!known.flags.includes(letter)) throw new OptionFault(`invalid option -- '${letter}'`);
-      options.push({ letter, value: undefined, words: own });
+      inOrder.push({ letter, value: undefined, words: own });
     }
   }
+  const options = inOrder.filter((each) => typeof each !== "string");
   return {
     options,
-    operands,
+    operands: inOrder.filter((each) => typeof each === "string"),
+    inOrder,
     has: (letter) => options.some((each) => each.letter === letter),
     value: (letter) => options.findLast((each) => each.letter === letter)?.value,
   };
