@@ -5,6 +5,7 @@
  * started a process and is ended before that is leaves one that nobody can wait for, as long as this process lives.) A thread that dies by itself has its dispatch run once more by a new one, with nothing nested, so that a second death names the guest. What an executor had not committed is lost with it, and computed again when it is asked for.
  */
 import { extname } from "node:path";
+import { setFlagsFromString } from "node:v8";
 import { Worker } from "node:worker_threads";
 import { NonAnswerError, type NonAnswer } from "../abi/non-answer.ts";
 import type { Dispatch, Report } from "../scheduler/runner.ts";
@@ -30,6 +31,12 @@ const comeBackGraceMs = 2000;
 const stackMb = 32;
 /** Young objects of an executor's heap. V8's own bound of 96 MB and more is soon reached and never given back: a fold of 200,000 files peaks 165 MB lower so, and runs as fast. */
 const youngMbMax = 24;
+
+/**
+ * V8 compiles a function of its own for an import that has been called this often, in place of one that serves all of its type, and frees it with the last instance that has it. In Node 24 that now and then ends the
+ * process, where several threads do so (a check of the table of compiled code that all of them share; nodejs/node#64500 tells of the same). So it is put off for ever, at 40 ns a call.
+ */
+const importWrapperFlag = "--wasm-wrapper-tiering-budget=2000000000";
 
 /** Memory that a process of scripts may take, all told. */
 const childBytesMax = 1 << 30;
@@ -148,6 +155,8 @@ export class ExecutorSeat {
     const status = this.#board.shared;
     const scriptTurnMs = turnMsFor(wallClockMsMax);
     const start: ExecutorStart = { storePath, status, nestedFramesMax, claims, scriptFlags, scriptTurnMs };
+    // Before any thread has run a module: it is the process's, and read when an instance is made.
+    setFlagsFromString(importWrapperFlag);
     const worker = new Worker(new URL(file, import.meta.url), {
       workerData: start,
       resourceLimits: { stackSizeMb: stackMb, maxYoungGenerationSizeMb: youngMbMax },

@@ -102,7 +102,7 @@ describe("exec", () => {
   it("runs shell scripts, whose commands are requests of their own", async () => {
     const script = "cat sub/*.txt | sort -r | head -n 1 && echo new > made.txt && ls";
     const said = await execJson("--", "sh", "-c", script);
-    expect(said).toMatchObject({ exit: 0, stdout: "two\na.txt\nlink\nmade.txt\nrun.sh\nsub\n", executed: 5 });
+    expect(said).toMatchObject({ exit: 0, stdout: "two\na.txt\nlink\nmade.txt\nrun.sh\nsub\n", executed: 6 });
     expect(await execJson("--", "bash", "-c", `${script}; exit 3`)).toMatchObject({ exit: 3, executed: 1 });
   });
 
