@@ -27,6 +27,8 @@ const watchEveryMs = 100;
 const stopGraceMs = 500;
 /** How long a thread whose process was killed may take to come back: one that waits for it does at once, where the machine lets it. */
 const comeBackGraceMs = 2000;
+/** How long a killed process may take to give back its memory, a gigabyte of it on a busy machine: its pipe ends only then, and nobody who waits for it comes back before. */
+const goneGraceMs = 30_000;
 /** Stack of an executor's thread: 64 nested frames of guests that use little; one that needs more is run alone. */
 const stackMb = 32;
 /** Young objects of an executor's heap. V8's own bound of 96 MB and more is soon reached and never given back: a fold of 200,000 files peaks 165 MB lower so, and runs as fast. */
@@ -77,7 +79,9 @@ export class ExecutorSeat {
   #running: Running | undefined;
   #watch: NodeJS.Timeout | undefined;
   /** Why the running dispatch is to end, whatever its executor says of that, and when it has had the time to. */
-  #ending: { readonly answer: NonAnswer; readonly untilMs: number } | undefined;
+  #ending: { readonly answer: NonAnswer; untilMs: number } | undefined;
+  /** The process that was killed so that the thread comes back. */
+  #killed: { readonly pid: number; readonly sinceMs: number } | undefined;
   /** Told when the running dispatch has ended, by `close`. */
   #onIdle: (() => void) | undefined;
 
@@ -97,6 +101,7 @@ export class ExecutorSeat {
     if (this.#running !== undefined) throw new Error("an executor runs one dispatch at a time");
     this.#board.cancelled = false;
     this.#ending = undefined;
+    this.#killed = undefined;
     return new Promise((settle, reject) => this.#send({ dispatch, alone: false, settle, reject }));
   }
 
@@ -192,7 +197,8 @@ export class ExecutorSeat {
     this.#weighChild();
     const nowMs = performance.now();
     if (this.#ending !== undefined) {
-      if (nowMs > this.#ending.untilMs) this.#stop(this.#ending.answer);
+      if (this.#isProcessLeaving(nowMs)) this.#ending.untilMs = nowMs + comeBackGraceMs;
+      else if (nowMs > this.#ending.untilMs) this.#stop(this.#ending.answer);
       return;
     }
     const turns = this.#board.turns;
@@ -244,9 +250,17 @@ export class ExecutorSeat {
   /** Ends the process that a thread may be waiting for, which is how a thread that waits comes back. False when there is none. */
   #killChild(): boolean {
     const { child } = this.#board;
+    if (child === 0) return false;
     this.#board.child = 0;
-    if (child !== 0) killProcess(child);
-    return child !== 0;
+    killProcess(child);
+    this.#killed = { pid: child, sinceMs: performance.now() };
+    return true;
+  }
+
+  #isProcessLeaving(nowMs: number): boolean {
+    if (this.#killed === undefined) return false;
+    const { pid, sinceMs } = this.#killed;
+    return nowMs - sinceMs < goneGraceMs && residentBytes(pid) !== undefined;
   }
 
   /** What an executor that was to stop says of its end may be of its process that was killed. */
