@@ -680,7 +680,7 @@ export class Engine {
     } finally {
       const { executed, frames, memoized } = settled?.counts ?? { executed: 0, frames: 0, memoized: 0 };
       this.#store.endRun(run, { micros: (monotonicMs() - startedMs) * 1000, executed, frames, memoized, ending });
-      this.#flushSoon();
+      this.#flushEndsSoon();
     }
     return { ...(await result(settled.outcome, settled.counts)), run };
   }
@@ -691,12 +691,16 @@ export class Engine {
     return this.#executing;
   }
 
-  /** Commits how runs ended once whoever waits for them has been told. What can't be committed stays in the store's buffer, and the next run, or `close`, says why. */
-  #flushSoon(): void {
+  /**
+   * Commits how runs ended once whoever waits for them has been told; `close` does it where it has begun. Nobody could hear an error here, so all else that is buffered waits for somebody who asks for something. Ends that can't be
+   * committed wait, too, and the next run, or `close`, says why.
+   */
+  #flushEndsSoon(): void {
+    if (this.#closing.signal.aborted) return;
     this.#flushing ??= setImmediate(() => {
       this.#flushing = undefined;
       try {
-        this.#store.flush();
+        this.#store.flushEnds();
       } catch (error) {
         if (!(error instanceof StoreFailure)) throw error;
       }

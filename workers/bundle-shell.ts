@@ -136,7 +136,18 @@ const mendings: readonly (readonly [found: string, instead: string])[] = [
     'if(r!==0&&!o&&!i&&!a&&this.ctx.state.coppiceTraps?.has("ERR"))n.appendResult(await coppiceError(this,t,r,P=>Ge(P,{maxHeredocSize:this.ctx.limits.maxHeredocSize})));if(this.ctx.state.errexitSafe=o||i||a,this.ctx.state.options.errexit&&r!==0',
   ],
   // A stage of a pipeline and what runs in the background are subshells in all: their folder, functions and parameters, too.
-  ["N=await n(y,s)}catch($)", "N=await coppiceStage(e.state,k,aa,()=>n(y,coppiceHand(e.state,t,g,s)))}catch($)"],
+  [
+    "N=await n(y,s)}catch($)",
+    "N=await coppiceStage(e.state,t,g,k,aa,()=>n(y,coppiceWithin(e.state,t,g,coppiceHand(e.state,t,g,s))))}catch($)",
+  ],
+  [
+    "let p=await e.executeScript(t.body),h=p.exitCode;e.state.env=c",
+    "let p=await coppiceSubstituted(e.state,aa,()=>e.executeScript(t.body)),h=p.exitCode;e.state.env=c",
+  ],
+  [
+    "try{h=await e.executeScript(t)}catch(m){if(m instanceof x)throw m;if(m instanceof G)return{stdout",
+    "try{h=await coppiceSubstituted(e.state,aa,()=>e.executeScript(t))}catch(m){if(m instanceof x)throw m;if(m instanceof G)return{stdout",
+  ],
   [
     "async executeStatement(t){if(this.assertDefenseContext",
     "async executeStatement(t){if(t.background)return coppiceBackground(this.ctx.state,aa,()=>this.executeStatement({...t,background:!1}));if(this.assertDefenseContext",

@@ -113,7 +113,7 @@ class Executor {
   dispatch(dispatch: Dispatch, alone: boolean): Report {
     this.#logs = dispatch.logs ? [] : undefined;
     this.#tellsOutput = dispatch.output === true;
-    this.#scripts.dropSample();
+    this.#scripts.forgetBusyShare();
     // A run that is made of many short dispatches tells, too.
     if (this.#run !== dispatch.run) this.#progressFromMs = performance.now() + progressEveryMs;
     this.#run = dispatch.run;

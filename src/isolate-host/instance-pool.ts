@@ -72,9 +72,14 @@ export class InstancePool {
     return ahead ?? this.#fresh();
   }
 
-  /** Makes an instance now, so that the next `take` need not. */
+  /** Makes an instance now, so that the next `take` need not. Where none can be made it is left to `take`, which somebody hears: there may be memory for one then. */
   prepare(): void {
-    if (this.#idle.length === 0) this.#ahead ??= this.#fresh();
+    if (this.#idle.length > 0) return;
+    try {
+      this.#ahead ??= this.#fresh();
+    } catch {
+      this.#ahead = undefined;
+    }
   }
 
   #fresh(): Fresh {

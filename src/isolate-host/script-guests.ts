@@ -14,6 +14,7 @@ import type { FrameEnd, Job } from "../scheduler/settle.ts";
 import type { Oid } from "../store/oid.ts";
 import { failure, type Outcome } from "../store/outcome.ts";
 import { decodeTree } from "../store/tree.ts";
+import { BusyShare } from "./busy-share.ts";
 import { Frame, GuestFailed, Unwind, type FrameHost } from "./frame.ts";
 import type { Runtime } from "./runtimes.ts";
 import {
@@ -33,9 +34,6 @@ const nearBytesMax = 1024;
 
 /** Jobs that are sent to a child before they are asked for: enough that it seldom waits for the next one. */
 const aheadJobsMax = 32;
-
-/** How long it takes until it is known how busy a thread is: its first jobs wait for the collection of what asked for them. */
-const sampleMs = 10;
 
 /** How children are run, and whoever has to end one that runs too long while this thread waits for it. */
 export interface ChildWatch {
@@ -57,9 +55,7 @@ export class ScriptGuests implements Runtime {
   #child: ScriptChild | undefined;
   /** The module of the last job that ended without waiting for others: its like are worth sending ahead. */
   #quickModule: Oid | undefined;
-  #sample: { readonly sinceMs: number; readonly sinceCpuMs: number; readonly sinceEnded: number } | undefined;
-  /** Jobs that came to an outcome. */
-  #ended = 0;
+  readonly #busy = new BusyShare({ nowMs: () => performance.now(), computedMs: threadCpuMs });
 
   constructor(host: FrameHost, watch: ChildWatch) {
     this.#host = host;
@@ -70,23 +66,13 @@ export class ScriptGuests implements Runtime {
     return this.#child !== undefined;
   }
 
-  /**
-   * The share of the time in which this thread computed, since it was first asked, or asked again after `dropSample` or after a script had asked for many jobs: what went before says nothing of them. 0 where no job ended since, so that one runs for long;
-   * undefined while it is too early to say.
-   */
+  /** How busy this thread is, since a script asked for many jobs or the share was forgotten (busy-share.ts). */
   busyShare(): number | undefined {
-    const { sinceMs, sinceCpuMs, sinceEnded } = (this.#sample ??= {
-      sinceMs: performance.now(),
-      sinceCpuMs: threadCpuMs(),
-      sinceEnded: this.#ended,
-    });
-    const ms = performance.now() - sinceMs;
-    if (ms < sampleMs) return undefined;
-    return this.#ended === sinceEnded ? 0 : (threadCpuMs() - sinceCpuMs) / ms;
+    return this.#busy.share();
   }
 
-  dropSample(): void {
-    this.#sample = undefined;
+  forgetBusyShare(): void {
+    this.#busy.forget();
   }
 
   /** A child's memory is bounded by itself. */
@@ -181,7 +167,7 @@ export class ScriptGuests implements Runtime {
     for (let turn = first; ;) {
       switch (turn.how) {
         case "waits":
-          if (turn.calls.length > aheadJobsMax) this.dropSample();
+          if (turn.calls.length > aheadJobsMax) this.forgetBusyShare();
           turn = child.settle(number, settled(frame, turn.calls, refused), frame);
           break;
         case "returned": {
@@ -225,7 +211,7 @@ export class ScriptGuests implements Runtime {
   }
 
   #finished(frame: Frame, outcome: Outcome, detail?: string): FrameEnd {
-    this.#ended++;
+    this.#busy.end();
     if (frame.log.length > 0) this.#host.onLog(frame.job, frame.log);
     return { how: "completed", memo: { outcome, detail, fuel: 0, reads: [...frame.reads] } };
   }

@@ -52,7 +52,7 @@ export class Runs {
     return id;
   }
 
-  /** Closes a record with the next `write`. */
+  /** Closes a record with the next `write` or `writeEnds`. */
   end(run: number, totals: RunTotals): void {
     this.#ended.push({ run, totals });
   }
@@ -109,7 +109,12 @@ export class Runs {
   }
 
   get hasWaiting(): boolean {
-    return this.#waiting.length > 0 || this.#ended.length > 0;
+    return this.#waiting.length > 0 || this.hasEnded;
+  }
+
+  /** Whether records wait to be closed. */
+  get hasEnded(): boolean {
+    return this.#ended.length > 0;
   }
 
   /** Writes the events and ends that wait. Call it in a transaction, and `clear` once that is committed. */
@@ -119,6 +124,11 @@ export class Runs {
       // The first part that does not fit ends the trace, with an empty one in its place, so that there are no holes.
       if (isFull === 0) this.#sql.insertTrace.run(run, seq, bytes + events.length <= traceBytesMax ? events : noEvents);
     }
+    this.writeEnds();
+  }
+
+  /** Closes the records that wait for it. Call it in a transaction, and `clearEnds` once that is committed. */
+  writeEnds(): void {
     for (const { run, totals } of this.#ended) {
       const { micros, executed, frames, memoized, ending } = totals;
       this.#sql.end.run(Math.round(micros), executed, frames, memoized, ending, run);
@@ -128,6 +138,10 @@ export class Runs {
   /** Forgets what was written. */
   clear(): void {
     this.#waiting = [];
+    this.clearEnds();
+  }
+
+  clearEnds(): void {
     this.#ended = [];
   }
 

@@ -470,9 +470,16 @@ export class Store {
     return run;
   }
 
-  /** Closes the record of a run, with the next flush. */
+  /** Closes the record of a run, with the next flush or `flushEnds`. */
   endRun(run: number, totals: RunTotals): void {
     this.#runs.end(run, totals);
+  }
+
+  /** Commits how runs ended, and nothing else that is buffered. Throws StoreFailure, and then they wait for the next flush. */
+  flushEnds(): void {
+    if (!this.#runs.hasEnded) return;
+    this.#contents.transact(() => this.#runs.writeEnds());
+    this.#runs.clearEnds();
   }
 
   /** Adds encoded events to a run's trace, with the next flush. */

@@ -22,11 +22,14 @@ import {
   type RunResult,
 } from "../../src/engine.ts";
 import { hashObject } from "../../src/store/object.ts";
+import { StaleStore } from "../../src/store/errors.ts";
 import { oid } from "../../src/store/oid.ts";
+import { openStore } from "../../src/store/store.ts";
 import { syntheticTree, wideFixture } from "../fold-bench/fixtures.ts";
 import { guest } from "../guests/assemble.ts";
 import { curry, echo, failing, library, run as runCall, silent } from "../guests/children.ts";
 import { json as call, script } from "../guests/script.ts";
+import { collect } from "../store/surgery.ts";
 import vectors from "../vectors.json" with { type: "json" };
 
 const folder = mkdtempSync(join(tmpdir(), "coppice-engine-"));
@@ -443,6 +446,32 @@ describe("what ends a run without an answer", () => {
     const runs = Array.from({ length: 40 }, (_, at) => nonAnswer(engine.run({ worker, salt: String(at) })));
     await engine.close();
     expect(new Set((await Promise.all(runs)).map(({ kind }) => kind))).toEqual(new Set(["cancelled"]));
+  });
+});
+
+describe("how a run ended is committed behind its caller's back", () => {
+  it("what its caller puts meanwhile and can't be committed is told to whoever asks for something, and to nobody else", async () => {
+    await withEngine(async (engine, store) => {
+      const name = engine.putBlob(Buffer.from("x"));
+      const { run } = await engine.run({ worker: engine.addWorker(silent) });
+      collect(store, name);
+      engine.putTree([{ mode: "100644", name: "x", oid: name }]);
+      await new Promise((resolve) => setImmediate(resolve));
+      const other = openStore(store);
+      expect(other.lastRun()).toMatchObject({ id: run, totals: { ending: "result" } });
+      other.close();
+      expect(() => engine.stats()).toThrow(StaleStore);
+    });
+  });
+
+  it("a run that is asked for while the engine closes rejects, and nothing is left to be committed", async () => {
+    const engine = openEngine({ store: join(folder, "late.sqlite") });
+    const worker = engine.addWorker(silent);
+    const closed = engine.close();
+    const late = engine.run({ worker });
+    await closed;
+    await expect(late).rejects.toThrow();
+    await new Promise((resolve) => setImmediate(resolve));
   });
 });
 

@@ -588,6 +588,24 @@ describe("refs, runs, traces and figures", () => {
     store.close();
   });
 
+  test("how a run ended is committed without what else is buffered, so that what can't be stands in the way of neither", () => {
+    const path = file();
+    const store = openStore(path);
+    const name = store.put("blob", bytes("x"));
+    const run = store.beginRun(request, 1);
+    collect(path, name);
+    const tree = store.put("tree", folder(name));
+    const totals = { micros: 5, executed: 1, frames: 1, memoized: 0, ending: "result" };
+    store.endRun(run, totals);
+    store.flushEnds();
+    reopened(path, (other) => {
+      expect(other.lastRun()?.totals).toEqual(totals);
+      expect(other.kindOf(tree)).toBeUndefined();
+    });
+    expect(() => store.flush()).toThrow(new StaleStore(path, name));
+    store.close();
+  });
+
   test("a trace comes back in order, run by run, from any handle", () => {
     const path = file();
     const store = openStore(path);

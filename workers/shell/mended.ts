@@ -23,6 +23,9 @@ interface State {
   lastBackgroundPid: number;
   nextVirtualPid: number;
   callDepth: number;
+  fileDescriptors?: Map<number, unknown>;
+  fdAliases?: Map<number, Set<number>>;
+  closedStandardFds?: Set<number>;
 }
 
 interface Context {
@@ -167,15 +170,40 @@ export async function coppiceError<Tree>(
 /** Makes a copy of the shell's state the one in effect, and returns what goes back to the one before. */
 type Isolate = (state: State) => () => void;
 
-/** Runs a stage of a pipeline; one in a subshell leaves nothing behind but how much of the shell's stdin it has read. */
+interface Pipeline {
+  readonly commands: readonly { readonly type: string }[];
+  readonly pipeStderr?: readonly boolean[];
+}
+
+/** Runs a stage of a pipeline; one in a subshell leaves nothing behind but how much of the shell's stdin it has read. Its ends that are pipes are no more what `exec` has made of them. */
 export async function coppiceStage<T>(
   state: State,
+  { commands, pipeStderr }: Pipeline,
+  at: number,
   isSubshell: boolean,
   isolate: Isolate,
   run: () => Promise<T>,
 ): Promise<T> {
   if (!isSubshell) return run();
+  const isRead = at < commands.length - 1;
+  const ends = [...(at > 0 ? [0] : []), ...(isRead ? [1] : []), ...(isRead && pipeStderr?.[at] === true ? [2] : [])];
+  return isolated(state, ends, isolate, run);
+}
+
+/** Runs what a substitution stands for, whose stdout is no more what `exec` has made of it. */
+export async function coppiceSubstituted<T>(state: State, isolate: Isolate, run: () => Promise<T>): Promise<T> {
+  const isRedirected = state.fileDescriptors?.has(1) === true || state.closedStandardFds?.has(1) === true;
+  return isRedirected ? isolated(state, [1], isolate, run) : run();
+}
+
+async function isolated<T>(state: State, ends: readonly number[], isolate: Isolate, run: () => Promise<T>): Promise<T> {
   const restore = isolate(state);
+  for (const fd of ends) {
+    state.fileDescriptors?.delete(fd);
+    state.closedStandardFds?.delete(fd);
+    state.fdAliases?.get(fd)?.delete(fd);
+    state.fdAliases?.delete(fd);
+  }
   try {
     return await run();
   } finally {
@@ -184,6 +212,12 @@ export async function coppiceStage<T>(
     if (groupStdin === undefined) delete state.groupStdin;
     else state.groupStdin = groupStdin;
   }
+}
+
+/** Gives a stage's stdin to what stands in it, where it is a compound command that the interpreter calls without one. */
+export function coppiceWithin(state: State, { commands }: Pipeline, at: number, stdin: string): string {
+  if (at > 0 && /^(?:If|For|CStyleFor|Case)$/.test(commands[at]?.type ?? "")) state.groupStdin = stdin;
+  return stdin;
 }
 
 /** `COMMAND &`: a subshell without stdin that runs at once. Its status is kept for `wait`. */

@@ -225,6 +225,33 @@ describe("what jobs share", () => {
     expect(frame.lines.length).toBe(heard);
   });
 
+  test("what a job does between its small result and the end of its turn changes neither that result nor the next job's", () => {
+    const frame = new MemoryFrame();
+    const before = [
+      "const late = () => { for (const work of [() => job.log('late'), () => job.putBlob('late'), () => job.putTree({ late: 'x' }), () => job.run('late'), () => job.text(job.args.in), () => console.log('late'), () => Math.random(), () => crypto.getRandomValues(new Uint8Array(4096)), () => new TextEncoder().encode('late'), () => { throw new Error('late') }]) try { work() } catch {} };",
+      "const later = async (turns) => { for (let turn = 0; turn < turns; turn++) { await null; late() } throw new Error('unhandled') };",
+    ].join("\n");
+    const bodies = [
+      "void later(60); return 'small'",
+      "void later(60); return { then(resolve) { resolve('small'); late(); resolve('another'); throw new Error('late') } }",
+      "return { get a() { job.log('in time'); void later(9); return job.putBlob('x'.repeat(40_000)).kind }, get b() { late(); return 2 } }",
+      "void later(60); throw 'small'",
+    ];
+    const ends = bodies.map((body) => {
+      const module = `exports.default = async (job) => { ${before}\n${body} };`;
+      return endText(child.run(jobOf(frame, module, { in: "x" }), frame).turn);
+    });
+    const alone = new ScriptChild({ heapMb: 128 });
+    const aloneEnds = bodies.toReversed().map((body) => {
+      const module = `exports.default = async (job) => { ${before}\n${body} };`;
+      return endText(alone.run(jobOf(frame, module, { in: "x" }), frame).turn);
+    });
+    alone.kill();
+    expect(ends).toEqual(aloneEnds.toReversed());
+    expect(ends).toEqual(["small", "small", '{"a":"blob","b":2}', "failed: small"]);
+    expect(end("return 'next'")).toBe("next");
+  });
+
   test("a job can't use the job object of another, nor its own once it has ended", () => {
     expect(end("let later; const kept = job; Promise.resolve().then(() => {}); return kept === job")).toBe("true");
     const frame = new MemoryFrame();
@@ -306,6 +333,26 @@ describe("what crosses", () => {
       "a Proxy of an object of the store",
       "return new Proxy(job.args.in, {})",
       '{"kind":"blob","mode":"100644","oid":"2e65efe2a145dda7ee51d1741299f848e5bf752e"}',
+    ],
+    [
+      "what forges an object of the store",
+      "const ref = job.putBlob('x'), like = { kind: ref.kind, oid: ref.oid, mode: ref.mode }; const attempt = (value) => { try { job.putTree({ x: job.text(value) }); return 'taken' } catch (error) { return error.name } }; return [like, Object.create(ref), Object.setPrototypeOf(like, ref), new Proxy(ref, {}), structured(ref), Reflect.construct(Object.getPrototypeOf(ref).constructor, [like]), Reflect.construct(Object, [], function () { return ref })].map(attempt); function structured(value) { return JSON.parse(JSON.stringify(value)) }",
+      JSON.stringify(Array.from({ length: 7 }, () => "TypeError")),
+    ],
+    [
+      "a Map and bytes that say they are plain",
+      "return [new Map([['a', 'b']]), new ArrayBuffer(2)].map((value) => Object.setPrototypeOf(value, null))",
+      "[{},{}]",
+    ],
+    [
+      "a species of bytes",
+      "class Mine extends Uint8Array { static get [Symbol.species]() { throw new Error('asked') } get length() { throw new Error('asked') } slice() { throw new Error('asked') } }; return Mine.of(97, 98)",
+      "ab",
+    ],
+    [
+      "what a segmenter gives, by every way to it",
+      "const { segment } = Intl.Segmenter.prototype; class Mine extends Intl.Segmenter { segment(text) { return super.segment(text) } } const all = [Reflect.apply(segment, new Intl.Segmenter(), ['a']), new Mine().segment('a'), new Intl.Segmenter().segment({ toString: () => { all0 = new Intl.Segmenter().segment('b'); return 'a' } })]; var all0; return [...all, all0].flatMap((each) => [each, each[Symbol.iterator]()]).map((each) => Object.isFrozen(Object.getPrototypeOf(each)))",
+      JSON.stringify(Array.from({ length: 8 }, () => true)),
     ],
     [
       "a Proxy of bytes",

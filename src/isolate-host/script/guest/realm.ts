@@ -172,7 +172,6 @@ function isTypedArray(value: unknown): boolean {
   return typedArrayName(value) !== undefined;
 }
 
-/** Errors have a place for people, and a text for guests that has no place in it: where a frame stands depends on what was inlined. */
 /** What an error's stack is for guests: no place, since which frames there are depends on what was inlined. */
 function stackText(error: object): string {
   try {
@@ -183,6 +182,7 @@ function stackText(error: object): string {
   }
 }
 
+/** Errors have a place for people, and a text for guests that has no place in it. */
 function pinErrors(virtual: Virtual, moduleName: string): void {
   const { stringify } = JSON;
   // V8 asks its own Error for how many frames to keep and who spells them. Guests have another one in its place, so that what they assign is neither heard nor shared.
