@@ -35,7 +35,7 @@ const numeric = (of: (value: number) => number): Builtin =>
   );
 const bitwise = (most: number, of: (first: bigint, ...others: bigint[]) => bigint): Builtin =>
   taking(Math.min(most, 2), most, ({ given, number }) => () => {
-    const [first = 0n, ...others] = given.map((_, at) => BigInt(Math.trunc(number(at))));
+    const [first = 0n, ...others] = given.map((_, at) => wholeNumber(number(at)));
     return Number(of(first, ...others));
   });
 
@@ -135,6 +135,12 @@ const builtins: Readonly<Record<string, Builtin>> = {
   lshift: bitwise(2, (first, by = 0n) => BigInt.asUintN(64, first << BigInt.asUintN(6, by))),
   rshift: bitwise(2, (first, by = 0n) => BigInt.asUintN(64, first) >> BigInt.asUintN(6, by)),
 };
+
+/** A number without its fraction. Throws AwkFault for one that is none. */
+function wholeNumber(value: number): bigint {
+  if (!Number.isFinite(value)) throw new AwkFault(`${value} has no bits`);
+  return BigInt(Math.trunc(value));
+}
 
 /** What a call comes to; undefined where its arguments are too many, too few or of another kind. */
 export function builtinCall(machine: Machine, name: string, given: readonly Expression[]): Expression | undefined {

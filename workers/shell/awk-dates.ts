@@ -1,4 +1,5 @@
 /** The clock and the calendar that awk's functions know, in UTC. */
+import { AwkFault } from "./awk-words.ts";
 
 /** The clock of a job that nobody has read. */
 export const startSeconds = 1_000_000_000;
@@ -31,6 +32,7 @@ const two = (value: number) => String(value).padStart(2, "0");
 /** A date of UTC as strftime writes it in the C locale. */
 export function dateText(format: string, seconds: number): string {
   const date = new Date(seconds * 1000);
+  if (Number.isNaN(date.getTime())) throw new AwkFault(`strftime: ${seconds} is no time`);
   const dayOfYear = Math.floor((date.getTime() - Date.UTC(date.getUTCFullYear(), 0, 1)) / 86_400_000) + 1;
   const [day, month] = [days[date.getUTCDay()] ?? "", months[date.getUTCMonth()] ?? ""];
   const hour12 = date.getUTCHours() % 12 === 0 ? 12 : date.getUTCHours() % 12;

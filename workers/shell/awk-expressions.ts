@@ -3,6 +3,7 @@ import { builtinCall } from "./awk-calls.ts";
 import { commandReader, fileReader, nextRecord, readRecord } from "./awk-input.ts";
 import {
   compared,
+  countTurn,
   exits,
   global,
   Leave,
@@ -15,6 +16,7 @@ import {
   type Expression,
 } from "./awk-machine.ts";
 import { expect, fault, isKeyword, isMark, next, skipLines, take, within, type Parser } from "./awk-parser.ts";
+import { bounded } from "./awk-text.ts";
 import { field, fieldsOf, setField, setFieldCount, setLine, wholeLine } from "./awk-record.ts";
 import {
   assignTo,
@@ -216,7 +218,7 @@ export function concatenation(parser: Parser): Expression {
     const [a, b] = [left, sum(parser)];
     left = valued(() => {
       const first = textOf(machine, a.get());
-      return first + textOf(machine, b.get());
+      return bounded(first + textOf(machine, b.get()));
     });
   }
   return left;
@@ -468,6 +470,7 @@ function userCall(parser: Parser, name: string): Expression {
       if (cell.value instanceof Map) return { value: cell.value };
       return { value: cell.value === undefined || cell.value instanceof Loan ? new Loan(cell) : cell.value };
     });
+    countTurn(machine);
     if (++machine.depth > callDepthMax) throw new AwkFault(`functions call each other more than ${callDepthMax} deep`);
     const before = machine.frame;
     machine.frame = cells;

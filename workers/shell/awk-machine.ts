@@ -1,8 +1,12 @@
 /** What an awk program is made of, and what changes while it runs: one record of state, with a room for each part of it (awk-record.ts, awk-input.ts, awk-output.ts). */
+import { Written } from "./awk-text.ts";
 import { AwkFault, unescaped } from "./awk-words.ts";
 import { Input, isNumeric, numberOf, scalar, type Cell, type Loan, type Table, type Value } from "./awk-values.ts";
 import { formatted } from "./c-format.ts";
 import { regexOf, RegexFault, type Regex } from "./regex.ts";
+
+/** Turns of all loops of one run, and calls of functions: a loop without end ends here, and so does a function that calls itself twice. */
+export const turnsMax = 100_000_000;
 
 export interface AwkFiles {
   /** A file's bytes. Undefined where it can't be read. */
@@ -52,6 +56,14 @@ export interface AwkFunction {
 export interface Reader {
   readonly text: string;
   at: number;
+}
+
+/** What is written to, until it is closed. */
+export interface Output {
+  readonly kind: "file" | "pipe";
+  readonly written: Written;
+  /** The file holds all of it. */
+  isStored: boolean;
 }
 
 export interface Machine {
@@ -106,12 +118,12 @@ export interface Machine {
   wasFile: boolean;
 
   // What is written.
-  readonly out: string[];
+  readonly out: Written;
   /** What is written after a command was started is shown when that has ended, if none was started later. */
-  unflushed: string[];
+  unflushed: Written;
   stderr: string;
   printedBytes: number;
-  readonly outputs: Map<string, { readonly kind: "file" | "pipe"; readonly chunks: string[] }>;
+  readonly outputs: Map<string, Output>;
 }
 
 /** A machine before its program runs. */
@@ -163,12 +175,18 @@ export function machineFor(operands: readonly string[], env: ReadonlyMap<string,
     operand: 0,
     current: undefined,
     wasFile: false,
-    out: [],
-    unflushed: [],
+    out: new Written(),
+    unflushed: new Written(),
     stderr: "",
     printedBytes: 0,
     outputs: new Map(),
   };
+}
+
+/** Throws AwkFault when there were too many. */
+export function countTurn(machine: Machine): void {
+  if (++machine.turns > turnsMax)
+    throw new AwkFault(`its loops turn and its functions are called more than ${turnsMax} times`);
 }
 
 export function global({ globals }: Machine, name: string): Cell {

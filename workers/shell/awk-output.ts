@@ -1,5 +1,6 @@
 /** What an awk program writes: stdout, stderr, files and the stdin of commands, each kept until it is closed or somebody reads. */
 import type { Ended, Machine } from "./awk-machine.ts";
+import { Written } from "./awk-text.ts";
 import { AwkFault } from "./awk-words.ts";
 
 /** Bytes that are printed. */
@@ -16,17 +17,16 @@ export function print(machine: Machine, text: string): void {
 }
 
 export function flushOut(machine: Machine): void {
-  for (const text of machine.unflushed) machine.out.push(text);
-  machine.unflushed = [];
+  machine.out.push(machine.unflushed.text());
+  machine.unflushed = new Written();
 }
 
 /** What is written to files stands in them before anybody reads. */
 export function flushFiles({ files, outputs }: Machine): void {
-  for (const [name, { kind, chunks }] of outputs) {
-    if (kind !== "file") continue;
-    const content = chunks.join("");
-    chunks.splice(0, chunks.length, content);
-    if (!files.write(name, content)) throw new AwkFault(`${name} can't be written`);
+  for (const [name, output] of outputs) {
+    if (output.kind !== "file" || output.isStored) continue;
+    output.isStored = true;
+    if (!files.write(name, output.written.text())) throw new AwkFault(`${name} can't be written`);
   }
 }
 
@@ -55,10 +55,12 @@ export function write(machine: Machine, name: string, how: string, text: string)
   if (output === undefined) {
     flushOut(machine);
     const before = how === ">>" ? (files.read(name) ?? "") : "";
-    outputs.set(name, (output = { kind: how === "|" ? "pipe" : "file", chunks: [before] }));
+    outputs.set(name, (output = { kind: how === "|" ? "pipe" : "file", written: new Written(), isStored: false }));
+    output.written.push(before);
   }
   weigh(machine, text);
-  output.chunks.push(text);
+  output.written.push(text);
+  output.isStored = false;
 }
 
 /** Closes what is read or written by that name; a command runs now. -1 for what is not open. */
@@ -70,7 +72,7 @@ export function close(machine: Machine, name: string): number {
   if (output.kind === "file") flushFiles(machine);
   outputs.delete(name);
   if (output.kind === "file") return 0;
-  const ended = commandEnds(machine, name, output.chunks.join(""));
+  const ended = commandEnds(machine, name, output.written.text());
   out.push(ended.stdout);
   return ended.exitCode;
 }

@@ -4,6 +4,7 @@ import { concatenation, expression, expressions, keyOf, tableNamed, variable } f
 import {
   breaks,
   continues,
+  countTurn,
   exits,
   goesOn,
   nextFiles,
@@ -30,10 +31,6 @@ import {
 } from "./awk-parser.ts";
 import { wholeLine } from "./awk-record.ts";
 import { Input, isTrue, numberOf, scalar, type Table, type Value } from "./awk-values.ts";
-import { AwkFault } from "./awk-words.ts";
-
-/** Turns of all loops of one run: a loop without end ends here. */
-export const turnsMax = 100_000_000;
 
 export interface Rule {
   readonly is: "BEGIN" | "END" | "each";
@@ -88,7 +85,7 @@ function looped(parser: Parser, parse: () => Statement): Statement {
   const made = parse();
   parser.loops--;
   return () => {
-    if (++machine.turns > turnsMax) throw new AwkFault(`its loops turn more than ${turnsMax} times`);
+    countTurn(machine);
     return made();
   };
 }

@@ -1,5 +1,34 @@
 /** What awk's functions do to texts by regular expressions: parts and replacements. */
+import { AwkFault } from "./awk-words.ts";
 import type { Regex } from "./regex.ts";
+
+/** Bytes of one text. */
+export const textBytesMax = 128 * 1024 * 1024;
+
+/** A text that is no longer than one may be. Throws AwkFault. */
+export function bounded(text: string): string {
+  if (text.length > textBytesMax) throw new AwkFault(`a text is longer than ${textBytesMax} bytes`);
+  return text;
+}
+
+/** Texts behind each other. Many short ones are joined as they come: a list of what is printed byte by byte would weigh ten times as much. */
+export class Written {
+  #long: string[] = [];
+  #short: string[] = [];
+
+  push(text: string): void {
+    this.#short.push(text);
+    if (this.#short.length < 4096) return;
+    this.#long.push(this.#short.join(""));
+    this.#short = [];
+  }
+
+  text(): string {
+    const text = this.#long.join("") + this.#short.join("");
+    [this.#long, this.#short] = [[text], []];
+    return text;
+  }
+}
 
 /** A text's parts between matches that are not empty. */
 export function splitBy(text: string, regex: Regex): string[] {
@@ -56,6 +85,7 @@ export function substituted(
     if (isEmpty) made += text.slice(end, end + 1);
     at = isEmpty ? end + 1 : end;
     behind = end;
+    bounded(made);
     if (wanted > 0 && count >= wanted) break;
   }
   return { text: made + text.slice(at), count: done };

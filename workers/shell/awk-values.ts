@@ -11,7 +11,7 @@ export class Input {
   /** The number that it looks like, NaN when it looks like none. */
   get number(): number {
     return (this.#number ??=
-      /^[ \t\n\r\f\v]*[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|(?<=[-+])(?:inf|nan))[ \t\n\r\f\v]*$/i.test(
+      /^[ \t\n\r\f\v]*[-+]?(?:\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|(?<=[-+])(?:inf|nan))[ \t\n\r\f\v]*$/i.test(
         this.text,
       )
         ? numberIn(this.text)
@@ -39,7 +39,7 @@ export class Loan {
 /** The number with which a text begins, 0 where it begins with none. */
 export function numberIn(text: string): number {
   const [found] =
-    /^[ \t\n\r\f\v]*[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|(?<=[-+])(?:inf|nan)(?![a-z]))/i.exec(
+    /^[ \t\n\r\f\v]*[-+]?(?:\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|(?<=[-+])(?:inf|nan)(?![a-z]))/i.exec(
       text,
     ) ?? [];
   if (found === undefined) return 0;

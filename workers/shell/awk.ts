@@ -39,7 +39,12 @@ export interface AwkCall {
 export function awk({ program, operands, variables, separator, env }: AwkCall, files: AwkFiles): Ended {
   const machine = machineFor(operands, env, files);
   sow(machine, 0);
-  const rules = rulesOf(machine, program);
+  let rules: readonly Rule[];
+  try {
+    rules = rulesOf(machine, program);
+  } catch (error) {
+    throw new AwkFault(faultOf(error), { cause: error });
+  }
   if (separator !== undefined) machine.fs.value = unescaped(separator);
   for (const [name, given] of variables) setNamed(machine, name, typedValue(given));
   try {
@@ -47,11 +52,20 @@ export function awk({ program, operands, variables, separator, env }: AwkCall, f
     for (const name of Array.from(machine.outputs.keys())) close(machine, name);
     flushOut(machine);
   } catch (error) {
-    if (!(error instanceof AwkFault) && !(error instanceof RegexFault)) throw error;
+    const why = faultOf(error);
     flushOut(machine);
-    return { stdout: machine.out.join(""), stderr: `${machine.stderr}awk: ${error.message}\n`, exitCode: 2 };
+    return { stdout: machine.out.text(), stderr: `${machine.stderr}awk: ${why}\n`, exitCode: 2 };
   }
-  return { stdout: machine.out.join(""), stderr: machine.stderr, exitCode: machine.exitCode & 255 };
+  return { stdout: machine.out.text(), stderr: machine.stderr, exitCode: machine.exitCode & 255 };
+}
+
+/** What an error tells of the program. Throws it where it is none of its faults. */
+function faultOf(error: unknown): string {
+  if (error instanceof AwkFault || error instanceof RegexFault) return error.message;
+  // V8's, when it has no stack left.
+  if (error instanceof RangeError && error.message.startsWith("Maximum call stack"))
+    return "the program is nested too deeply";
+  throw error;
 }
 
 /** A program's rules; its functions the machine knows then. */
