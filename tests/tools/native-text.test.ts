@@ -24,6 +24,7 @@ import { diff } from "../../workers/shell/diff.ts";
 import type { OwnCall, OwnEnded, OwnFiles } from "../../workers/shell/own.ts";
 import { regexOf, RegexFault } from "../../workers/shell/regex.ts";
 import { sort } from "../../workers/shell/sort.ts";
+import { tar } from "../../workers/shell/tar.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "coppice-text-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -665,3 +666,191 @@ test("a regular expression matches where grep -o says", () => {
     { numRuns: runs * 3 },
   );
 }, 120_000);
+
+// What would be a JavaScript error, or the end of the process.
+test.each([
+  ['BEGIN{s="x";while(1)s=s s}', "a text is longer than"],
+  ['BEGIN{while(1)s=s sprintf("%1000000d",1)}', "a text is longer than"],
+  ["BEGIN{print and(log(-1),1)}", "has no bits"],
+  ['BEGIN{print strftime("%Y",1e300)}', "is no time"],
+  [`BEGIN{print ${"(".repeat(50_000)}1${")".repeat(50_000)}}`, "nested too deeply"],
+  [`BEGIN${"{".repeat(50_000)}${"}".repeat(50_000)}`, "nested too deeply"],
+])("awk ends what is too large, too deep or no number in a sentence: %#", (program, sentence) => {
+  const { stderr, exitCode } = awk({
+    name: "awk",
+    args: [program],
+    env: new Map(),
+    files,
+    stdin: () => "",
+    readPattern: () => undefined,
+  });
+  expect([exitCode, stderr]).toEqual([2, expect.stringContaining(sentence)]);
+});
+
+test("awk stores a file once for all that was written between two looks", () => {
+  let puts = 0;
+  const counting: OwnFiles = { ...files, text: () => undefined, put: () => ++puts > 0 };
+  const program = 'BEGIN{print 1 > "g"; for(i=0;i<100;i++) getline x < ("none" i); print 2 > "g"}';
+  awkCommand(
+    { name: "awk", args: [program], env: new Map(), files: counting, stdin: () => "", readPattern: () => undefined },
+    () => undefined,
+  );
+  expect(puts).toBe(2);
+});
+
+test.each([["--parallel=4"], ["--batch-size=2"], ["-k 2"], ["-k", " 2,  3"], ["-r"], ["-ru"], ["-u"]])(
+  "sort %s %s is as native",
+  (...options) => {
+    put("plain", "b 2\na 10\nB 1\nb 2\n\na 2\nc");
+    const call = ["sort", ...options, "plain"];
+    expect(ours(sort, call)).toEqual(native(call));
+  },
+);
+
+test.each(["[[:alpha:]]", "[!f]*", "[^f]*", "[z-a]", "[", "[a", "*.o", "?", "\\f", "f**", "[]f]", "g"])(
+  "diff leaves out the names of %s as native",
+  (pattern) => {
+    for (const side of ["left", "right"]) {
+      mkdirSync(join(folder, "globs", side), { recursive: true });
+      for (const name of ["f", "g", "ff", "x.o", "["]) put(`globs/${side}/${name}`, side);
+    }
+    const call = ["diff", "-rq", "-x", pattern, "globs/left", "globs/right"];
+    expect(ours(diff, call)).toEqual(native(call));
+  },
+);
+
+test("diff -p of many changes looks at each line once for the function", () => {
+  const numbered = Array.from({ length: 60_000 }, (_, at) => ` ${at}`);
+  put("few", `${numbered.join("\n")}\n`);
+  put("other", `${numbered.map((line, at) => (at % 9 === 0 ? `${line}x` : line)).join("\n")}\n`);
+  put("functions", `int a()\n${numbered.slice(0, 30).join("\n")}\nint b()\n${numbered.slice(30, 60).join("\n")}\n`);
+  put(
+    "changed",
+    `int a()\n${numbered.slice(0, 29).join("\n")}\nnew\nint b()\n${numbered.slice(30, 59).join("\n")}\nend\n`,
+  );
+  for (const call of [
+    ["diff", "-U1", "-p", "few", "other"],
+    ["diff", "-U1", "-p", "functions", "changed"],
+  ])
+    expect(ours(diff, call)).toEqual(native(call));
+});
+
+const archive = (call: readonly string[], texts: ReadonlyMap<string, string>) =>
+  tar(
+    {
+      name: "tar",
+      args: call,
+      env: new Map(),
+      files: { ...files, text: (path) => texts.get(path) ?? files.text(path) },
+      stdin: () => "",
+      readPattern: () => undefined,
+    },
+    {
+      makeFolder: async () => {},
+      makeFile: async () => {},
+      makeLink: async () => {},
+      copy: async () => {},
+    },
+  );
+
+/** A header of another type and size. */
+const retyped = (block: string, letter: string, size: number) => {
+  const bare = `${block.slice(0, 124)}${size.toString(8).padStart(11, "0")}\0${block.slice(136, 148)}        ${letter}${block.slice(157)}`;
+  const sum = Array.from(bare).reduce((total, char) => total + char.charCodeAt(0), 0);
+  return `${bare.slice(0, 148)}${sum.toString(8).padStart(6, "0")}\0 ${bare.slice(156)}`;
+};
+
+test("tar takes any pattern, and lists members of any time", async () => {
+  put("member", "text");
+  const { stdout: made } = await archive(["-cf", "-", "--exclude=[", "--exclude=[z-a]*", "member"], new Map());
+  const record = "26 mtime=9999999999999999\n";
+  const head = made.slice(0, 512);
+  const strange = retyped(head, "x", record.length) + record.padEnd(512, "\0") + made;
+  const listed = await archive(["-tvf", "strange"], new Map([["strange", strange]]));
+  expect(listed).toMatchObject({ exitCode: 0, stdout: "-rw-r--r-- root/root         4 1970-01-01 00:00 member\n" });
+});
+
+test("tar answers a broken archive in a sentence", async () => {
+  put("member", "text".repeat(300));
+  for (const mode of ["-cf", "-czf"]) {
+    const { stdout: made } = await archive([mode, "-", "member"], new Map());
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.nat(Math.min(made.length - 1, 1500)), fc.nat(255)), { minLength: 1, maxLength: 6 }),
+        fc.nat(made.length),
+        async (changes, length) => {
+          const bytes = Array.from(made.slice(0, length));
+          for (const [at, byte] of changes) if (at < length) bytes[at] = String.fromCharCode(byte);
+          const { exitCode, stderr } = await archive(["-tvf", "broken"], new Map([["broken", bytes.join("")]]));
+          if (exitCode !== 0) expect(stderr).toMatch(/^tar: /);
+        },
+      ),
+      { numRuns: runs * 5, seed: 7 },
+    );
+  }
+});
+
+test("what is no program of awk's, and no list of options, ends in a sentence", () => {
+  const piece = fc.constantFrom(
+    ...'{ } ( ) [ ] ; \n , $ + - ++ -- ! ~ !~ = == += ^= ? : && || | > >> < / % ^ " \\ x NF $1 $0 1 2.5 "a" /b+/ BEGIN END if else while for in do break continue next exit return delete getline print printf function f( length substr( split( sub( gsub( match( sprintf( and( lshift( close( a[ -1 1e400'.split(
+      " ",
+    ),
+  );
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 14 }), (pieces) => {
+      const program = `{${pieces.join(" ")}}`;
+      const ended = awkCommand(
+        {
+          name: "awk",
+          args: [program.replaceAll(/\b(?:while|for|do)\b/g, "if")],
+          env: new Map(),
+          files: { ...files, put: () => true },
+          stdin: () => "a b\nc\n",
+          readPattern: () => undefined,
+        },
+        () => undefined,
+      );
+      if (ended.exitCode === 2) expect(ended.stderr).toMatch(/^awk: /);
+    }),
+    { numRuns: runs * 30, seed: 11 },
+  );
+  const option = fc.oneof(
+    fc.string({ unit: "binary-ascii", maxLength: 4 }).map((text) => `-${text}`),
+    fc.constantFrom(
+      "--help",
+      "--k",
+      "-k",
+      "2n",
+      "-t",
+      ",",
+      "--sort=x",
+      "-U",
+      "-x",
+      "[",
+      "-I",
+      "(",
+      "-F",
+      "\\(",
+      "-W",
+      "0",
+    ),
+  );
+  put("some", "b\na\n");
+  fc.assert(
+    fc.property(fc.array(option, { maxLength: 4 }), (options) => {
+      for (const [own, name] of [
+        [sort, "sort"],
+        [diff, "diff"],
+        [awk, "awk"],
+      ] as const) {
+        try {
+          ours(own, [name, ...options, "some", "some"]);
+        } catch (error) {
+          // native.ts makes a sentence of it.
+          if (!(error instanceof RegexFault)) throw error;
+        }
+      }
+    }),
+    { numRuns: runs * 10, seed: 13 },
+  );
+});

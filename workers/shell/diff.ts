@@ -4,6 +4,7 @@
  * A file's time is the one that every file has. What is not known here is refused by its name.
  */
 import { changesBetween } from "./diff-lines.ts";
+import { globRegex } from "./glob.ts";
 import { OptionFault, readWords, type Given, type Known } from "./options.ts";
 import { regexOf, type Regex } from "./regex.ts";
 import type { OwnCall, OwnEnded, OwnFiles } from "./own.ts";
@@ -68,7 +69,7 @@ interface Asked {
   readonly isText: boolean;
   readonly isMinimal: boolean;
   readonly labels: readonly string[];
-  readonly excluded: readonly RegExp[];
+  readonly excluded: readonly Regex[];
   readonly ignoredLines: Regex | undefined;
   readonly ignoresBlank: boolean;
   readonly functionLine: Regex | undefined;
@@ -154,7 +155,7 @@ function askedBy(options: readonly Given[], readPattern: (path: string) => strin
     return text
       .split("\n")
       .filter((each) => each !== "")
-      .map(globRegex);
+      .map((each) => globRegex(each));
   });
   const ignored = options.flatMap(({ letter, value: given = "" }) => (letter === "I" ? [`\\(${given}\\)`] : []));
   const shown = has("p") ? "^[[:alpha:]$_]" : value("F");
@@ -211,26 +212,6 @@ function expanded(line: string): string {
   let out = "";
   for (const char of line) out += char === "\t" ? " ".repeat(8 - (out.length % 8)) : char;
   return out;
-}
-
-/** A pattern of names, as fnmatch has it: what stands for anything stands for slashes and leading dots, too. */
-function globRegex(glob: string): RegExp {
-  let out = "";
-  for (let at = 0; at < glob.length; at++) {
-    const char = glob[at] as string;
-    if (char === "*") out += "[^]*";
-    else if (char === "?") out += "[^]";
-    else if (char === "[") {
-      const [bracket] = /^\[[!^]?\]?(?:\[:\w+:\]|[^\]])*\]/.exec(glob.slice(at)) ?? [];
-      if (bracket === undefined) out += "\\[";
-      else {
-        const inner = bracket.slice(1, -1).replace(/^!/, "^");
-        out += `[${inner.replaceAll(/[\\[\]]/g, "\\$&")}]`;
-        at += bracket.length - 1;
-      }
-    } else out += (char === "\\" ? (glob[++at] ?? "\\") : char).replace(/[\\^$.*+?()[\]{}|/]/, "\\$&");
-  }
-  return new RegExp(`^${out}$`);
 }
 
 interface Side {
@@ -623,18 +604,24 @@ function groups({ left, right, hunks, asked: { context } }: Compared) {
     });
 }
 
-/** The last line before a place that tells where one is. */
-function functionText({ left, asked: { functionLine } }: Compared, before: number): string {
-  if (functionLine === undefined) return "";
-  for (let at = before - 1; at >= 0; at--) {
-    const line = left.all[at] as string;
-    if (functionLine.test(line))
-      return ` ${line
+/** Of each place, asked in order, the last line before it that tells where one is. */
+function functionTexts({ left, asked: { functionLine } }: Compared): (before: number) => string {
+  let [seen, last] = [0, ""];
+  return (before) => {
+    if (functionLine === undefined) return "";
+    for (let at = before - 1; at >= seen; at--) {
+      const line = left.all[at] as string;
+      if (!functionLine.test(line)) continue;
+      last = ` ${line
         .replace(/^[ \t]+/, "")
         .slice(0, 40)
         .trimEnd()}`;
-  }
-  return "";
+      break;
+    }
+    // What was looked through once has no other.
+    seen = Math.max(seen, before);
+    return last;
+  };
 }
 
 const spanOf = ([from, to]: readonly [number, number]) =>
@@ -642,8 +629,9 @@ const spanOf = ([from, to]: readonly [number, number]) =>
 
 function unified(compared: Compared, out: string[]): void {
   const { left, right, asked } = compared;
+  const functionText = functionTexts(compared);
   for (const group of groups(compared)) {
-    out.push(`@@ -${spanOf(group.left)} +${spanOf(group.right)} @@${functionText(compared, group.left[0])}\n`);
+    out.push(`@@ -${spanOf(group.left)} +${spanOf(group.right)} @@${functionText(group.left[0])}\n`);
     let at = group.left[0];
     for (const {
       left: [a, aEnd],
@@ -662,8 +650,9 @@ const starSpan = ([from, to]: readonly [number, number]) => (to <= from + 1 ? St
 
 function inContext(compared: Compared, out: string[]): void {
   const { left, right, asked } = compared;
+  const functionText = functionTexts(compared);
   for (const group of groups(compared)) {
-    out.push(`***************${functionText(compared, group.left[0])}\n*** ${starSpan(group.left)} ****\n`);
+    out.push(`***************${functionText(group.left[0])}\n*** ${starSpan(group.left)} ****\n`);
     const half = (lines: Lines, side: "left" | "right", mark: string, other: "left" | "right") => {
       if (group.all.every((hunk) => hunk[side][0] === hunk[side][1])) return;
       let at = group[side][0];

@@ -151,10 +151,15 @@ export function gunzipped(text: string): string {
     if (sum >>> 0 !== crc(out, start, size)) throw new GzipFault("invalid compressed data: crc error");
     for (let skip = 0; skip < 4; skip++) byte();
   }
+  return textIn(out, size);
+}
+
+/** The first bytes as a text. */
+function textIn(bytes: Uint8Array, size: number): string {
   const pieces: string[] = [];
   for (let place = 0; place < size; place += 4096)
     pieces.push(
-      String.fromCharCode.apply(undefined, out.subarray(place, Math.min(size, place + 4096)) as unknown as number[]),
+      String.fromCharCode.apply(undefined, bytes.subarray(place, Math.min(size, place + 4096)) as unknown as number[]),
     );
   return pieces.join("");
 }
@@ -173,14 +178,18 @@ function crc(bytes: Uint8Array, from: number, to: number): number {
 
 /** A gzip that names no file and no time: matches are looked for at the last place of the same three bytes, and codes are the fixed ones. */
 export function gzipped(text: string): string {
-  const input = Uint8Array.from({ length: text.length }, (_, at) => text.charCodeAt(at) & 255);
-  const out: number[] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3];
+  const input = new Uint8Array(text.length);
+  for (let at = 0; at < input.length; at++) input[at] = text.charCodeAt(at);
+  // No byte takes more than nine bits.
+  const out = new Uint8Array(64 + Math.ceil((input.length * 9) / 8));
+  out.set([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]);
+  let size = 10;
   let [buffer, held] = [0, 0];
   const bits = (value: number, count: number): void => {
     buffer |= value << held;
     held += count;
     while (held >= 8) {
-      out.push(buffer & 255);
+      out[size++] = buffer & 255;
       buffer >>>= 8;
       held -= 8;
     }
@@ -223,9 +232,6 @@ export function gzipped(text: string): string {
   literal(256);
   if (held > 0) bits(0, 8 - held);
   for (const word of [crc(input, 0, input.length), input.length])
-    for (let shift = 0; shift < 32; shift += 8) out.push((word >>> shift) & 255);
-  const pieces: string[] = [];
-  for (let place = 0; place < out.length; place += 4096)
-    pieces.push(String.fromCharCode(...out.slice(place, place + 4096)));
-  return pieces.join("");
+    for (let shift = 0; shift < 32; shift += 8) out[size++] = word >>> shift;
+  return textIn(out, size);
 }

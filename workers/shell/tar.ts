@@ -2,6 +2,7 @@
  * tar, as GNU's: archives in its format, of files, folders and symlinks with their exec bits; archives of others (ustar, pax, v7) are read. An archive follows from the tree: all in it is root's, of the time that every file
  * has, and what is in a folder goes by the order of names, so it has the bytes of `tar --sort=name --owner=root:0 --group=root:0 --mtime=@1000000000`.
  */
+import { globRegex } from "./glob.ts";
 import { GzipFault, gunzipped, gzipped, isGzip } from "./gzip-bytes.ts";
 import { OptionFault, readWords, type Known, type ReadWords } from "./options.ts";
 import type { OwnCall, OwnEnded, OwnFiles } from "./own.ts";
@@ -70,6 +71,8 @@ const block = 512;
 /** Of an archive, in blocks. */
 const recordBlocks = 20;
 const seconds = 1_000_000_000;
+/** The last second that a date has here; of a time beyond it, or that is no number, a listing shows the first. */
+const lastSecond = 8_640_000_000_000;
 
 interface Member {
   readonly name: string;
@@ -515,18 +518,13 @@ function longLine(member: Member, isNumeric: boolean, widths: Widths): string {
   const owner = isNumeric ? "0/0" : member.owner;
   const digits = String(size);
   widths.widest = Math.max(widths.widest, owner.length + 1 + digits.length);
-  const time = new Date(mtime * 1000).toISOString().slice(0, 16).replace("T", " ");
+  const time = new Date(Math.abs(mtime) <= lastSecond ? mtime * 1000 : 0).toISOString().slice(0, 16).replace("T", " ");
   const behind = type === "2" ? ` -> ${shown(link)}` : type === "1" ? ` link to ${shown(link)}` : "";
   return `${kind}${letters} ${owner}${digits.padStart(widths.widest - owner.length)} ${time} ${shown(name)}${behind}`;
 }
 
 /** Whether a name, or a folder that it is in, is meant by a pattern; without a slash in it, by any part of the name. */
 function excludes(pattern: string, isWhole = false): (name: string) => boolean {
-  const regex = pattern
-    .replace(/\/+$/, "")
-    .replaceAll(/[\\^$.+()|{}]/g, "\\$&")
-    .replaceAll(/\*+/g, ".*")
-    .replaceAll("?", ".");
-  const whole = new RegExp(isWhole ? `^${regex}(?:/.*)?$` : `(?:^|/)${regex}(?:/.*)?$`, "s");
-  return (name) => whole.test(name);
+  const regex = globRegex(pattern.replace(/\/+$/, ""), { inFolder: true, anyPart: !isWhole });
+  return (name) => regex.test(name);
 }
