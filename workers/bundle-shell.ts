@@ -27,7 +27,7 @@ const mendings: readonly (readonly [found: string, instead: string])[] = [
   // A tool is called with what it looks at, and no more: what just-bash makes for commands of others takes as long as a small one.
   [
     'let d=r||i.state.groupStdin||"",p=!1,h=o();',
-    "r=u.internalIsExtension?r:coppicePiped(i.state,q,r);let d=coppiceStdin(r,i.state),p=!1,h=o();if(u.internalIsExtension)try{let y={cwd:i.state.cwd,exportedEnv:h,called:q,get stdin(){return p=!0,coppiceDrain(r,i.state),d}},A=await u.execute(n,y);return{...A,internalStdinConsumed:p?r.length:0}}catch(v){if(v instanceof x||v instanceof ze||v instanceof _t)throw v;return D(`${t}: ${wt($t(v))}\n`)}",
+    "r=u.internalIsExtension?r:coppicePiped(i.state,q,r);let d=coppiceStdin(r,i.state),p=!1,h=o();if(u.internalIsExtension)try{let y={cwd:i.state.cwd,exportedEnv:h,called:q,ownStdin:r.length>0||q?.piped!==void 0||i.state.coppiceOwnStdin===!0,get stdin(){return p=!0,coppiceDrain(r,i.state),d}},A=await u.execute(n,y);return{...A,internalStdinConsumed:p?r.length:0}}catch(v){if(v instanceof x||v instanceof ze||v instanceof _t)throw v;return D(`${t}: ${wt($t(v))}\n`)}",
   ],
   // What it prints goes to the next one by its name.
   [

@@ -174,7 +174,9 @@ async function treeNamed({ printer }: Session, engine: Engine, text: string): Pr
 async function stdinNamed(text: string | undefined): Promise<Uint8Array> {
   if (text === undefined) return new Uint8Array();
   if (text !== "-") {
-    const { size } = statSync(text);
+    const found = statSync(text);
+    if (found.isDirectory()) throw new UsageError(`--stdin wants a file, and ${JSON.stringify(text)} is a folder`);
+    const { size } = found;
     if (size > objectBytesMax) throw new OversizeObject(size);
     return readFileSync(text);
   }

@@ -355,7 +355,7 @@ describe("bad input is told in one sentence, and nothing runs", () => {
     ["a variable without a value", ["--env", "A", "--", "ls"], 125, `--env wants NAME=VALUE, not "A"`],
     ["a variable without a name", ["--env", "=A", "--", "ls"], 125, `--env wants NAME=VALUE, not "=A"`],
     ["stdin from nowhere", ["--stdin", "x", "--", "cat"], 125, "x: no such file or directory"],
-    ["stdin from a folder", ["--stdin", "sub", "--", "cat"], 125, "illegal operation on a directory"],
+    ["stdin from a folder", ["--stdin", "sub", "--", "cat"], 125, `--stdin wants a file, and "sub" is a folder`],
     [
       "both places to write to",
       ["--out", "x", "--in-place", "--", "ls"],

@@ -21,7 +21,7 @@ type Value = Entry | Uint8Array | string;
 type Entries = ReadonlyMap<string, Value> | Readonly<Record<string, Value>>;
 
 const names =
-  "awk basename cat chmod cmp comm cp cut date diff dirname expr find grep head join ln ls mkdir mv nl od paste printenv readlink rev rm rmdir sed seq sort tac tail tee touch tr uname uniq wc".split(
+  "awk basename cat chmod cmp comm cp cut date dd diff dirname expr find grep head join ln ls mkdir mv nl od paste printenv readlink rev rm rmdir sed seq sort split tac tail tee touch tr uname uniq wc".split(
     " ",
   );
 

@@ -110,6 +110,8 @@ const plain = [
   `sleep 1; date +%Y > /dev/null; echo over 2>/dev/null; ls none > /dev/null 2>&1 || echo $?`,
   `n=0; for f in $(find . -type f | sort); do n=$((n+1)); done; echo $n; wc -l $(ls *.txt) | tail -n 1`,
   `head -c 3 a.txt; echo; tail -n +2 a.txt | nl | head -n 2; rev < a.txt 2>/dev/null | head -n 1; tac a.txt`,
+  `cat a.txt | cmp - a.txt; echo $?; cat a.txt | split -l 2 - p; cat p*; cat a.txt | split -l 2; cat x*; split -l 1 < a.txt; cat xa*`,
+  `cat a.txt | dd of=copy 2> /dev/null; cat copy; { dd of=copy 2> /dev/null; } < b.txt; cat copy; printf '1\\n2\\n' | while read x; do echo $x; dd if=a.txt of=copy 2> /dev/null; done`,
   `select_max() { local m=$1; shift; for n in "$@"; do (( n > m )) && m=$n; done; echo $m; }; select_max 3 9 4`,
   `if then`,
   `echo 'unclosed`,
@@ -122,6 +124,7 @@ const more = readFileSync(new URL("shell-scripts.txt", import.meta.url), "utf8")
 
 /** What the tools of the packages do otherwise than the system's, by where it shows. */
 const otherTools: readonly (readonly [RegExp, string])[] = [
+  [/\b(?:cmp|dd) /, "they are not among the tools there"],
   [/\bsort\b/, "this build of sort traps"],
   [/grep -rl? /, "grep has no -r"],
   [/sed -i/, "sed -i looks for /dev/null"],

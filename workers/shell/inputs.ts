@@ -33,6 +33,7 @@ const usages: Readonly<Record<string, Usage>> = {
   sha256sum: { values: "", before: 0 },
   sha512sum: { values: "", before: 0 },
   sort: { values: "kotST", before: 0 },
+  split: { values: "abCln", before: 0 },
   tac: { values: "s", before: 0 },
   tail: { values: "cns", before: 0 },
   unexpand: { values: "t", before: 0 },
@@ -84,12 +85,17 @@ function operandsOf(args: readonly string[], { values, instead }: Usage): { oper
   return { operands, given };
 }
 
-/** Whether a command may read its stdin. One that is not known may, unless it has operands. */
-export function readsStdin(name: string, args: readonly string[]): boolean {
+/**
+ * Whether a command may read its stdin. `own` says that a pipe or redirection gives it to this command alone: then one that is not known may. Of a stdin that is shared with others, as in a loop, it is thought to
+ * take nothing when it has operands and none of them is `-`.
+ */
+export function readsStdin(name: string, args: readonly string[], own: boolean): boolean {
   if (deaf.has(name)) return false;
+  if (own && args.some((arg) => arg === "-" || arg.endsWith("/dev/stdin"))) return true;
+  if (name === "dd") return !args.some((arg) => arg.startsWith("if=") && arg !== "if=/dev/stdin");
   const usage = usages[name];
   if (usage === undefined)
-    return name === "tr" || name === "tee" || args.every((arg) => arg === "-" || arg.startsWith("-"));
+    return own || name === "tr" || name === "tee" || args.includes("-") || args.every((arg) => arg.startsWith("-"));
   const { operands, given } = operandsOf(args, usage);
   const files = operands.slice(given ? 0 : usage.before);
   const walks = usage === usages["grep"] && args.some((arg) => /^-[a-zA-Z]*[rR]|^--(dereference-)?recursive/.test(arg));

@@ -290,11 +290,12 @@ function commandOf(world: World, depth: number, name: string) {
         readonly exportedEnv?: Record<string, string>;
         readonly stdin: unknown;
         readonly called?: Called;
+        readonly ownStdin: boolean;
       },
     ) => {
       const { piped, takes } = context.called ?? { piped: undefined, takes: false };
       // Asking for it empties it, so a command that does not read leaves it to the next.
-      const stdin = mayRead(name, args) ? (piped ?? (context.stdin as string)) : "";
+      const stdin = mayRead(name, args, context.ownStdin) ? (piped ?? (context.stdin as string)) : "";
       const { stdout, ...ended } = await startCommand(
         world,
         depth,
@@ -310,11 +311,11 @@ function commandOf(world: World, depth: number, name: string) {
   };
 }
 
-function mayRead(name: string, args: readonly string[]): boolean {
+function mayRead(name: string, args: readonly string[], ownStdin: boolean): boolean {
   if (shells.has(name)) return true;
   if (name === "find") return false;
   if (name in ownCommands) return true;
-  return readsStdin(name, args);
+  return readsStdin(name, args, ownStdin);
 }
 
 /** `Spawn` with a blob in place of a text: its stdin may be one, and so may what it printed. */
