@@ -4,6 +4,7 @@
  * A file's time is the one that every file has. What is not known here is refused by its name.
  */
 import { changesBetween } from "./diff-lines.ts";
+import { globRegex } from "./glob.ts";
 import { OptionFault, readWords, type Given, type Known } from "./options.ts";
 import { regexOf, type Regex } from "./regex.ts";
 import type { OwnCall, OwnEnded, OwnFiles } from "./own.ts";
@@ -211,26 +212,6 @@ function expanded(line: string): string {
   let out = "";
   for (const char of line) out += char === "\t" ? " ".repeat(8 - (out.length % 8)) : char;
   return out;
-}
-
-/** A pattern of names, as fnmatch has it: what stands for anything stands for slashes and leading dots, too. */
-function globRegex(glob: string): RegExp {
-  let out = "";
-  for (let at = 0; at < glob.length; at++) {
-    const char = glob[at] as string;
-    if (char === "*") out += "[^]*";
-    else if (char === "?") out += "[^]";
-    else if (char === "[") {
-      const [bracket] = /^\[[!^]?\]?(?:\[:\w+:\]|[^\]])*\]/.exec(glob.slice(at)) ?? [];
-      if (bracket === undefined) out += "\\[";
-      else {
-        const inner = bracket.slice(1, -1).replace(/^!/, "^");
-        out += `[${inner.replaceAll(/[\\[\]]/g, "\\$&")}]`;
-        at += bracket.length - 1;
-      }
-    } else out += (char === "\\" ? (glob[++at] ?? "\\") : char).replace(/[\\^$.*+?()[\]{}|/]/, "\\$&");
-  }
-  return new RegExp(`^${out}$`);
 }
 
 interface Side {
