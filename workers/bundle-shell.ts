@@ -208,65 +208,6 @@ const mendings: readonly (readonly [found: string, instead: string])[] = [
 
 /** What is replaced in the files of its commands, by a command that is there only where the file is bundled. */
 const commandMendings: readonly (readonly [command: string, found: string, instead: string])[] = [
-  // Its words are put in order before (words.ts). Each -e is a pattern of its own.
-  [
-    "grep",
-    'if(r==="-e"&&s+1<t.length){L=t[++s];continue}',
-    'if(r==="-e"&&s+1<t.length){s++;L=L===null?t[s]:L+"\\n"+t[s];continue}',
-  ],
-  [
-    "grep",
-    "L=null,H=[],Z=[],Q=!0;",
-    "L=null,coppiceNames=!1,coppiceFollows=!1,coppiceIsText=!1,coppiceSkips=!1,H=[],Z=[],Q=!0;",
-  ],
-  [
-    "grep",
-    'else if(n==="h"||n==="--no-filename")M=!0;',
-    'else if(n==="H")coppiceNames=!0;else if(n==="I")coppiceSkips=!0;else if(n==="a")coppiceIsText=!0;else if(n==="s");else if(n==="h"||n==="--no-filename")M=!0;',
-  ],
-  ["grep", 'if(n==="i"||n==="--ignore-case")', 'if(n==="i"||n==="y"||n==="--ignore-case")'],
-  [
-    "grep",
-    'n==="r"||n==="R"||n==="--recursive")a=!0;',
-    'n==="r"||n==="R"||n==="--recursive")a=!0,coppiceFollows||=n==="R";',
-  ],
-  // Names are shown for several operands, for what is in a folder, and where -H asks for them.
-  ["grep", "pe=(P.length>1||a&&ue)&&!M", "pe=(J.length>1||a&&P.some(q=>!q.isStdin&&q.path!==J[0])||coppiceNames)&&!M"],
-  // Patterns of names are the shell's. What is in a folder follows no symlinks, and knows names that begin with a dot.
-  ["grep", 'ue=!0,s.includes("*")||s.includes("?")||s.includes("[")', "ue=!0,!1"],
-  [
-    "grep",
-    "let r=await V(s,e,B,b,X,void 0,R);te(r)",
-    "let r=await coppiceFilesBelow(s,e,{included:B,excluded:b,folders:X},C,coppiceFollows);te(r)",
-  ],
-  ["grep", 'o.error.includes("Is a directory")||(ae=!0)', "ae=!0"],
-  // As many arguments as there are files are more than a call can have.
-  ["grep", '"array_elements");P.push(...s)}', '"array_elements");for(let q of s)P.push(q)}'],
-  // Binary files.
-  [
-    "grep",
-    "signal:e.signal});return{file:d,result:z}",
-    'signal:e.signal});return{file:d,result:coppiceBinary(z,n,d,{isText:coppiceIsText,skips:coppiceSkips,counts:h,shown:pe?d:""})}',
-  ],
-  ["grep", "c?U+=`${d}\n`:u||(U+=p.output)", 'oe+=c||u?"":p.note??"";c?U+=`${d}\n`:u||(U+=p.output)'],
-  [
-    "grep",
-    'signal:e.signal});return G?{stdout:"",stderr:"",exitCode:r.matched?0:1}:{stdout:r.output,stderr:"",exitCode:r.matched?0:1}',
-    'signal:e.signal});r=coppiceBinary(r,s,xe,{isText:coppiceIsText,skips:coppiceSkips,counts:h,shown:""});let q=r.matched?0:1;if(c||u)return{stdout:!G&&c===r.matched?xe+"\\n":"",stderr:"",exitCode:q};return G?{stdout:"",stderr:"",exitCode:q}:{stdout:coppiceNames?r.output.replace(/^(?=[^])/gm,xe+":"):r.output,stderr:r.note??"",exitCode:q}',
-  ],
-  // Of a basic expression \+ and \? count; \< and \> are edges of words.
-  [
-    "grep",
-    'if(c==="|"){n+="|",e+=2,i=!0;continue}',
-    'if((c==="+"||c==="?")&&!i){n+=c,e+=2;continue}if(c==="|"){n+="|",e+=2,i=!0;continue}',
-  ],
-  ["grep", "n.wholeWord&&(e=", 'n.mode!=="fixed"&&n.mode!=="perl"&&(e=coppiceWordEdges(e)),n.wholeWord&&(e='],
-  // -m holds for -c, too.
-  [
-    "grep",
-    "for(let r=0;r<k;r++){C();let u=P[r];if(!(R&&",
-    "for(let r=0;r<k&&!(A>0&&l>=A);r++){C();let u=P[r];if(!(R&&",
-  ],
   // awk: `length` alone, what int() and printf do with signs, elements that a look makes, variables that -v sets, the length of an array.
   ["awk", 'switch(t){case"FS":return e.FS;', 'switch(t){case"length":return e.line.length;case"FS":return e.FS;'],
   [

@@ -83,10 +83,10 @@ export type ScriptName = "command" | "native";
 export const scriptTools: ReadonlyMap<string, ScriptName> = new Map<string, ScriptName>([
   ["awk", "native"],
   ["diff", "native"],
-  ["egrep", "command"],
-  ["fgrep", "command"],
+  ["egrep", "native"],
+  ["fgrep", "native"],
   ["find", "command"],
-  ["grep", "command"],
+  ["grep", "native"],
   ["jq", "command"],
   ["rg", "command"],
   ["link", "native"],

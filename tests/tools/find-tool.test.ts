@@ -69,7 +69,8 @@ describe("a known command", () => {
   test("is the same worker under each of its names", () => {
     for (const names of [
       ["gzip", "gunzip", "zcat"],
-      ["grep", "egrep", "find", "sed", "jq"],
+      ["find", "sed", "jq"],
+      ["grep", "egrep", "awk", "sort"],
       ["sh", "bash"],
     ]) {
       const workers = names.map((name) => findTool(engine, name, [repository]).worker);
@@ -116,9 +117,9 @@ describe("a known command", () => {
         findTool(engine, "sed", [repository], { argv: ["sed", "s/a/b/"], in: file(body), cwd: "/", stdin: body })
           .worker,
       ];
-      const script = findTool(engine, "grep", [repository]).worker;
-      expect(foundFor(bytes)).toEqual([script, script]);
-      expect(foundFor(Buffer.from("a\n"))).not.toContain(script);
+      const scripts = ["grep", "sed"].map((name) => findTool(engine, name, [repository]).worker);
+      expect(foundFor(bytes)).toEqual(scripts);
+      for (const script of scripts) expect(foundFor(Buffer.from("a\n"))).not.toContain(script);
     },
   );
 

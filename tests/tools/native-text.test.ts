@@ -1,4 +1,4 @@
-/** awk, diff, sort and the regular expressions of our own beside the native commands: what they print and how they end, over tables and random texts, without an engine. */
+/** awk, diff, grep, sort and the regular expressions of our own beside the native commands: what they print and how they end, over tables and random texts, without an engine. */
 import { spawnSync } from "node:child_process";
 import {
   lstatSync,
@@ -21,6 +21,7 @@ import { afterAll, expect, test } from "vitest";
 import { awkCommand } from "../../workers/shell/awk-command.ts";
 import { formatted } from "../../workers/shell/c-format.ts";
 import { diff } from "../../workers/shell/diff.ts";
+import { grep } from "../../workers/shell/grep.ts";
 import type { OwnCall, OwnEnded, OwnFiles } from "../../workers/shell/own.ts";
 import { regexOf, RegexFault } from "../../workers/shell/regex.ts";
 import { sort } from "../../workers/shell/sort.ts";
@@ -42,6 +43,7 @@ function orNone<T>(read: () => T): T | undefined {
 const files: OwnFiles = {
   look: (path, follows) =>
     orNone(() => {
+      if (path === "") return undefined;
       const stat = (follows ? statSync : lstatSync)(resolve(folder, path));
       return {
         isFile: stat.isFile(),
@@ -854,3 +856,146 @@ test("what is no program of awk's, and no list of options, ends in a sentence", 
     { numRuns: runs * 10, seed: 13 },
   );
 });
+// grep.
+test("grep says what GNU grep says of files, folders and stdin", () => {
+  for (const path of ["g", "g/lib", "g/lib/deep", "g/none"]) mkdirSync(join(folder, path));
+  for (const [path, text] of Object.entries({
+    "g/a.txt": "one\ntwo\nthree\nTODO: four\nfive\n\nfoo_bar foo bar\nabab cdcd\n",
+    "g/b.txt": "one\n2\nthree\nfour TODO\nfive\nsix",
+    "g/lib/main.c": "int main(void) {\n\treturn 0; // TODO\n}\n",
+    "g/lib/deep/x.c": "TODO one\n".repeat(3),
+    "g/lib/deep/-odd": "TODO odd\n",
+    "g/binary": "TODO x\0TODO y\nx\nTODO\n",
+    "g/late": `${"TODO 4567\n".repeat(12_000)}\0TODO\n`,
+    "g/zeros": "one\ntwo\0two\nthree\0\0four",
+    "g/crlf": "one\r\ntwo\r\n",
+    "g/bytes": "\xff\xfeone\n\xc3\xa9\n",
+    "g/empty": "",
+    "g/patterns": "one\nfour\n",
+    "g/blank": "\n",
+    "g/globs": "*.c\n# no\n\nb*\n",
+  }))
+    put(path, text);
+  symlinkSync("lib", join(folder, "g/link"));
+  symlinkSync("..", join(folder, "g/lib/up"));
+  symlinkSync("nowhere", join(folder, "g/dangling"));
+  symlinkSync("a.txt", join(folder, "g/file-link"));
+  const calls = [
+    ..."TODO g/a.txt|-n TODO g/a.txt g/b.txt|-c o g/a.txt|-c o g/a.txt g/b.txt|-l TODO g/a.txt g/crlf g/b.txt|-L TODO g/a.txt g/crlf g/b.txt|-L zz g/a.txt".split(
+      "|",
+    ),
+    ..."-q one g/a.txt|-q one nowhere g/a.txt|-q one g/a.txt nowhere|-q zz nowhere|-s one nowhere g/a.txt|one nowhere|-o o. g/a.txt|-on o. g/a.txt g/b.txt|-ob o. g/a.txt|-b o g/a.txt|-bn o g/a.txt".split(
+      "|",
+    ),
+    ..."-H one g/a.txt|-h one g/a.txt g/b.txt|-hH one g/a.txt|-Hh one g/a.txt|-m1 o g/a.txt|-m 2 -c o g/a.txt|-m0 one g/a.txt|-m0 -L one g/a.txt|-m-1 one g/a.txt|-m1 -A3 o g/a.txt|-m x one g/a.txt".split(
+      "|",
+    ),
+    ..."-A1 two g/a.txt|-B1 two g/a.txt|-C1 e g/b.txt|-1 e g/b.txt|-n1 two g/a.txt|-12 two g/a.txt|-1 -2 two g/a.txt|-A0 e g/a.txt|-A1 one g/a.txt g/b.txt|-B9 five g/a.txt g/b.txt|-nA1 two g/a.txt g/b.txt".split(
+      "|",
+    ),
+    ..."-A1 --group-separator=XX -e one -e five g/a.txt|-A1 --no-group-separator -e one -e five g/a.txt|-A1 -v e g/a.txt|-ov e g/a.txt|-oA1 two g/a.txt|-ovA1 two g/a.txt|-vc e g/a.txt|-vn e g/b.txt|-A x e g/a.txt|-A -1 e g/a.txt".split(
+      "|",
+    ),
+    ..."-r TODO g/lib|-rn TODO g/lib/deep|-rc TODO g/lib|-rl TODO g|-rL TODO g/lib g/none|-rh TODO g/lib|-r TODO g/a.txt|-rH TODO g/a.txt|-r TODO g/link|-r TODO g/lib/|-R TODO g/lib/deep|-Rl TODO g/link|-R nothing g|-r zz g|-ro T. g/lib".split(
+      "|",
+    ),
+    ..."-r --include=*.c TODO g|-r --exclude=*.c TODO g|-r --exclude-dir=deep TODO g|-r --include *.txt --exclude b* TODO g|-r --exclude b* --include *.txt TODO g|--include=*.c TODO g/a.txt g/lib/main.c|--exclude=a.txt TODO g/a.txt g/b.txt".split(
+      "|",
+    ),
+    ..."-r --exclude-from=g/globs TODO g|-r --exclude-dir=lib TODO g/lib|-r --exclude-dir=lib/ TODO g|-r --exclude-dir=g TODO g|-d skip TODO g g/a.txt|-d recurse TODO g/lib|TODO g|TODO g g/a.txt|-s TODO g g/a.txt|-c TODO g g/a.txt|-L TODO g g/a.txt".split(
+      "|",
+    ),
+    ..."TODO g/binary|-c TODO g/binary|-c . g/binary|-v TODO g/binary|-l TODO g/binary|-o TODO g/binary|-a TODO g/binary|-ac TODO g/binary|-I TODO g/binary g/a.txt|-cI TODO g/binary|-LI TODO g/binary|--binary-files=text x g/binary|--binary-files=without-match x g/binary".split(
+      "|",
+    ),
+    ..."--binary-files=what x g/binary|-z two g/zeros|-zc o g/zeros|-zo t.* g/zeros|-zv two g/zeros|-z ^two g/zeros|-z e$ g/zeros|-zx two g/zeros|-zn e.t g/zeros|-Zl TODO g/a.txt g/b.txt|-Z TODO g/a.txt g/b.txt|-Zc TODO g/a.txt g/b.txt|-Zn TODO g/a.txt g/b.txt".split(
+      "|",
+    ),
+    ..."-T one g/a.txt|-nT one g/a.txt|-nTH o g/a.txt|-bTo o g/a.txt|-HTc o g/a.txt|-T one|-nTb one - g/a.txt|-T ^$ g/a.txt|-TA1 four g/a.txt|-U one g/crlf|one$ g/crlf|-x one g/a.txt|-w foo g/a.txt|-wo foo g/a.txt|-w fo g/a.txt|-xF one g/a.txt|-wF foo g/a.txt|-wi TODO g/a.txt".split(
+      "|",
+    ),
+    ..."-f g/patterns g/a.txt|-f g/empty g/a.txt|-vf g/empty g/a.txt|-f g/blank -c g/a.txt|-f nowhere g/a.txt|-f g/patterns -e two g/a.txt|-F -f g/patterns g/b.txt|-e one -e two -on g/a.txt|-y TODO g/a.txt|-i --no-ignore-case todo g/a.txt|--no-ignore-case -i todo g/a.txt".split(
+      "|",
+    ),
+    ..."--color=always o g/a.txt|--color=always -n o g/a.txt g/b.txt|--color=always -A1 two g/a.txt g/b.txt|--color=always -v o g/a.txt|--color=always -o o g/a.txt|--color=always -c o g/a.txt g/b.txt|--color=always -l o g/a.txt|--color=never o g/a.txt|--color=auto o g/a.txt|--colour o g/a.txt|--color=always -nT o g/a.txt|--color=always -vA1 two g/a.txt".split(
+      "|",
+    ),
+    ..."--regexp one g/a.txt|--regexp=one g/a.txt|--count one g/a.txt|--files-with one g/a.txt|--files one g/a.txt|--line-n one g/a.txt|--no one g/a.txt|--bogus one g/a.txt|-k one g/a.txt|one g/a.txt -n|-- -n g/a.txt|one -- g/a.txt -n|-e|--label=in one -|--label=in -H one -".split(
+      "|",
+    ),
+    ..."one|-|-c one|-H one|one - -|one - g/a.txt|-l one -|-r one -|-E (a|b)|-E a{2}|-E (ab)\\1|\\(ab\\)\\1 g/a.txt|-E (ab)\\1|(cd)\\1 g/a.txt|-oE (.)(.)\\1\\2 g/a.txt|-E a) g/a.txt|-E (a g/a.txt|[a g/a.txt|a\\ g/a.txt|a\\{1 g/a.txt|-E a{1 g/a.txt|*a g/a.txt|-E *a g/a.txt|-E +a g/a.txt|-E ^*b g/a.txt|-E {1}a g/a.txt|-E o|{,2}a g/a.txt|-E (|a)b g/a.txt|a** g/a.txt".split(
+      "|",
+    ),
+    ..."\\<foo\\> g/a.txt|-oE \\<. g/a.txt|\\bfoo\\b g/a.txt|-o \\w* g/a.txt|-c ^ g/a.txt|-c $ g/a.txt|-c ^$ g/a.txt|-n ^$ g/a.txt g/empty|-o ^ g/a.txt|-c x* g/a.txt|[[:upper:]] g/a.txt|[:space:] g/a.txt|[[:foo:]] g/a.txt|[b-a] g/a.txt|-c . g/bytes|-o . g/bytes|-F a.b g/a.txt|-F [ g/a.txt|-E one|five g/a.txt".split(
+      "|",
+    ),
+    ..."-P \\d+ g/b.txt|-oP o\\K\\w g/a.txt|-oP (?<=o)\\w g/a.txt|-P ^(?!.*e) g/a.txt|-nP t(?=w) g/a.txt|-oP \\bfoo\\b g/a.txt|-P [[:upper:]]{2} g/a.txt|-iP todo g/a.txt|-wP foo g/a.txt|-xP one g/a.txt|-oP .*?o g/a.txt|-oP (?i)todo g/a.txt|-oP (..)\\1 g/a.txt|-cP \\S\\s\\S g/a.txt|-P -E a g/a.txt|-oP \\Qa\\E. g/a.txt|-P (a g/a.txt|-vP e g/a.txt|-P -e a -e b g/a.txt".split(
+      "|",
+    ),
+  ].map((words) => words.split(" ").filter((word) => word !== ""));
+  calls.push(
+    ["-e", "", "-c", "g/a.txt"],
+    ["one\nfive", "g/a.txt"],
+    ["", "g/a.txt"],
+    ["-w", "", "g/a.txt"],
+    ["-x", "", "g/a.txt"],
+    ["-e", "a\n", "-c", "g/a.txt"],
+    ["one", ""],
+    ["-r", "one", ""],
+    ["-F", "o b", "g/a.txt"],
+    [],
+  );
+  const stdin = "one\ntwo\n";
+  const [found, wanted]: [unknown[], unknown[]] = [[], []];
+  for (const words of calls) {
+    for (const name of /^-E|^-F/.test(words[0] ?? "") ? [words[0] === "-E" ? "egrep" : "fgrep", "grep"] : ["grep"]) {
+      const argv = [name, ...(name === "grep" ? words : words.slice(1))];
+      const [own, its] = [ours(grep, argv, stdin), native(argv, stdin)];
+      const isRecursive = words.some((word) => /^-[rRd]/.test(word));
+      const inOrder = (text: string) => (isRecursive ? text.split("\n").toSorted().join("\n") : text);
+      found.push([argv.join(" "), { ...own, stdout: inOrder(own.stdout) }]);
+      wanted.push([argv.join(" "), { ...its, stdout: inOrder(its.stdout) }]);
+    }
+  }
+  expect(found).toEqual(wanted);
+});
+
+test("grep finds what GNU grep finds, whatever the patterns, the options and the text", () => {
+  const text = fc
+    .tuple(
+      fc.array(fc.string({ unit: fc.constantFrom(...Array.from("aaabcxAB1 _\r\xe9")), maxLength: 9 }), {
+        maxLength: 12,
+      }),
+      fc.boolean(),
+    )
+    .map(([all, isEnded]) => all.join("\n") + (isEnded && all.length > 0 ? "\n" : ""));
+  const option = fc.constantFrom(
+    ..."-i -v -w -x -c -l -L -q -o -b -n -H -h -m1 -m2 -A1 -B1 -C2 -1 -z -Z -a -T -s --color=always".split(" "),
+  );
+  const fixed = fc.string({ unit: fc.constantFrom(...Array.from("aabcxA.*[ _")), maxLength: 3 });
+  const sought = fc.oneof(
+    kinds.chain(([isExtended, first]) =>
+      fc
+        .array(expressionOf(isExtended ? extendedAtom : basicAtom, ["*"]), { maxLength: 2 })
+        .map((rest) => [isExtended ? "-E" : "-G", ...[first, ...rest].flatMap((each) => ["-e", each])]),
+    ),
+    fc.array(fixed, { minLength: 1, maxLength: 3 }).map((all) => ["-F", ...all.flatMap((each) => ["-e", each])]),
+    fc.constantFrom("\\(.\\)\\1", "^\\(a*\\)b\\1", "\\(a\\|b\\)x*\\1").map((each) => ["-e", each]),
+  );
+  fc.assert(
+    fc.property(
+      sought,
+      fc.array(option, { maxLength: 4 }),
+      text,
+      text,
+      fc.boolean(),
+      (patterns, options, a, b, isOne) => {
+        put("searched", a);
+        put("also", b);
+        const argv = ["grep", ...options, ...patterns, "searched", ...(isOne ? [] : ["also"])];
+        expect(ours(grep, argv)).toEqual(native(argv));
+      },
+    ),
+    { numRuns: runs * 5 },
+  );
+}, 120_000);

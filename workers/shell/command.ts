@@ -7,7 +7,7 @@ import { Bash } from "just-bash";
 import { bytesOf, stringsOf, textOf } from "./bytes.ts";
 import { commandsOfScript } from "./command-names.ts";
 import { TreeFiles } from "./files.ts";
-import { grepWords, sedWords } from "./words.ts";
+import { sedWords } from "./words.ts";
 
 /** Bytes of one output. */
 export const outputBytesMax = 256 * 1024 * 1024;
@@ -71,12 +71,6 @@ type Run = (words: readonly string[]) => Promise<Ended>;
 async function ended(name: string, words: readonly string[], files: TreeFiles, cwd: string, run: Run): Promise<Ended> {
   if (words.includes("--help")) return run(words);
   switch (name) {
-    case "egrep":
-    case "fgrep":
-    case "grep": {
-      const read = grepWords(words);
-      return "refusal" in read ? refused(read) : run(read.words);
-    }
     case "sed": {
       const read = sedWords(words);
       if ("refusal" in read) return refused(read);

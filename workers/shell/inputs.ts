@@ -20,7 +20,7 @@ const usages: Readonly<Record<string, Usage>> = {
   expand: { values: "t", before: 0 },
   fold: { values: "w", before: 0 },
   gawk: { values: "Fvf", instead: /^-f/, before: 1 },
-  grep: { values: "efmABC", instead: /^-[a-zA-Z]*[ef]/, before: 1 },
+  grep: { values: "efmABCdD", instead: /^-[a-zA-Z]*[ef]/, before: 1 },
   head: { values: "cn", before: 0 },
   jq: { values: "fL", instead: /^-f/, before: 1 },
   md5sum: { values: "", before: 0 },
@@ -62,7 +62,8 @@ const filters = new Set(
 );
 
 /** Long options of grep and sed whose value is the next word. */
-const longWithValue = /^--(?:regexp|expression|file|max-count|(?:after-|before-)?context|include|exclude|exclude-dir)$/;
+const longWithValue =
+  /^--(?:regexp|expression|file|max-count|(?:after-|before-)?context|include|exclude|exclude-dir|exclude-from|label|group-separator|directories|devices|binary-files)$/;
 
 /** The operands, and whether an option stands for the first of them. */
 function operandsOf(args: readonly string[], { values, instead }: Usage): { operands: string[]; given: boolean } {
@@ -118,7 +119,7 @@ export function isFilter(name: string, args: readonly string[]): boolean {
     case "grep":
     case "egrep":
     case "fgrep":
-      return !/[frR]/.test(letters);
+      return !/[frRd]/.test(letters);
     case "sed":
       return args.every(isPlainEdit);
     case "awk":

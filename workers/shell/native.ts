@@ -9,6 +9,7 @@ import { diff } from "./diff.ts";
 import { TreeFiles } from "./files.ts";
 import { nativeCommands } from "./command-names.ts";
 import type { OwnCall, OwnEnded, OwnFiles } from "./own.ts";
+import { grep } from "./grep.ts";
 import { linked } from "./link.ts";
 import { RegexFault } from "./regex.ts";
 import { sort } from "./sort.ts";
@@ -20,6 +21,9 @@ type Name = (typeof nativeCommands)[number];
 const commands = {
   awk: (call: OwnCall) => awkCommand(call, started(call)),
   diff,
+  egrep: grep,
+  fgrep: grep,
+  grep,
   sort,
 } as const satisfies Partial<Record<Name, (call: OwnCall) => OwnEnded>>;
 

@@ -25,8 +25,12 @@ export interface RegexSyntax {
   readonly ignoresCase?: boolean;
   /** `^` and `$` match at each line, too. */
   readonly isMultiline?: boolean;
+  /** The texts are lines, each of which is a text by itself: nothing matches a newline, and the edges of a text are those of a line. */
+  readonly isLines?: boolean;
   /** `\n`, `\t` and the like are characters: outside of brackets, or in them, too, where all that a backslash stands before means itself. */
   readonly escapes?: "outside" | "everywhere";
+  /** As grep reads them: in extended ones what counts nothing is passed by, and `[:space:]` without its second brackets is refused. */
+  readonly isGrep?: boolean;
   /** The match is whole words, or the whole text. */
   readonly within?: "words" | "text";
 }
@@ -40,6 +44,8 @@ export interface Regex {
   readonly test: (text: string, from?: number) => boolean;
   /** The leftmost longest match at `from` or behind it. What stands before `from` counts for `^`, `\b` and the like. */
   readonly find: (text: string, from?: number) => Spans | undefined;
+  /** Of a text of lines: a place in the first line with a match, at `from` or behind it, where a line begins; -1 where there is none. */
+  readonly place: (text: string, from: number) => number;
   /** As `find`, with the groups. */
   readonly groupsOf: (text: string, from?: number) => Spans | undefined;
 }
@@ -75,6 +81,7 @@ const isWordByte = (byte: number) =>
 const setWhere = (has: (byte: number) => boolean): Uint8Array =>
   Uint8Array.from({ length: 256 }, (_, byte) => (has(byte) ? 1 : 0));
 const any = setWhere(() => true);
+const anyButNewline = setWhere((byte) => byte !== 10);
 const classes: Readonly<Record<string, (byte: number) => boolean>> = {
   alnum: (byte) => isWordByte(byte) && byte !== 95,
   alpha: (byte) => isWordByte(byte) && byte !== 95 && byte > 57,
@@ -89,6 +96,11 @@ const classes: Readonly<Record<string, (byte: number) => boolean>> = {
   upper: (byte) => byte >= 65 && byte <= 90,
   xdigit: (byte) => /[0-9A-Fa-f]/.test(String.fromCharCode(byte)),
 };
+
+function inLines(set: Uint8Array, { isLines }: RegexSyntax): Uint8Array {
+  if (isLines === true) set[10] = 0;
+  return set;
+}
 
 function cased(set: Uint8Array, { ignoresCase }: RegexSyntax): Uint8Array {
   if (ignoresCase !== true) return set;
@@ -215,7 +227,7 @@ function parsed(
       case "[":
         return bracket();
       case ".":
-        return { is: "set", set: any };
+        return { is: "set", set: syntax.isLines === true ? anyButNewline : any };
       case "^":
         if (isExtended || isStart) return { is: "edge", edge: "lineStart" };
         break;
@@ -226,8 +238,16 @@ function parsed(
         if (isExtended) return group();
         break;
       case "*":
-        if (isFirst || !isExtended) break;
+      case "+":
+      case "?":
+        if (!isExtended || (isFirst && syntax.isGrep !== true) || (!isFirst && char !== "*")) break;
         return { is: "all", of: [] };
+      case "{": {
+        const [count] = matchAt(/(?:\d+,?\d*|,\d+)\}/y, pattern, at) ?? [];
+        if (!isExtended || !isFirst || syntax.isGrep !== true || count === undefined) break;
+        at += count.length;
+        return { is: "all", of: [] };
+      }
       default:
     }
     return literal(char.charCodeAt(0), syntax);
@@ -271,17 +291,31 @@ function parsed(
       case "w":
         return { is: "set", set: setWhere(isWordByte) };
       case "W":
-        return { is: "set", set: setWhere((byte) => !isWordByte(byte)) };
+        return {
+          is: "set",
+          set: inLines(
+            setWhere((byte) => !isWordByte(byte)),
+            syntax,
+          ),
+        };
       case "s":
-        return { is: "set", set: setWhere(classes["space"] as (byte: number) => boolean) };
+        return { is: "set", set: inLines(setWhere(classes["space"] as (byte: number) => boolean), syntax) };
       case "S":
-        return { is: "set", set: setWhere((byte) => !classes["space"]?.(byte)) };
+        return {
+          is: "set",
+          set: inLines(
+            setWhere((byte) => !classes["space"]?.(byte)),
+            syntax,
+          ),
+        };
       default:
         return literal(char.charCodeAt(0), syntax);
     }
   }
 
   function bracket(): Node {
+    if (syntax.isGrep === true && matchAt(/:[^\][:-]+:\]/y, pattern, at) !== null)
+      throw new RegexFault("character class syntax is [[:space:]], not [:space:]");
     const isNegated = isAt("^");
     if (isNegated) at++;
     const set = new Uint8Array(256);
@@ -307,7 +341,7 @@ function parsed(
     }
     at++;
     const inAll = cased(set, syntax);
-    return { is: "set", set: isNegated ? inAll.map((has) => 1 - has) : inAll };
+    return { is: "set", set: inLines(isNegated ? inAll.map((has) => 1 - has) : inAll, syntax) };
   }
 
   /** One character of a bracket expression. */
@@ -355,6 +389,8 @@ interface Program {
   readonly marks: number;
   readonly hasEdges: boolean;
 }
+
+const isSet = (node: Node) => node.is === "set";
 
 function isNullable(node: Node): boolean {
   switch (node.is) {
@@ -432,16 +468,16 @@ const contexts = Uint8Array.from({ length: 257 }, (_, byte) =>
   byte === 256 ? nothing : byte === 10 ? newline : isWordByte(byte) ? wordy : other,
 );
 
-function holds(edge: Edge, before: number, after: number, isMultiline: boolean): boolean {
+function holds(edge: Edge, before: number, after: number, { isMultiline, isLines }: RegexSyntax): boolean {
   switch (edge) {
     case "lineStart":
-      return before === nothing || (isMultiline && before === newline);
+      return before === nothing || ((isMultiline ?? isLines ?? false) && before === newline);
     case "lineEnd":
-      return after === nothing || (isMultiline && after === newline);
+      return after === nothing || ((isMultiline ?? isLines ?? false) && after === newline);
     case "textStart":
-      return before === nothing;
+      return before === nothing || (isLines === true && before === newline);
     case "textEnd":
-      return after === nothing;
+      return after === nothing || (isLines === true && after === newline);
     case "wordStart":
       return before !== wordy && after === wordy;
     case "wordEnd":
@@ -466,7 +502,6 @@ interface State {
 }
 
 function matcherOf(bare: Node, groups: number, comesAgain: boolean, syntax: RegexSyntax): Regex {
-  const isMultiline = syntax.isMultiline === true;
   const [first, last]: readonly [Edge, Edge] =
     syntax.within === "text" ? ["textStart", "textEnd"] : ["before", "after"];
   const node: Node =
@@ -476,7 +511,10 @@ function matcherOf(bare: Node, groups: number, comesAgain: boolean, syntax: Rege
   const program = programOf(node, groups);
   const { steps, hasEdges } = program;
   const needed = neededIn(node);
-  const isLiteral = needed !== "" && node.is === "all" && node.of.length === needed.length && groups === 0;
+  const isLiteral =
+    needed !== "" &&
+    groups === 0 &&
+    (node.is === "set" || (node.is === "all" && node.of.length === needed.length && node.of.every(isSet)));
 
   let states: State[] = [];
   let known = new Map<string, number>();
@@ -522,7 +560,7 @@ function matcherOf(bare: Node, groups: number, comesAgain: boolean, syntax: Rege
           if (byte < 256 && step.set[byte] === 1) found.push(step.next);
           break;
         case op.edge:
-          if (holds(step.edge, state.before, after, isMultiline)) stack.push(step.next);
+          if (holds(step.edge, state.before, after, syntax)) stack.push(step.next);
           break;
         case op.split:
         case op.moved:
@@ -580,14 +618,30 @@ function matcherOf(bare: Node, groups: number, comesAgain: boolean, syntax: Rege
     return undefined;
   }
 
+  function test(text: string, from = 0): boolean {
+    if (isLiteral) return text.includes(needed, from);
+    if (comesAgain) return find(text, from) !== undefined;
+    return (needed === "" || text.includes(needed, from)) && run(text, from, true) >= 0;
+  }
+
+  function place(text: string, from: number): number {
+    if (isLiteral) return text.indexOf(needed, from);
+    if (needed === "") return comesAgain ? (find(text, from)?.[0] ?? -1) : run(text, from, true);
+    for (let at = text.indexOf(needed, from); at >= 0;) {
+      const start = at === 0 ? 0 : text.lastIndexOf("\n", at - 1) + 1;
+      const end = text.indexOf("\n", at);
+      if (test(end < 0 ? text.slice(start) : text.slice(start, end))) return at;
+      if (end < 0) break;
+      at = text.indexOf(needed, end + 1);
+    }
+    return -1;
+  }
+
   return {
     groups,
-    test: (text, from = 0) => {
-      if (isLiteral) return text.includes(needed, from);
-      if (comesAgain) return find(text, from) !== undefined;
-      return (needed === "" || text.includes(needed, from)) && run(text, from, true) >= 0;
-    },
+    test,
     find,
+    place,
     groupsOf: (text, from = 0) => {
       const found = find(text, from);
       if (found === undefined || groups === 0 || comesAgain) return found;
@@ -608,12 +662,7 @@ function neededIn(node: Node): string {
       run += String.fromCharCode(byte);
       continue;
     }
-    const inner =
-      each === undefined || each.is === "all" || each.is === "set"
-        ? ""
-        : each.is === "group" || each.is === "times"
-          ? neededIn(each)
-          : "";
+    const inner = each?.is === "all" || each?.is === "group" || each?.is === "times" ? neededIn(each) : "";
     for (const candidate of [run, inner]) if (candidate.length > best.length) best = candidate;
     run = "";
   }
@@ -653,7 +702,6 @@ function tried(
   wanted: number | undefined,
   syntax: RegexSyntax,
 ): Spans | undefined {
-  const isMultiline = syntax.isMultiline === true;
   const size = 2 * (groups + 1);
   const spans = new Int32Array(marks).fill(-1);
   // With an end that is known, a step at a place needs to be tried once.
@@ -692,7 +740,7 @@ function tried(
       } else if (step.op === op.moved) {
         if (spans[size + step.number] === at) place = step.other;
       } else if (step.op === op.edge) {
-        if (!holds(step.edge, beside(at - 1), beside(at), isMultiline)) break;
+        if (!holds(step.edge, beside(at - 1), beside(at), syntax)) break;
       } else if (step.op === op.again) {
         const [from = -1, to = -1] = [spans[2 * step.number], spans[2 * step.number + 1]];
         if (from < 0 || to < 0) break;

@@ -1,5 +1,5 @@
 /**
- * The options of grep and sed as native ones read them, put into the few forms that just-bash's read: clusters taken apart, values in words of their own, options in front of operands. An option that is in no list
+ * The options of sed as native ones read them, put into the few forms that just-bash's reads: clusters taken apart, values in words of their own, options in front of operands. An option that is in no list
  * here is passed on as it stands, and refused there by its name.
  */
 
@@ -19,55 +19,6 @@ interface Given {
   readonly value: string | undefined;
 }
 
-const grepOptions: Options = {
-  flags: "EFGPivwxclLnhHqrRosaIUy",
-  valued: "efmABC",
-  long: {
-    "extended-regexp": "E",
-    "fixed-strings": "F",
-    "basic-regexp": "G",
-    "perl-regexp": "P",
-    "ignore-case": "i",
-    "no-ignore-case": "",
-    "invert-match": "v",
-    "word-regexp": "w",
-    "line-regexp": "x",
-    count: "c",
-    "files-with-matches": "l",
-    "files-without-match": "L",
-    "line-number": "n",
-    "no-filename": "h",
-    "with-filename": "H",
-    quiet: "q",
-    silent: "q",
-    recursive: "r",
-    "dereference-recursive": "R",
-    "only-matching": "o",
-    "no-messages": "s",
-    text: "a",
-    binary: "",
-    "line-buffered": "",
-    "color=never": "",
-    "colour=never": "",
-    "color=auto": "",
-    "colour=auto": "",
-    color: "",
-    colour: "",
-    "binary-files=text": "a",
-    "binary-files=without-match": "I",
-    "binary-files=binary": "",
-    "regexp=": "e",
-    "file=": "f",
-    "max-count=": "m",
-    "after-context=": "A",
-    "before-context=": "B",
-    "context=": "C",
-    "include=": "include",
-    "exclude=": "exclude",
-    "exclude-dir=": "exclude-dir",
-  },
-};
-
 const sedOptions: Options = {
   flags: "nErsub",
   valued: "ef",
@@ -83,32 +34,6 @@ const sedOptions: Options = {
     "file=": "f",
   },
 };
-
-/** `grep` and what it is given for just-bash's. A folder that is not named but meant is "". */
-export function grepWords(words: readonly string[]): Read<{ readonly words: readonly string[] }> {
-  const { options, operands } = read(words, grepOptions);
-  const has = (letters: string) => options.some(({ letter }) => letter !== "" && letters.includes(letter));
-  const out: string[] = [];
-  for (const { letter, value } of options) {
-    if (letter === "" || letter === "U" || letter === "G") continue;
-    if (letter.startsWith("-") || value === undefined) out.push(letter.startsWith("-") ? letter : `-${letter}`);
-    else if (letter.length > 1) out.push(`--${letter}=${value}`);
-    else {
-      if ("mABC".includes(letter) && !/^\d{1,15}$/.test(value))
-        return { refusal: `grep: ${value}: invalid number`, exit: 2 };
-      if (letter === "m" && Number(value) === 0) return { refusal: "", exit: 1 };
-      out.push(`-${letter}`, value);
-    }
-  }
-  if (!has("ef")) {
-    const pattern = operands.shift();
-    if (pattern === undefined) return { refusal: "grep: no pattern is given", exit: 2 };
-    out.push("-e", pattern);
-  }
-  if (operands.includes("") && !has("q")) return { refusal: "grep: : No such file or directory", exit: 2 };
-  if (has("rR") && operands.length === 0) operands.push("");
-  return { words: [...out, "--", ...operands] };
-}
 
 export interface SedCall {
   readonly words: readonly string[];
@@ -162,10 +87,6 @@ function read(words: readonly string[], known: Options): { readonly options: Giv
         options.push({ letter: valued, value: value ?? words[++at] });
       else if (known === sedOptions && name === "in-place" && value !== undefined) options.push({ letter: "i", value });
       else options.push({ letter: word, value: undefined });
-      continue;
-    }
-    if (known === grepOptions && /^-\d+$/.test(word)) {
-      options.push({ letter: "C", value: word.slice(1) });
       continue;
     }
     for (let from = 1; from < word.length; from++) {
