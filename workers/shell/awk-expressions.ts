@@ -15,7 +15,7 @@ import {
   type AwkFunction,
   type Expression,
 } from "./awk-machine.ts";
-import { expect, fault, isKeyword, isMark, next, skipLines, take, within, type Parser } from "./awk-parser.ts";
+import { expect, fault, isKeyword, isMark, nested, next, skipLines, take, within, type Parser } from "./awk-parser.ts";
 import { bounded } from "./awk-text.ts";
 import { field, fieldsOf, setField, setFieldCount, setLine, wholeLine } from "./awk-record.ts";
 import {
@@ -71,6 +71,10 @@ export function expressions(parser: Parser, closing: string): Expression[] {
 }
 
 export function expression(parser: Parser): Expression {
+  return nested(parser, () => conditional(parser));
+}
+
+function conditional(parser: Parser): Expression {
   const condition = either(parser);
   if (!isMark(parser, "?")) return condition;
   next(parser);

@@ -13,8 +13,21 @@ export interface Parser {
   loops: number;
   /** `>` is where output goes. */
   noGreater: boolean;
+  /** Expressions and statements that the place is in. */
+  nested: number;
   /** Calls of functions, which may be defined further on. */
   readonly called: { readonly name: string; readonly at: number; readonly count: number }[];
+}
+
+/** Expressions and statements within each other. Counted, and never found out by the end of the stack, which is V8's to place. */
+export const nestedMax = 150;
+
+/** Parses what stands within what is parsed already. */
+export function nested<T>(parser: Parser, parse: () => T): T {
+  if (++parser.nested > nestedMax) throw fault(parser, "it is nested too deeply");
+  const made = parse();
+  parser.nested--;
+  return made;
 }
 
 export function fault(

@@ -22,6 +22,7 @@ import {
   fault,
   isKeyword,
   isMark,
+  nested,
   next,
   skipEnds,
   skipLines,
@@ -91,6 +92,10 @@ function looped(parser: Parser, parse: () => Statement): Statement {
 }
 
 function statement(parser: Parser): Statement {
+  return nested(parser, () => anyStatement(parser));
+}
+
+function anyStatement(parser: Parser): Statement {
   if (isMark(parser, "{")) return block(parser);
   if (parser.word.is === "keyword") {
     switch (parser.word.text) {

@@ -62,9 +62,6 @@ export function awk({ program, operands, variables, separator, env }: AwkCall, f
 /** What an error tells of the program. Throws it where it is none of its faults. */
 function faultOf(error: unknown): string {
   if (error instanceof AwkFault || error instanceof RegexFault) return error.message;
-  // V8's, when it has no stack left.
-  if (error instanceof RangeError && error.message.startsWith("Maximum call stack"))
-    return "the program is nested too deeply";
   throw error;
 }
 
@@ -78,6 +75,7 @@ function rulesOf(machine: Machine, program: string): readonly Rule[] {
     isInFunction: false,
     loops: 0,
     noGreater: false,
+    nested: 0,
     called: [],
   };
   const rules: Rule[] = [];
