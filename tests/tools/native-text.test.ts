@@ -811,3 +811,20 @@ test("grep finds what GNU grep finds, whatever the patterns, the options and the
     { numRuns: runs * 5 },
   );
 }, 120_000);
+
+test("grep ends with a sentence where more is printed than anybody reads, or an expression is not to be had", () => {
+  const said = (...args: readonly string[]) =>
+    grep({ name: "grep", args, env: new Map(), files, stdin: () => "a\n".repeat(300), readPattern: files.text });
+  expect(said("-H", "--label", "x".repeat(1_000_000), "a", "-")).toEqual({
+    stdout: "",
+    exitCode: 2,
+    stderr: "grep: it prints more than 268435456 bytes\n",
+  });
+  for (const pattern of ["a++", "(?>a)", "\\p{L}", "(a\\K)", "(?R)", "\\Ga", "a\\Kb\\1"]) {
+    expect(said("-P", pattern), pattern).toEqual({
+      stdout: "",
+      exitCode: 2,
+      stderr: expect.stringMatching(/^grep: this part of a Perl expression is not known here: /) as string,
+    });
+  }
+});
