@@ -100,7 +100,7 @@ const grep: ToolPackage = { name: "@rivet-dev/agent-os-grep", version };
 const sed: ToolPackage = { name: "@rivet-dev/agent-os-sed", version };
 const findutils: ToolPackage = { name: "@rivet-dev/agent-os-findutils", version };
 
-/** The WebAssembly modules of some of them: ten times as fast, for the calls that they answer as the native commands do (plain-call.ts), where their packages are installed. */
+/** The WebAssembly modules of some of them: two to ten times as fast, for the calls that they answer as the native commands do (plain-call.ts), where their packages are installed. */
 export const plainTools: Readonly<Record<string, KnownTool>> = {
   ...contained(coreutils, {
     sort: "ea1e9b74bc44f4ad7bfba4b57a90d1ab015d87b23543723ce4b481c05cfaf1b2",

