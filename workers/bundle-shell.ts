@@ -208,33 +208,6 @@ const mendings: readonly (readonly [found: string, instead: string])[] = [
 
 /** What is replaced in the files of its commands, by a command that is there only where the file is bundled. */
 const commandMendings: readonly (readonly [command: string, found: string, instead: string])[] = [
-  // awk: `length` alone, what int() and printf do with signs, elements that a look makes, variables that -v sets, the length of an array.
-  ["awk", 'switch(t){case"FS":return e.FS;', 'switch(t){case"length":return e.line.length;case"FS":return e.FS;'],
-  [
-    "awk",
-    "async function ct(e,t,n){return e.length===0?0:Math.floor(F(",
-    "async function ct(e,t,n){return e.length===0?0:Math.trunc(F(",
-  ],
-  [
-    "awk",
-    'let r=Y(e,t);return e.arrays[r]?.[n]??""}function ye(',
-    'let r=Y(e,t);if(!(n in(e.arrays[r]??{})))ye(e,t,n,"");return e.arrays[r][n]??""}function ye(',
-  ],
-  [
-    "awk",
-    "A.vars=Object.assign(Object.create(null),a),",
-    "A.vars=Object.assign(Object.create(null),a),Object.keys(a).forEach(q=>j(A,q,a[q])),",
-  ],
-  [
-    "awk",
-    "async function Je(e,t,n){return e.length===0?t.line.length:",
-    'async function Je(e,t,n){return e.length===0?t.line.length:e[0].type==="variable"&&t.arrays[Y(t,e[0].name)]?Object.keys(t.arrays[Y(t,e[0].name)]).length:',
-  ],
-  [
-    "awk",
-    'let g=p.toFixed(N);if(k){let d=parseInt(k,10);f.includes("-")?g=g.padEnd(d):g=g.padStart(d)}',
-    'let g=p.toFixed(N);if(p>=0)g=(f.includes("+")?"+":f.includes(" ")?" ":"")+g;if(k){let d=parseInt(k,10);f.includes("-")?g=g.padEnd(d):f.includes("0")?g=g.replace(/^[-+ ]?/,q=>q+"0".repeat(Math.max(0,d-g.length))):g=g.padStart(d)}',
-  ],
   // A symlink is neither file nor folder.
   ["find", 'if(i==="f"||i==="d")n.push', 'if(i==="f"||i==="d"||i==="l")n.push'],
   [
