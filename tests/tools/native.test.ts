@@ -297,7 +297,9 @@ const cases: readonly Case[] = [
   argv("grep", "\\<", "a.txt"),
   argv("grep", "-oP", "t\\K\\w+", "a.txt"),
   line("egrep one|two a.txt"),
+  line("egrep -c (a|e)+ a.txt b.txt"),
   line("fgrep -c e a.txt b.txt"),
+  line("fgrep -n . a.txt"),
   unordered("grep", "-rL", "TODO", "src"),
   line("grep -r TODO a.txt"),
   line("sed s/one/ONE/ a.txt"),
@@ -540,7 +542,7 @@ describe("what one packs the other unpacks", () => {
 test("every command of the table is compared several times", () => {
   const times = Map.groupBy(cases, ({ argv: [name] }) => name as string);
   const wanted =
-    "ls cat head tail wc sort uniq cut tr sha256sum cp mv ln link chmod mkdir rm touch find grep sed awk diff tar gzip jq";
+    "ls cat head tail wc sort uniq cut tr sha256sum cp mv ln link chmod mkdir rm touch find grep egrep fgrep sed awk diff tar gzip jq";
   expect([...times.keys()].toSorted()).toEqual(wanted.split(" ").toSorted());
   expect(Math.min(...[...times.values()].map((each) => each.length))).toBeGreaterThan(1);
 });
