@@ -18,6 +18,8 @@ import { wholeNumber } from "../whole-number.ts";
 
 /** How often the memory of this process and of its children is looked at. */
 const lookEveryMs = 50;
+/** Looks for processes that are left: a machine that does other things, too, takes its time to end one that held a gigabyte. */
+const leftLooks = 400;
 
 export interface BombsOptions {
   /** How often each bomb is submitted. */
@@ -168,7 +170,7 @@ function childrenOf(pid: number): number[] {
 async function leftBehind(others: ReadonlySet<number>): Promise<number[]> {
   for (let looks = 0; ; looks++) {
     const left = childrenOf(process.pid).filter((pid) => !others.has(pid));
-    if (left.length === 0 || looks === 40) return left;
+    if (left.length === 0 || looks === leftLooks) return left;
     await new Promise((resolve) => void setTimeout(resolve, lookEveryMs));
   }
 }

@@ -153,6 +153,8 @@ it(
       "100 scripts that wait, each: - jobs, -",
     ]
   `);
-    expect(rows.filter(({ value, min, max }) => !(min >= 0 && min <= value && value <= max))).toEqual([]);
+    // What a native command takes in a shell's loop is a difference of two times, which noise may turn round.
+    const times = rows.filter(({ name }) => !name.endsWith("in a shell's loop"));
+    expect(times.filter(({ value, min, max }) => !(min >= 0 && min <= value && value <= max))).toEqual([]);
   },
 );
