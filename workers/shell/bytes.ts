@@ -56,3 +56,20 @@ export function stringsOf(bytes: Uint8Array, what: string): string[] {
 export function listOf(strings: readonly string[]): Uint8Array<ArrayBuffer> {
   return bytesOf(strings.map((each) => `${each}\0`).join(""));
 }
+
+const escapes: Readonly<Record<string, string>> = {
+  "\x07": "a",
+  "\b": "b",
+  "\t": "t",
+  "\n": "n",
+  "\v": "v",
+  "\f": "f",
+  "\r": "r",
+  '"': '"',
+  "\\": "\\",
+};
+
+/** A byte's character as it is written in a literal of C: a backslash, and a letter or three octal digits. */
+export function escapedInC(char: string): string {
+  return `\\${escapes[char] ?? char.charCodeAt(0).toString(8).padStart(3, "0")}`;
+}

@@ -4,6 +4,7 @@
  * A file's time is the one that every file has. What is not known here is refused by its name.
  */
 import { changesBetween } from "./diff-lines.ts";
+import { escapedInC } from "./bytes.ts";
 import { globRegex } from "./glob.ts";
 import { OptionFault, readWords, type Given, type Known } from "./options.ts";
 import { regexOf, type Regex } from "./regex.ts";
@@ -402,21 +403,8 @@ function heading(marks: readonly [string, string], sides: readonly [Side, Side],
 function shownName(name: string): string {
   // oxlint-disable-next-line no-control-regex
   if (!/[\u0000-\u0020"\\\u007f]/.test(name)) return name;
-  const letters: Readonly<Record<string, string>> = {
-    "\x07": "a",
-    "\b": "b",
-    "\t": "t",
-    "\n": "n",
-    "\v": "v",
-    "\f": "f",
-    "\r": "r",
-  };
   // oxlint-disable-next-line no-control-regex
-  const inner = name.replaceAll(/[\u0000-\u001f"\\\u007f]/g, (char) => {
-    if (char === '"' || char === "\\") return `\\${char}`;
-    const letter = letters[char];
-    return letter === undefined ? `\\${char.charCodeAt(0).toString(8).padStart(3, "0")}` : `\\${letter}`;
-  });
+  const inner = name.replaceAll(/[\u0000-\u001f"\\\u007f]/g, escapedInC);
   return `"${inner}"`;
 }
 

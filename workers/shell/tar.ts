@@ -2,6 +2,7 @@
  * tar, as GNU's: archives in its format, of files, folders and symlinks with their exec bits; archives of others (ustar, pax, v7) are read. An archive follows from the tree: all in it is root's, of the time that every file
  * has, and what is in a folder goes by the order of names, so it has the bytes of `tar --sort=name --owner=root:0 --group=root:0 --mtime=@1000000000`.
  */
+import { escapedInC } from "./bytes.ts";
 import { globRegex } from "./glob.ts";
 import { GzipFault, gunzipped, gzipped, isGzip } from "./gzip-bytes.ts";
 import { OptionFault, readWords, type Known, type ReadWords } from "./options.ts";
@@ -488,21 +489,8 @@ function paxOf(content: string): Map<string, string> {
 
 /** A name as a listing shows it. */
 function shown(name: string): string {
-  const letters: Readonly<Record<string, string>> = {
-    "\x07": "a",
-    "\b": "b",
-    "\t": "t",
-    "\n": "n",
-    "\v": "v",
-    "\f": "f",
-    "\r": "r",
-    "\\": "\\",
-  };
-  return name.replaceAll(
-    // oxlint-disable-next-line no-control-regex
-    /[\u0000-\u001f\\\u007f-\u00ff]/g,
-    (char) => `\\${letters[char] ?? char.charCodeAt(0).toString(8).padStart(3, "0")}`,
-  );
+  // oxlint-disable-next-line no-control-regex
+  return name.replaceAll(/[\u0000-\u001f\\\u007f-\u00ff]/g, escapedInC);
 }
 
 /** How wide owner and size have been so far in a listing. */
