@@ -1,5 +1,5 @@
 /**
- * Builds the guest programs: every folder of workers/ with a worker.ts becomes build/std/NAME.wasm, workers/shell becomes build/std/shell.js and command.js, and workers/plain-text what the shell asks about texts.
+ * Builds the guest programs: every folder of workers/ with a worker.ts becomes build/std/NAME.wasm, workers/shell becomes build/std/shell.js and just-bash.js, workers/commands becomes build/std/commands.js, and workers/plain-text what the shell asks about texts.
  *
  * The bytes follow from the sources and the compiler alone: the compiler sees each worker under names
  * relative to workers/, and nothing but the worker's own folder and the SDK, so neither the place of the
@@ -12,7 +12,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { bundleShell, shellSources } from "./bundle-shell.ts";
-import { commandsOfScript } from "./shell/command-names.ts";
+import { justBashCommands } from "./shell/command-names.ts";
 
 const sourceRoot = import.meta.dirname;
 const sdk = "sdk";
@@ -127,16 +127,18 @@ export async function buildWorkers(
   for (const script of bundledScripts) tell(await buildScript(folder, script));
 }
 
-/** A script that is bundled of workers/shell and just-bash, and the commands of just-bash's that are in it. */
+/** A script that is bundled of workers/shell, workers/commands and just-bash, and the commands of just-bash's that are in it. */
 interface BundledScript {
   readonly name: string;
+  /** Relative to workers/. */
+  readonly entry: string;
   readonly commands?: readonly string[];
 }
 
 const bundledScripts: readonly BundledScript[] = [
-  { name: "shell" },
-  { name: "command", commands: commandsOfScript },
-  { name: "native", commands: [] },
+  { name: "shell", entry: "shell/shell.ts" },
+  { name: "just-bash", entry: "shell/just-bash.ts", commands: justBashCommands },
+  { name: "commands", entry: "commands/commands.ts", commands: [] },
 ];
 
 /** A guest that the shell asks, and which is no worker of the standard library either. `NAME.json` says what it was built from. */
@@ -162,7 +164,7 @@ function builtFrom(sources: string): string {
 }
 
 /** These are no workers of the standard library, whose name they would change: they are found by src/tools. `NAME.json` says what each was built from. */
-async function buildScript(folder: string, { name, commands }: BundledScript): Promise<BuiltWorker> {
+async function buildScript(folder: string, { name, entry, commands }: BundledScript): Promise<BuiltWorker> {
   const target = join(folder, `${name}.js`);
   const manifest = join(folder, `${name}.json`);
   const built = JSON.stringify([shellSources(), commands]);
@@ -170,7 +172,7 @@ async function buildScript(folder: string, { name, commands }: BundledScript): P
   const start = performance.now();
   const current = exists(target) && exists(manifest) && readFileSync(manifest, "utf8") === text;
   if (!current) {
-    const { code, licences } = await bundleShell(`${name}.ts`, commands);
+    const { code, licences } = await bundleShell(entry, commands);
     replaceFile(target, code);
     replaceFile(join(folder, `${name}-licences.txt`), licences);
     replaceFile(manifest, text);

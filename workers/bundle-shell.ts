@@ -7,10 +7,12 @@
  */
 import { readFileSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { Plugin } from "esbuild";
 
 const folder = join(import.meta.dirname, "shell");
+/** What the bundles are made of. */
+const folders = [folder, join(import.meta.dirname, "commands")];
 /** What it shares with the engine. */
 const shared = join(import.meta.dirname, "..", "src", "tools", "plain-call.ts");
 const require = createRequire(import.meta.url);
@@ -297,10 +299,12 @@ const commandMendings: readonly (readonly [command: string, found: string, inste
 
 /** Everything that the bundle follows from, as text. */
 export function shellSources(): string {
-  const own = readdirSync(folder)
-    .filter((file) => file.endsWith(".ts"))
-    .toSorted()
-    .map((file) => [file, readFileSync(join(folder, file), "utf8")]);
+  const own = folders.flatMap((each) =>
+    readdirSync(each)
+      .filter((file) => file.endsWith(".ts"))
+      .toSorted()
+      .map((file) => [basename(each), file, readFileSync(join(each, file), "utf8")]),
+  );
   const versions = ["just-bash", "esbuild"].map((name) => versionOf(name));
   return JSON.stringify([own, versions, ...[shared, import.meta.filename].map((file) => readFileSync(file, "utf8"))]);
 }
@@ -312,12 +316,12 @@ function versionOf(name: string): string {
 
 /** The worker's script, and the licences of what is in it. */
 export async function bundleShell(
-  entry: string = "shell.ts",
+  entry: string = "shell/shell.ts",
   commands: readonly string[] = kept,
 ): Promise<{ readonly code: Uint8Array; readonly licences: string }> {
   const { build } = await import("esbuild");
   const built = await build({
-    entryPoints: [join(folder, entry)],
+    entryPoints: [join(import.meta.dirname, entry)],
     absWorkingDir: folder,
     outfile: join(folder, "shell.js"),
     write: false,

@@ -76,24 +76,24 @@ const llvm: KnownTool = {
   },
 };
 
-/** A script of Coppice's own package: commands made of just-bash (workers/shell/command.ts), and its own ones (workers/shell/native.ts). */
-export type ScriptName = "command" | "native";
+/** A script of Coppice's own package: commands made of just-bash (workers/shell/just-bash.ts), and its own ones (workers/commands). */
+export type ScriptName = "just-bash" | "commands";
 
 /** Commands that are scripts of Coppice's own package, by the script: the WebAssembly modules of these names know no `grep -r`, `find -size`, `sed -i`, `jq FILE`, `diff -r` or `sort -c`, and that of awk runs BEGIN and END once a file. */
 export const scriptTools: ReadonlyMap<string, ScriptName> = new Map<string, ScriptName>([
-  ["awk", "native"],
-  ["diff", "native"],
-  ["egrep", "native"],
-  ["fgrep", "native"],
-  ["find", "command"],
-  ["grep", "native"],
-  ["jq", "command"],
-  ["rg", "command"],
-  ["link", "native"],
-  ["ln", "native"],
-  ["sed", "command"],
-  ["sort", "native"],
-  ["tar", "native"],
+  ["awk", "commands"],
+  ["diff", "commands"],
+  ["egrep", "commands"],
+  ["fgrep", "commands"],
+  ["find", "just-bash"],
+  ["grep", "commands"],
+  ["jq", "just-bash"],
+  ["rg", "just-bash"],
+  ["link", "commands"],
+  ["ln", "commands"],
+  ["sed", "just-bash"],
+  ["sort", "commands"],
+  ["tar", "commands"],
 ]);
 
 const grep: ToolPackage = { name: "@rivet-dev/agent-os-grep", version };

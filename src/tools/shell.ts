@@ -1,5 +1,5 @@
 /**
- * Commands that are scripts of Coppice's own package: the worker `sh` with the tools that its scripts may run, and the commands of workers/shell/command.ts and native.ts. A ref remembers each script under what it was built from, so that the second time nothing but that is read.
+ * Commands that are scripts of Coppice's own package: the worker `sh` with the tools that its scripts may run, and the commands of workers/shell/just-bash.ts and workers/commands. A ref remembers each script under what it was built from, so that the second time nothing but that is read.
  */
 import { readFileSync } from "node:fs";
 import { putCurry, putRuntimeNode, scriptMarker, wasmMarker } from "../abi/worker.ts";

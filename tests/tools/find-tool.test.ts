@@ -13,7 +13,7 @@ import {
   type PinnedFile,
   type ScriptName,
 } from "../../src/tools/known-tools.ts";
-import { commandsOfScript, nativeCommands } from "../../workers/shell/command-names.ts";
+import { justBashCommands, ownCommandNames } from "../../workers/shell/command-names.ts";
 import { ownTools, removeOwnTool, setOwnTool, toolNameFault } from "../../src/tools/own-tools.ts";
 import { laidOver, takenAway } from "../../src/tools/overlay.ts";
 import { CommandNotFound, UnfitTool } from "../../src/tools/tool-errors.ts";
@@ -189,8 +189,8 @@ test("the list has every command once, in order, and says what is not installed"
   const tools = toolsKnown(engine, [nothing]);
   const names = tools.map(({ name }) => name);
   expect(names).toEqual([...new Set([...Object.keys(knownTools), ...scriptTools.keys(), ...shellNames])].toSorted());
-  expect(namesOf("command")).toEqual([...commandsOfScript].toSorted());
-  expect(namesOf("native")).toEqual([...nativeCommands].toSorted());
+  expect(namesOf("just-bash")).toEqual([...justBashCommands].toSorted());
+  expect(namesOf("commands")).toEqual([...ownCommandNames].toSorted());
   expect(tools.find(({ name }) => name === "clang")).toMatchObject({ isInstalled: false });
 });
 

@@ -18,14 +18,14 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import * as fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
-import { awkCommand } from "../../workers/shell/awk-command.ts";
-import { formatted } from "../../workers/shell/c-format.ts";
-import { diff } from "../../workers/shell/diff.ts";
-import { grep } from "../../workers/shell/grep.ts";
-import type { OwnCall, OwnEnded, OwnFiles } from "../../workers/shell/own.ts";
-import { regexOf, RegexFault } from "../../workers/shell/regex.ts";
-import { sort } from "../../workers/shell/sort.ts";
-import { tar } from "../../workers/shell/tar.ts";
+import { awkCommand } from "../../workers/commands/awk-command.ts";
+import { formatted } from "../../workers/commands/c-format.ts";
+import { diff } from "../../workers/commands/diff.ts";
+import { grep } from "../../workers/commands/grep.ts";
+import type { OwnCall, OwnEnded, OwnFiles } from "../../workers/commands/call.ts";
+import { regexOf, RegexFault } from "../../workers/commands/regex.ts";
+import { sort } from "../../workers/commands/sort.ts";
+import { tar } from "../../workers/commands/tar.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "coppice-text-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -850,7 +850,7 @@ test("what is no program of awk's, and no list of options, ends in a sentence", 
         try {
           ours(own, [name, ...options, "some", "some"]);
         } catch (error) {
-          // native.ts makes a sentence of it.
+          // commands.ts makes a sentence of it.
           if (!(error instanceof RegexFault)) throw error;
         }
       }

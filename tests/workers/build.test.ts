@@ -66,7 +66,7 @@ describe("the build", () => {
       for (const [name, bytes] of Object.entries(std)) {
         expect(readFileSync(join(built, `${name}.wasm`)).equals(bytes), name).toBe(true);
       }
-      for (const name of ["shell", "command", "native"].flatMap((each) => [
+      for (const name of ["shell", "just-bash", "commands"].flatMap((each) => [
         `${each}.js`,
         `${each}.json`,
         `${each}-licences.txt`,
@@ -92,12 +92,12 @@ describe("the build", () => {
         [
           ...workerNames().map((name) => `${name}.wasm`),
           "manifest.json",
-          "native-licences.txt",
-          "native.js",
-          "native.json",
-          "command-licences.txt",
-          "command.js",
-          "command.json",
+          "commands-licences.txt",
+          "commands.js",
+          "commands.json",
+          "just-bash-licences.txt",
+          "just-bash.js",
+          "just-bash.json",
           "plain-text.json",
           "plain-text.wasm",
           "shell-licences.txt",
@@ -115,8 +115,8 @@ describe("the build", () => {
       ...Object.keys(std).map((name) => `${name}.wasm undefined`),
       "plain-text.wasm undefined",
       "shell.js undefined",
-      "command.js undefined",
-      "native.js undefined",
+      "just-bash.js undefined",
+      "commands.js undefined",
     ]);
   });
 

@@ -153,7 +153,7 @@ export class TreeFiles implements IFileSystem {
     this.#lately = [{ content, blob }, ...this.#lately.slice(0, 3)];
   }
 
-  // For commands of our own (native.ts), which run at once.
+  // For commands of our own (workers/commands), which run at once.
 
   /** What is at a path; undefined where nothing is. */
   look(path: string, follows: boolean): FsStat | undefined {

@@ -4,11 +4,11 @@
  * A file's time is the one that every file has. What is not known here is refused by its name.
  */
 import { changesBetween } from "./diff-lines.ts";
-import { escapedInC } from "./bytes.ts";
+import { escapedInC } from "../shell/bytes.ts";
 import { globRegex } from "./glob.ts";
 import { OptionFault, readWords, type Given, type Known } from "./options.ts";
 import { regexOf, type Regex } from "./regex.ts";
-import type { OwnCall, OwnEnded, OwnFiles } from "./own.ts";
+import type { OwnCall, OwnEnded, OwnFiles } from "./call.ts";
 
 /** Folders within folders. */
 export const foldersMax = 1000;

@@ -1,6 +1,6 @@
 /** sort, as GNU's in the C locale: keys, kinds of order, merging, checking. Equal lines keep their order with -s, else all of the line decides. */
 import { OptionFault, readWords, type Known } from "./options.ts";
-import type { OwnCall, OwnEnded } from "./own.ts";
+import type { OwnCall, OwnEnded } from "./call.ts";
 
 const known: Known = {
   flags: "bdfghinMRVrcCmsuz",

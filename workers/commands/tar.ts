@@ -2,12 +2,12 @@
  * tar, as GNU's: archives in its format, of files, folders and symlinks with their exec bits; archives of others (ustar, pax, v7) are read. An archive follows from the tree: all in it is root's, of the time that every file
  * has, and what is in a folder goes by the order of names, so it has the bytes of `tar --sort=name --owner=root:0 --group=root:0 --mtime=@1000000000`.
  */
-import { escapedInC } from "./bytes.ts";
+import { escapedInC } from "../shell/bytes.ts";
 import { globRegex } from "./glob.ts";
 import { GzipFault, gunzipped, gzipped, isGzip } from "./gzip-bytes.ts";
 import { OptionFault, readWords, type Known, type ReadWords } from "./options.ts";
-import type { OwnCall, OwnEnded, OwnFiles } from "./own.ts";
-import { refusalOf } from "./mended.ts";
+import type { OwnCall, OwnEnded, OwnFiles } from "./call.ts";
+import { refusalOf } from "../shell/mended.ts";
 
 /** What tar does to the tree, by paths as they were typed. Throws what the file system refuses. */
 export interface TarTree {

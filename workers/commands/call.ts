@@ -1,4 +1,4 @@
-/** What a command of our own (native.ts) is given, and what it comes to. */
+/** What a command of our own (commands.ts) is given, and what it comes to. */
 
 export interface OwnStat {
   readonly isFile: boolean;

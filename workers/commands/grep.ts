@@ -7,7 +7,7 @@ import { globRegex } from "./glob.ts";
 import { printLines, selectedLines, type Shown } from "./grep-lines.ts";
 import { matcherOf, type Matcher, type PatternKind } from "./grep-pattern.ts";
 import { OptionFault, readWords, type Given, type Known, type ReadWords } from "./options.ts";
-import type { OwnCall, OwnEnded, OwnFiles } from "./own.ts";
+import type { OwnCall, OwnEnded, OwnFiles } from "./call.ts";
 import { RegexFault, type Regex } from "./regex.ts";
 
 /** Bytes that are printed by one call. */

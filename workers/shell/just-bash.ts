@@ -5,7 +5,7 @@
 import type { Job } from "coppice/worker";
 import { Bash } from "just-bash";
 import { bytesOf, stringsOf, textOf } from "./bytes.ts";
-import { commandsOfScript } from "./command-names.ts";
+import { justBashCommands } from "./command-names.ts";
 import { TreeFiles } from "./files.ts";
 import { sedWords } from "./words.ts";
 
@@ -26,7 +26,7 @@ export default async function command(
   );
   const files = new TreeFiles(job, job.args.in, () => false, job.args.stdin);
   const [name = ""] = argv;
-  if (!(commandsOfScript as readonly string[]).includes(name)) throw new Error(`${name} is no command of this script`);
+  if (!(justBashCommands as readonly string[]).includes(name)) throw new Error(`${name} is no command of this script`);
   const bash = new Bash({
     fs: files,
     cwd: textOf(job.bytes(job.args.cwd)),

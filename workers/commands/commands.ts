@@ -4,18 +4,18 @@
  */
 import type { Job } from "coppice/worker";
 import { awkCommand } from "./awk-command.ts";
-import { bytesOf, stringsOf, textOf } from "./bytes.ts";
+import { bytesOf, stringsOf, textOf } from "../shell/bytes.ts";
 import { diff } from "./diff.ts";
-import { TreeFiles } from "./files.ts";
-import { nativeCommands } from "./command-names.ts";
-import type { OwnCall, OwnEnded, OwnFiles } from "./own.ts";
+import { TreeFiles } from "../shell/files.ts";
+import { ownCommandNames } from "../shell/command-names.ts";
+import type { OwnCall, OwnEnded, OwnFiles } from "./call.ts";
 import { grep } from "./grep.ts";
 import { linked } from "./link.ts";
 import { RegexFault } from "./regex.ts";
 import { sort } from "./sort.ts";
 import { tar, type TarTree } from "./tar.ts";
 
-type Name = (typeof nativeCommands)[number];
+type Name = (typeof ownCommandNames)[number];
 
 /** Commands that only read, or write single files; they run at once, so that awk can start them. */
 const commands = {

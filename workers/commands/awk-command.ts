@@ -1,7 +1,7 @@
 /** The words of awk's command line. */
 import { awk } from "./awk.ts";
 import { AwkFault } from "./awk-words.ts";
-import type { OwnCall, OwnEnded } from "./own.ts";
+import type { OwnCall, OwnEnded } from "./call.ts";
 
 const usage = "usage: awk [-F SEPARATOR] [-v NAME=VALUE] [PROGRAM | -f FILE] [FILE | NAME=VALUE ...]";
 
