@@ -1,8 +1,8 @@
 /**
  * A seat for an executor: a thread that is started when first needed, told what to run, watched, and replaced when it dies.
  *
- * A guest that runs longer than the wall clock allows, without any frame starting or ending, is a non-answer. A script is ended with its process, and its thread comes back; any other guest takes the thread with it. (A thread that
- * started a process and is ended before that is leaves one that nobody can wait for, as long as this process lives.) A thread that dies by itself has its dispatch run once more by a new one, with nothing nested, so that a second death names the guest. What an executor had not committed is lost with it, and computed again when it is asked for.
+ * A guest that runs longer than the wall clock allows, without any frame starting or ending, is a non-answer. A script is ended with its process, and its thread comes back; any other guest takes the thread with it. Processes of scripts are
+ * started, and waited for, here: a thread that is ended could not. A thread that dies by itself has its dispatch run once more by a new one, with nothing nested, so that a second death names the guest. What an executor had not committed is lost with it, and computed again when it is asked for.
  */
 import { extname } from "node:path";
 import { setFlagsFromString } from "node:v8";
@@ -10,15 +10,8 @@ import { Worker } from "node:worker_threads";
 import { NonAnswerError, type NonAnswer } from "../abi/non-answer.ts";
 import type { Dispatch, Report } from "../scheduler/runner.ts";
 import type { ExecutorStart, FromExecutor, ToExecutor } from "./message.ts";
-import { residentBytes } from "./script/resident-bytes.ts";
-import {
-  closeChildEnds,
-  defaultTurnMsMax,
-  killProcess,
-  openScriptChild,
-  scriptHeapMbMax,
-  type OpenedChild,
-} from "./script/script-child.ts";
+import { goneGraceMs, HeldProcess } from "./held-process.ts";
+import { defaultTurnMsMax, scriptHeapMbMax, type ScriptProcess } from "./script/script-process.ts";
 import { StatusBoard, type ShownFrame } from "./status-board.ts";
 
 /** How often a running executor is looked at. */
@@ -27,8 +20,6 @@ const watchEveryMs = 100;
 const stopGraceMs = 500;
 /** How long a thread whose process was killed may take to come back: one that waits for it does at once, where the machine lets it. */
 const comeBackGraceMs = 2000;
-/** How long a killed process may take to give back its memory, a gigabyte of it on a busy machine: its pipe ends only then, and nobody who waits for it comes back before. */
-const goneGraceMs = 30_000;
 /** Stack of an executor's thread: 64 nested frames of guests that use little; one that needs more is run alone. */
 const stackMb = 32;
 /** Young objects of an executor's heap. V8's own bound of 96 MB and more is soon reached and never given back: a fold of 200,000 files peaks 165 MB lower so, and runs as fast. */
@@ -39,9 +30,6 @@ const youngMbMax = 24;
  * process, where several threads do so (a check of the table of compiled code that all of them share; nodejs/node#64500 tells of the same). So it is put off for ever, at 40 ns a call.
  */
 const importWrapperFlag = "--wasm-wrapper-tiering-budget=2000000000";
-
-/** Memory that a process of scripts may take, all told. */
-const childBytesMax = 1 << 30;
 
 export interface SeatOptions {
   readonly storePath: string;
@@ -58,7 +46,10 @@ export interface SeatOptions {
   /** Whether a script is to run soon and nobody has started a process for it. */
   readonly takeScriptWish: () => boolean;
   /** Told of what an executor says before its report. */
-  readonly onNews: (dispatch: Dispatch, news: Exclude<FromExecutor, { type: "report" | "childClosed" }>) => void;
+  readonly onNews: (
+    dispatch: Dispatch,
+    news: Exclude<FromExecutor, { type: "report" | "childWanted" | "childClosed" }>,
+  ) => void;
   /** Does what is to be done once a thread has ended: nobody may wait for its claims. */
   readonly bury: () => Promise<void>;
 }
@@ -76,12 +67,14 @@ export class ExecutorSeat {
   readonly #options: SeatOptions;
   readonly #board = new StatusBoard();
   #worker: Worker | undefined;
+  /** The process of the thread's scripts. */
+  #held: HeldProcess | undefined;
+  /** All processes of threads that sat here that have not ended. */
+  readonly #processes = new Set<ScriptProcess>();
   #running: Running | undefined;
   #watch: NodeJS.Timeout | undefined;
   /** Why the running dispatch is to end, whatever its executor says of that, and when it has had the time to. */
   #ending: { readonly answer: NonAnswer; untilMs: number } | undefined;
-  /** The process that was killed so that the thread comes back. */
-  #killed: { readonly pid: number; readonly sinceMs: number } | undefined;
   /** Told when the running dispatch has ended, by `close`. */
   #onIdle: (() => void) | undefined;
 
@@ -101,7 +94,6 @@ export class ExecutorSeat {
     if (this.#running !== undefined) throw new Error("an executor runs one dispatch at a time");
     this.#board.cancelled = false;
     this.#ending = undefined;
-    this.#killed = undefined;
     return new Promise((settle, reject) => this.#send({ dispatch, alone: false, settle, reject }));
   }
 
@@ -126,6 +118,11 @@ export class ExecutorSeat {
       this.#onIdle = tellIdle;
     }
     await idle;
+    await this.#closeThread();
+    await Promise.all(Array.from(this.#processes, (each) => each.awaitEnd()));
+  }
+
+  async #closeThread(): Promise<void> {
     const worker = this.#worker;
     if (worker === undefined) return;
     this.#worker = undefined;
@@ -136,12 +133,8 @@ export class ExecutorSeat {
   }
 
   #send(task: Pick<Running, "dispatch" | "alone" | "settle" | "reject">): void {
-    // Its process starts while the thread does, and takes as long.
-    const wants = this.#worker === undefined && this.#options.takeScriptWish();
-    const child = wants ? openedChild(turnMsFor(this.#options.wallClockMsMax)) : undefined;
     const worker = this.#worker ?? this.#spawn();
     worker.ref();
-    if (child !== undefined) giveScriptChild(worker, child);
     this.#worker = worker;
     this.#running = { ...task, turns: this.#board.turns, sinceMs: performance.now() };
     this.#watch = setInterval(() => this.#look(), watchEveryMs);
@@ -152,14 +145,20 @@ export class ExecutorSeat {
     // A thread that was stopped has left its frames on the board.
     this.#board.leave(0);
     this.#board.hearsOut = false;
-    const { storePath, nestedFramesMax, claims, program, scriptFlags, wallClockMsMax } = this.#options;
+    const { storePath, nestedFramesMax, claims, program, scriptFlags: flags, wallClockMsMax } = this.#options;
+    const held = new HeldProcess(
+      { heapMb: scriptHeapMbMax, flags, turnMs: turnMsFor(wallClockMsMax) },
+      this.#processes,
+    );
+    this.#held = held;
+    // Its process starts while the thread does, and takes as long. (Where it can't, the thread asks again, and is told.)
+    const early = this.#options.takeScriptWish() ? startedFor(held) : undefined;
     // Beside this file as a source, as a built module, and in a bundle. An executor is bundled for built modules, too, since its thread's start is mostly modules being found, linked and compiled.
     const extension = extname(import.meta.url);
     const isAbove = extension === ".js" && program === "executor";
     const file = isAbove ? "../executor.cjs" : `./${program}${extension}`;
     const status = this.#board.shared;
-    const scriptTurnMs = turnMsFor(wallClockMsMax);
-    const start: ExecutorStart = { storePath, status, nestedFramesMax, claims, scriptFlags, scriptTurnMs };
+    const start: ExecutorStart = { storePath, status, nestedFramesMax, claims };
     // Before any thread has run a module: it is the process's, and read when an instance is made.
     setFlagsFromString(importWrapperFlag);
     const worker = new Worker(new URL(file, import.meta.url), {
@@ -170,12 +169,14 @@ export class ExecutorSeat {
       // Guests see nothing of the host; the host's own code needs nothing of the environment here.
       env: {},
     });
+    if (early?.type === "child") worker.postMessage(early);
     worker.on("message", (message: FromExecutor) => {
+      if (message.type === "childClosed") held.release();
       // What a stopped thread still says comes too late: its seat is not free before its claims are.
-      if (this.#worker !== worker) return;
+      if (this.#worker !== worker || message.type === "childClosed") return;
       if (message.type === "report") this.#finish((running) => running.settle(this.#asAsked(message.report)));
-      else if (message.type !== "childClosed" && this.#running !== undefined)
-        this.#options.onNews(this.#running.dispatch, message);
+      else if (message.type === "childWanted") this.#giveProcess(worker, held);
+      else if (this.#running !== undefined) this.#options.onNews(this.#running.dispatch, message);
     });
     worker.on("error", (error: Error & { code?: string }) => {
       if (this.#worker !== worker) return;
@@ -184,6 +185,7 @@ export class ExecutorSeat {
       else void this.#failed(error);
     });
     worker.on("exit", (code) => {
+      held.release();
       if (this.#worker !== worker) return;
       this.#worker = undefined;
       void this.#died(`an executor ended with code ${code}`);
@@ -191,13 +193,24 @@ export class ExecutorSeat {
     return worker;
   }
 
+  /** Answers a thread that waits for a process of scripts. */
+  #giveProcess(worker: Worker, held: HeldProcess): void {
+    // One that is to end has perhaps asked because its process was killed for that.
+    const answer = this.#ending?.answer;
+    const message: ToExecutor = answer === undefined ? startedFor(held) : { type: "noChild", answer };
+    worker.postMessage(message);
+    this.#board.countAnswer();
+    // The guest that the process is for has not run yet.
+    if (this.#running !== undefined) this.#running.sinceMs = performance.now();
+  }
+
   #look(): void {
     const running = this.#running;
     if (running === undefined) return;
-    this.#weighChild();
+    this.#held?.weigh();
     const nowMs = performance.now();
     if (this.#ending !== undefined) {
-      if (this.#isProcessLeaving(nowMs)) this.#ending.untilMs = nowMs + comeBackGraceMs;
+      if (this.#held?.isLeaving(nowMs) === true) this.#ending.untilMs = nowMs + comeBackGraceMs;
       else if (nowMs > this.#ending.untilMs) this.#stop(this.#ending.answer);
       return;
     }
@@ -210,7 +223,7 @@ export class ExecutorSeat {
       return;
     } else if (this.#board.hearsOut) {
       // The guest on the stack has not started: it is started again in a process of its own.
-      this.#killChild();
+      this.#held?.kill();
       running.sinceMs = nowMs;
     } else {
       const where = this.#options.describeStack(this.#board.stack());
@@ -224,7 +237,7 @@ export class ExecutorSeat {
   #stop(answer: NonAnswer): void {
     // First, so that no other process is started in the place of the one that is killed.
     this.#board.cancelled = true;
-    if (this.#killChild()) {
+    if (this.#held?.kill() === true) {
       this.#askToStop(answer, comeBackGraceMs);
       return;
     }
@@ -235,32 +248,9 @@ export class ExecutorSeat {
   }
 
   async #ended(worker: Worker | undefined, answer: NonAnswer): Promise<void> {
-    this.#killChild();
     await worker?.terminate();
     await this.#options.bury();
     this.#finish((running) => running.settle(endedBy(answer)));
-  }
-
-  /** Ends the process that runs scripts when it takes too much: V8's own bound comes late, or not at all. Its executor finds out, and runs the job alone or gives it up. */
-  #weighChild(): void {
-    const { child } = this.#board;
-    if (child !== 0 && (residentBytes(child) ?? 0) > childBytesMax) this.#killChild();
-  }
-
-  /** Ends the process that a thread may be waiting for, which is how a thread that waits comes back. False when there is none. */
-  #killChild(): boolean {
-    const { child } = this.#board;
-    if (child === 0) return false;
-    this.#board.child = 0;
-    killProcess(child);
-    this.#killed = { pid: child, sinceMs: performance.now() };
-    return true;
-  }
-
-  #isProcessLeaving(nowMs: number): boolean {
-    if (this.#killed === undefined) return false;
-    const { pid, sinceMs } = this.#killed;
-    return nowMs - sinceMs < goneGraceMs && residentBytes(pid) !== undefined;
   }
 
   /** What an executor that was to stop says of its end may be of its process that was killed. */
@@ -271,7 +261,6 @@ export class ExecutorSeat {
   /** A bug ended the thread. */
   async #failed(error: Error): Promise<void> {
     clearInterval(this.#watch);
-    this.#killChild();
     await this.#options.bury();
     this.#finish((running) => running.reject(error));
   }
@@ -281,7 +270,6 @@ export class ExecutorSeat {
     const running = this.#running;
     const stack = this.#board.stack();
     clearInterval(this.#watch);
-    this.#killChild();
     // With nothing to do it had no claims, and those of the next thread are not to be dropped.
     if (running === undefined) return;
     await this.#options.bury();
@@ -309,31 +297,17 @@ export class ExecutorSeat {
 
 /** A process of scripts ends itself later than it would be stopped. */
 function turnMsFor(wallClockMsMax: number): number {
-  return Math.max(defaultTurnMsMax, wallClockMsMax + stopGraceMs + comeBackGraceMs);
+  return Math.max(defaultTurnMsMax, wallClockMsMax + stopGraceMs + goneGraceMs + comeBackGraceMs);
 }
 
-/** Starts a process for scripts; undefined where that does not go: the thread will try as well, and tells. */
-function openedChild(turnMs: number): OpenedChild | undefined {
+/** What a thread is told of the process that it is to have. */
+function startedFor(held: HeldProcess): ToExecutor {
   try {
-    return openScriptChild({ heapMb: scriptHeapMbMax, turnMs });
+    return { type: "child", pipes: held.start() };
   } catch (error) {
-    if (error instanceof NonAnswerError) return undefined;
+    if (error instanceof NonAnswerError) return { type: "noChild", answer: error.answer };
     throw error;
   }
-}
-
-/** Gives a thread a process for its scripts. Its pipes are this thread's to close: a thread may be ended before it could, and may not close what another one opened. */
-function giveScriptChild(worker: Worker, child: OpenedChild): void {
-  let isOpen = true;
-  const close = () => {
-    if (isOpen) closeChildEnds(child);
-    isOpen = false;
-  };
-  worker.on("message", ({ type }: FromExecutor) => {
-    if (type === "childClosed") close();
-  });
-  worker.once("exit", close);
-  worker.postMessage({ type: "child", child } satisfies ToExecutor);
 }
 
 function endedBy(answer: NonAnswer): Report {

@@ -14,11 +14,12 @@ import { TraceBuffer } from "../scheduler/trace.ts";
 import type { Oid } from "../store/oid.ts";
 import type { Outcome } from "../store/outcome.ts";
 import { openStore, type Store } from "../store/store.ts";
+import { askedChildren } from "./asked-child.ts";
 import type { ExecutorStart, FromExecutor, ToExecutor } from "./message.ts";
 import type { FrameHost, HearsOutput } from "./frame.ts";
 import { Runtimes, type Runtime } from "./runtimes.ts";
 import { ScriptGuests } from "./script-guests.ts";
-import { outliveProcesses, type OpenedChild } from "./script/script-child.ts";
+import type { ScriptPipes } from "./script/script-process.ts";
 import { StatusBoard } from "./status-board.ts";
 import { asNonAnswer } from "./thrown-answer.ts";
 import { WasiGuests } from "./wasi-guests.ts";
@@ -56,9 +57,9 @@ class Executor {
   #offersFromMs = 0;
   #lookedAtEpoch = 0;
 
-  constructor(start: ExecutorStart, send: (message: FromExecutor) => void) {
+  constructor(start: ExecutorStart, port: MessagePort) {
     this.#store = openStore(start.storePath);
-    this.#send = send;
+    this.#send = (message) => port.postMessage(message);
     this.#trace = new TraceBuffer(start.claims?.owner);
     const store = this.#store;
     const board = new StatusBoard(start.status);
@@ -70,13 +71,7 @@ class Executor {
       outputOf: ({ depth }) =>
         this.#tellsOutput && depth === 0 ? outputTeller((message) => this.#send(message)) : undefined,
     };
-    this.#scripts = new ScriptGuests(host, {
-      childIs: (pid) => (board.child = pid),
-      hearsOut: (isHearing) => (board.hearsOut = isHearing),
-      isCancelled: () => board.cancelled,
-      flags: start.scriptFlags,
-      turnMs: start.scriptTurnMs,
-    });
+    this.#scripts = new ScriptGuests(host, askedChildren(port, board));
     this.#commands = new WasiGuests(host);
     const guests = new Runtimes(
       store,
@@ -110,7 +105,12 @@ class Executor {
     this.#place = { settler: this.#settler, neighbours, read: (request) => readRequest(store, request) };
   }
 
-  dispatch(dispatch: Dispatch, alone: boolean): Report {
+  /** Runs a dispatch, and reports. */
+  serve(dispatch: Dispatch, alone: boolean): void {
+    this.#send({ type: "report", report: this.#dispatch(dispatch, alone) });
+  }
+
+  #dispatch(dispatch: Dispatch, alone: boolean): Report {
     this.#logs = dispatch.logs ? [] : undefined;
     this.#tellsOutput = dispatch.output === true;
     this.#scripts.forgetBusyShare();
@@ -201,13 +201,12 @@ class Executor {
     this.#commands.prepare();
   }
 
-  adopt(child: OpenedChild): void {
-    this.#scripts.adopt(child, () => this.#send({ type: "childClosed" }));
+  adopt(pipes: ScriptPipes): void {
+    this.#scripts.adopt(pipes);
   }
 
   close(): void {
     this.#scripts.close();
-    outliveProcesses();
     this.#store.close();
   }
 }
@@ -227,17 +226,18 @@ function outputTeller(send: (message: FromExecutor) => void): HearsOutput {
 }
 
 function serve(port: MessagePort): void {
-  const send = (message: FromExecutor) => port.postMessage(message);
-  const executor = new Executor(workerData as ExecutorStart, send);
+  const executor = new Executor(workerData as ExecutorStart, port);
   port.on("message", (message: ToExecutor) => {
     switch (message.type) {
       case "dispatch":
-        send({ type: "report", report: executor.dispatch(message.dispatch, message.alone) });
+        executor.serve(message.dispatch, message.alone);
         setImmediate(() => executor.prepare());
         return;
       case "child":
-        executor.adopt(message.child);
+        executor.adopt(message.pipes);
         return;
+      case "noChild":
+        throw new Error("nothing here has asked for a process");
       case "close":
         executor.close();
         port.close();

@@ -1,6 +1,6 @@
 /** What crosses between the engine's thread and an executor's, and the memory that both see. Plain values. */
 import type { CommandOutput, Dispatch, Report } from "../scheduler/runner.ts";
-import type { OpenedChild } from "./script/script-child.ts";
+import type { ScriptPipes } from "./script/script-process.ts";
 import type { Oid } from "../store/oid.ts";
 import type { Memo } from "../store/outcome.ts";
 import type { NonAnswer } from "../abi/non-answer.ts";
@@ -11,10 +11,6 @@ export interface ExecutorStart {
   /** Bytes of a StatusBoard. */
   readonly status: SharedArrayBuffer;
   readonly nestedFramesMax: number;
-  /** Flags of V8 for processes that run scripts. */
-  readonly scriptFlags: readonly string[];
-  /** As ScriptChildOptions has it. */
-  readonly scriptTurnMs: number;
   /** The claims that all executors share, and which of them this one is; undefined for an executor that is alone. */
   readonly claims: { readonly table: SharedArrayBuffer; readonly owner: number } | undefined;
 }
@@ -34,8 +30,10 @@ export type Unverified =
 export type ToExecutor =
   /** With `alone` nothing is nested in anything: an executor died of this dispatch before. */
   | { readonly type: "dispatch"; readonly dispatch: Dispatch; readonly alone: boolean }
-  /** A process for scripts, which is the executor's from then on. */
-  | { readonly type: "child"; readonly child: OpenedChild }
+  /** A process for scripts, which is the executor's until it says otherwise: it has asked for it, or is about to. */
+  | { readonly type: "child"; readonly pipes: ScriptPipes }
+  /** There is none for it, although it has asked. */
+  | { readonly type: "noChild"; readonly answer: NonAnswer }
   | { readonly type: "close" };
 
 export type FromExecutor =
@@ -46,6 +44,8 @@ export type FromExecutor =
   | { readonly type: "released" }
   /** Of a thread that verifies: what it found of a request whose memo it could not confirm. */
   | { readonly type: "verdict"; readonly verdict: Verdict }
+  /** It waits for a process for scripts: `child` or `noChild` is the next thing that it reads. */
+  | { readonly type: "childWanted" }
   /** The process that it was given is of no more use to it. */
   | { readonly type: "childClosed" }
   | { readonly type: "report"; readonly report: Report };

@@ -21,12 +21,10 @@ import {
   ScriptChild,
   ScriptChildBroken,
   ScriptChildDied,
-  scriptHeapMbMax,
-  type ScriptChildUse,
-  type OpenedChild,
   type ScriptJob,
   type ScriptTurn,
 } from "./script/script-child.ts";
+import type { ScriptPipes } from "./script/script-process.ts";
 
 /** How many blobs come with a job, and how long each may be. */
 const nearBlobsMax = 8;
@@ -35,31 +33,29 @@ const nearBytesMax = 1024;
 /** Jobs that are sent to a child before they are asked for: enough that it seldom waits for the next one. */
 const aheadJobsMax = 32;
 
-/** How children are run, and whoever has to end one that runs too long while this thread waits for it. */
-export interface ChildWatch {
-  /** Told the process's id as it starts, and 0 once it is gone. */
-  childIs(pid: number): void;
+/** Whoever has processes for scripts, and watches over them. */
+export interface ChildSource {
+  /** Waits for a process that is this thread's until `closed`. Throws NonAnswerError where there is none. */
+  open(): ScriptPipes;
+  /** The process is of no more use, and to end. */
+  closed(): void;
   /** Told true while nothing is waited for but jobs that nobody asks for any more: no guest on the stack is to blame then. */
   hearsOut(isHearing: boolean): void;
   /** Whether what runs is to end: the process may have been killed for that, and none is to take its place. */
   isCancelled(): boolean;
-  /** Flags of V8 for the process. */
-  readonly flags: readonly string[];
-  /** As ScriptChildOptions has it. */
-  readonly turnMs: number;
 }
 
 export class ScriptGuests implements Runtime {
   readonly #host: FrameHost;
-  readonly #watch: ChildWatch;
+  readonly #source: ChildSource;
   #child: ScriptChild | undefined;
   /** The module of the last job that ended without waiting for others: its like are worth sending ahead. */
   #quickModule: Oid | undefined;
   readonly #busy = new BusyShare({ nowMs: () => performance.now(), computedMs: threadCpuMs });
 
-  constructor(host: FrameHost, watch: ChildWatch) {
+  constructor(host: FrameHost, source: ChildSource) {
     this.#host = host;
-    this.#watch = watch;
+    this.#source = source;
   }
 
   get hasChild(): boolean {
@@ -84,7 +80,7 @@ export class ScriptGuests implements Runtime {
     const isNew = this.#openChild().isNew;
     const end = this.#executeOnce(job, node);
     const isFinal = end.how !== "needs-empty-stack" || job.parent !== undefined || isNew;
-    if (isFinal || this.#watch.isCancelled()) return end;
+    if (isFinal || this.#source.isCancelled()) return end;
     // Others may have left too little of the process, or someone ended it: alone it has all that there is.
     this.close();
     return this.#executeOnce(job, node);
@@ -129,35 +125,24 @@ export class ScriptGuests implements Runtime {
     return near;
   }
 
-  /** Ends the child; the next job starts another one. */
+  /** Ends the child; the next job has another one. */
   close(): void {
-    // It holds nothing that could be lost, and ends sooner than by itself.
-    this.#child?.kill();
-    this.#lost();
+    this.#child?.close();
+    this.#child = undefined;
   }
 
   #openChild(): ScriptChild {
-    if (this.#child?.isOpen === true) return this.#child;
-    const { flags, turnMs } = this.#watch;
-    this.#child = new ScriptChild({ heapMb: scriptHeapMbMax, flags, turnMs }, this.#use);
-    this.#watch.childIs(this.#child.pid ?? 0);
-    return this.#child;
+    if (this.#child?.isOpen !== true) this.adopt(this.#source.open());
+    return this.#child as ScriptChild;
   }
 
-  get #use(): ScriptChildUse {
-    return { onHearing: (isHearing) => this.#watch.hearsOut(isHearing) };
-  }
-
-  /** Takes over a process that was started for this executor; its pipes are closed by whoever opened them. */
-  adopt(opened: OpenedChild, closeEnds: () => void): void {
+  /** Takes over a process that was started for this executor before it asked. */
+  adopt(pipes: ScriptPipes): void {
     this.close();
-    this.#child = new ScriptChild(opened, { ...this.#use, closeEnds });
-    this.#watch.childIs(opened.pid ?? 0);
-  }
-
-  #lost(): void {
-    this.#child = undefined;
-    this.#watch.childIs(0);
+    this.#child = new ScriptChild(pipes, {
+      onHearing: (isHearing) => this.#source.hearsOut(isHearing),
+      onClosed: () => this.#source.closed(),
+    });
   }
 
   /** From turn to turn. */
@@ -195,7 +180,7 @@ export class ScriptGuests implements Runtime {
   /** What a thrown thing means for the frame. */
   #end(child: ScriptChild, number: number | undefined, frame: Frame, error: unknown): FrameEnd {
     if (error instanceof ScriptChildDied || error instanceof ScriptChildBroken) {
-      if (this.#child === child) this.#lost();
+      if (this.#child === child) this.close();
       if (error instanceof ScriptChildBroken) {
         throw new NonAnswerError({ kind: "host", message: `${error.message} while ${this.#nameOf(frame)} ran` }, error);
       }

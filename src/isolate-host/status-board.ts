@@ -1,15 +1,15 @@
 /**
  * Memory that an executor writes and the engine's thread reads while a guest runs and no message can come: how many frames have started or ended (at
- * a runaway guest this stands still), what is on the stack, whether the run is cancelled, which process the executor waits for when it runs a script, and whether what it waits for there is no guest on the stack.
+ * a runaway guest this stands still), what is on the stack, whether the run is cancelled, how often the engine's thread has answered what the executor waits for, and whether what it waits for in a process of scripts is no guest on the stack.
  *
- * Layout: u32 turns, u32 depth, u32 cancelled, u32 child (a process id, or 0), u32 hearsOut; then 256 bytes for each level of the stack: request (20), image (20), length of the args tree (u16 LE;
+ * Layout: u32 turns, u32 depth, u32 cancelled, u32 answers, u32 hearsOut; then 256 bytes for each level of the stack: request (20), image (20), length of the args tree (u16 LE;
  * 0 when it does not fit), the args tree's bytes. They are here in full because what the executor has not committed dies with it.
  * One thread writes each word, and a torn reading is of no consequence: it is shown to a person, or read again.
  */
 import type { Request } from "../abi/request.ts";
 import { oidBytes, oidFromBytes, type Oid } from "../store/oid.ts";
 
-const words = { turns: 0, depth: 1, cancelled: 2, child: 3, hearsOut: 4 } as const;
+const words = { turns: 0, depth: 1, cancelled: 2, answers: 3, hearsOut: 4 } as const;
 const headBytes = 20;
 const levelBytes = 256;
 const argsAt = 2 * oidBytes + 2;
@@ -27,6 +27,7 @@ export interface ShownFrame {
 export class StatusBoard {
   readonly shared: SharedArrayBuffer;
   readonly #words: Uint32Array;
+  readonly #answers: Int32Array;
   readonly #bytes: Buffer;
   /** Whose image stands at each level: mostly that of the frame before. */
   readonly #images: (Oid | undefined)[] = [];
@@ -34,6 +35,7 @@ export class StatusBoard {
   constructor(shared = new SharedArrayBuffer(headBytes + levelsMax * levelBytes)) {
     this.shared = shared;
     this.#words = new Uint32Array(shared, 0, headBytes / 4);
+    this.#answers = new Int32Array(shared, 4 * words.answers, 1);
     this.#bytes = Buffer.from(shared);
   }
 
@@ -86,13 +88,20 @@ export class StatusBoard {
     });
   }
 
-  /** The process that runs the executor's scripts; 0 when there is none. */
-  get child(): number {
-    return Atomics.load(this.#words, words.child);
+  /** How often the engine's thread has answered. */
+  get answers(): number {
+    return Atomics.load(this.#answers, 0);
   }
 
-  set child(pid: number) {
-    Atomics.store(this.#words, words.child, pid);
+  /** For the engine's thread, once an answer is on its way. */
+  countAnswer(): void {
+    Atomics.add(this.#answers, 0, 1);
+    Atomics.notify(this.#answers, 0);
+  }
+
+  /** For the executor's thread: waits until there is an answer more than `seen`. */
+  awaitAnswer(seen: number): void {
+    Atomics.wait(this.#answers, 0, seen);
   }
 
   /** Whether the executor waits for scripts that nobody asks for any more. */

@@ -12,6 +12,7 @@ import { TraceBuffer } from "../scheduler/trace.ts";
 import type { Oid } from "../store/oid.ts";
 import { sameOutcome, type Memo, type Outcome } from "../store/outcome.ts";
 import { openStore, type Store } from "../store/store.ts";
+import { askedChildren } from "./asked-child.ts";
 import type { FrameHost } from "./frame.ts";
 import type { ExecutorStart, FromExecutor, ToExecutor, Verdict } from "./message.ts";
 import { Runtimes, type Runtime } from "./runtimes.ts";
@@ -40,8 +41,8 @@ class Verifier {
   readonly #others = new Map<Oid, Outcome>();
   #progressFromMs = 0;
 
-  constructor(start: ExecutorStart, send: (message: FromExecutor) => void) {
-    this.#send = send;
+  constructor(start: ExecutorStart, port: MessagePort) {
+    this.#send = (message) => port.postMessage(message);
     this.#store = openStore(start.storePath);
     this.#board = new StatusBoard(start.status);
     this.#objects = new ScratchObjects(this.#store);
@@ -52,13 +53,7 @@ class Verifier {
       upcoming: (job, countMax, known) => settler.upcoming(job, countMax, known),
       onLog: () => undefined,
     };
-    this.#scripts = new ScriptGuests(host, {
-      childIs: (pid) => (board.child = pid),
-      hearsOut: (isHearing) => (board.hearsOut = isHearing),
-      isCancelled: () => board.cancelled,
-      flags: start.scriptFlags,
-      turnMs: start.scriptTurnMs,
-    });
+    this.#scripts = new ScriptGuests(host, askedChildren(port, board));
     const runtimes = new Map<string, Runtime>([
       [wasmMarker, new WasmGuests(host)],
       [wasiMarker, new WasiGuests(host)],
@@ -85,7 +80,12 @@ class Verifier {
     this.#place = { settler, neighbours: undefined, read: (request) => readRequest(objects, request) };
   }
 
-  dispatch(dispatch: Dispatch, alone: boolean): Report {
+  /** Runs a dispatch, and reports. */
+  serve(dispatch: Dispatch, alone: boolean): void {
+    this.#send({ type: "report", report: this.#dispatch(dispatch, alone) });
+  }
+
+  #dispatch(dispatch: Dispatch, alone: boolean): Report {
     this.#progressFromMs = performance.now() + progressEveryMs;
     let verified = 0;
     for (const request of dispatch.requests) {
@@ -140,15 +140,15 @@ class Verifier {
 }
 
 function serve(port: MessagePort): void {
-  const send = (message: FromExecutor) => port.postMessage(message);
-  const verifier = new Verifier(workerData as ExecutorStart, send);
+  const verifier = new Verifier(workerData as ExecutorStart, port);
   port.on("message", (message: ToExecutor) => {
     switch (message.type) {
       case "dispatch":
-        send({ type: "report", report: verifier.dispatch(message.dispatch, message.alone) });
+        verifier.serve(message.dispatch, message.alone);
         return;
       case "child":
-        throw new Error("a verifier starts its own processes");
+      case "noChild":
+        throw new Error("nothing here has asked for a process");
       case "close":
         verifier.close();
         port.close();

@@ -61,7 +61,7 @@ export const wasmWays: readonly Way[] = [
 
 /** Flags for the process in which scripts run. */
 const scriptFlags = (...flags: readonly string[]): Edit => ({
-  file: "isolate-host/script/script-child.ts",
+  file: "isolate-host/script/script-process.ts",
   find: '"--no-node-snapshot",',
   replace: `"--no-node-snapshot", ${flags.map((flag) => JSON.stringify(flag)).join(", ")},`,
 });

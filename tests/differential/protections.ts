@@ -181,9 +181,8 @@ export const protections: readonly Protection[] = [
     name: "a script's time zone and language",
     jobs: scripts(1, 6),
     edits: [
-      { file: "isolate-host/executor-seat.ts", find: "env: {},", replace: "env: process.env," },
       {
-        file: "isolate-host/script/script-child.ts",
+        file: "isolate-host/script/script-process.ts",
         find: 'env: { TZ: "UTC", LC_ALL: "C" }',
         replace: "env: process.env",
       },

@@ -18,8 +18,6 @@ import { wholeNumber } from "../whole-number.ts";
 
 /** How often the memory of this process and of its children is looked at. */
 const lookEveryMs = 50;
-/** Looks for processes that are left: a machine that does other things, too, takes its time to end one that held a gigabyte. */
-const leftLooks = 400;
 
 export interface BombsOptions {
   /** How often each bomb is submitted. */
@@ -103,7 +101,8 @@ export async function runBombs({ rounds, wallClockMsMax, only, print }: BombsOpt
     } finally {
       await engine.close();
     }
-    const left = await leftBehind(others);
+    // An engine is closed once all of its processes have ended.
+    const left = childrenOf(process.pid).filter((pid) => !others.has(pid));
     faults.push(...inspectStore(store).faults);
     if (left.length > 0) faults.push(`${left.length} processes are left behind`);
     const summary = { bombs: thrown, beside, cutShort, ...seen, leftBehind: left.length, faults };
@@ -164,15 +163,6 @@ function childrenOf(pid: number): number[] {
     }
   }
   return found;
-}
-
-/** The children that are not among the others, and do not end. */
-async function leftBehind(others: ReadonlySet<number>): Promise<number[]> {
-  for (let looks = 0; ; looks++) {
-    const left = childrenOf(process.pid).filter((pid) => !others.has(pid));
-    if (left.length === 0 || looks === leftLooks) return left;
-    await new Promise((resolve) => void setTimeout(resolve, lookEveryMs));
-  }
 }
 
 const mebibytes = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB`;

@@ -16,6 +16,7 @@ import {
 import { putRuntimeNode, scriptMarker } from "../../src/abi/worker.ts";
 import { hashObject } from "../../src/store/object.ts";
 import { openStore } from "../../src/store/store.ts";
+import { guest } from "../guests/assemble.ts";
 import { silent } from "../guests/children.ts";
 import { nonAnswer, withEngine } from "../guests/room.ts";
 import { watchExecutors } from "./executor-threads.ts";
@@ -360,11 +361,35 @@ test("a process that was started for a thread's scripts is gone with the thread,
   });
 });
 
-test("a first script runs though its process can't be started ahead of its thread", async () => {
-  // Threads know no environment.
-  vi.stubEnv("TMPDIR", join(folder, "missing"));
+test("a thread that is ended because of a guest in WebAssembly leaves nothing of the process of its scripts, not even in the system's table", async () => {
+  await withEngine({ executors: 1, wallClockMsMax: 1000 }, async (engine) => {
+    // The thread is there when it first wants a process.
+    await engine.run({ worker: engine.addWorker(silent) });
+    expect(await textOf(engine, run(engine, "return 'before'"))).toBe("before");
+    const pid = Number(children()[0]);
+    // Signal 0 is for whatever is in the table.
+    expect(process.kill(pid, 0)).toBe(true);
+    const endless = engine.addWorker(guest("(loop $again (br $again))"));
+    expect(await nonAnswer(engine.run({ worker: endless }))).toMatchObject({ kind: "host" });
+    for (let isThere = true; isThere; await nextTurn()) {
+      try {
+        process.kill(pid, 0);
+      } catch {
+        isThere = false;
+      }
+    }
+    expect(await textOf(engine, run(engine, "return 'after'"))).toBe("after");
+  });
+});
+
+test("where no process can be started a run says why, and the next one that can has one", async () => {
+  const missing = join(folder, "missing");
+  vi.stubEnv("TMPDIR", missing);
   const engine = openEngine({ store: join(folder, "no-folder.sqlite"), executors: 1 });
   try {
+    const sentence = /^no process for scripts can be started: ENOENT: no such file or directory, mkdtemp /;
+    await expect(run(engine, "return 'x'")).rejects.toThrow(sentence);
+    mkdirSync(missing);
     expect(await textOf(engine, run(engine, "return 'x'"))).toBe("x");
   } finally {
     vi.unstubAllEnvs();

@@ -3,8 +3,8 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openEngine, type Engine, type Oid } from "../../src/engine.ts";
-import { residentBytes } from "../../src/isolate-host/script/resident-bytes.ts";
-import type { ScriptChild } from "../../src/isolate-host/script/script-child.ts";
+import type * as ScriptChildModule from "../../src/isolate-host/script/script-child.ts";
+import type * as ScriptProcessModule from "../../src/isolate-host/script/script-process.ts";
 import { hashObject } from "../../src/store/object.ts";
 import { encodeTree } from "../../src/store/tree.ts";
 import { jobOf, MemoryFrame } from "../isolate-host/script/memory-frame.ts";
@@ -103,21 +103,26 @@ const firstJobs = 100;
 
 /** What the process holds as the machine sees it; where that is not to be known, there are no rows. */
 async function processRows(waiting: number, runs: number, isFromSources: boolean): Promise<Row[]> {
-  const module = moduleOf("isolate-host/script/script-child", isFromSources);
-  const loaded = (await import(module)) as { readonly ScriptChild: typeof ScriptChild };
+  const loaded = (await import(
+    moduleOf("isolate-host/script/script-child", isFromSources)
+  )) as typeof ScriptChildModule;
+  const started = (await import(
+    moduleOf("isolate-host/script/script-process", isFromSources)
+  )) as typeof ScriptProcessModule;
   const idle: number[] = [];
   const each: number[] = [];
   for (let run = 0; run < runs; run++) {
-    const child = new loaded.ScriptChild({ heapMb: 512 });
+    const process = new started.ScriptProcess({ heapMb: 512 });
+    const child = new loaded.ScriptChild(process.pipes, { onClosed: () => process.release() });
     child.awaitReady();
-    const untouched = residentBytes(child.pid ?? 0);
+    const untouched = process.residentBytes();
     const frame = new MemoryFrame();
     const job = jobOf(frame, "module.exports = async (job) => job.run('a', { in: 'x' });");
     for (let at = 0; at < firstJobs; at++) child.run(job, frame);
-    const before = residentBytes(child.pid ?? 0);
+    const before = process.residentBytes();
     for (let at = 0; at < waiting; at++) child.run(job, frame);
-    const after = residentBytes(child.pid ?? 0);
-    child.kill();
+    const after = process.residentBytes();
+    child.close();
     if (untouched === undefined || before === undefined || after === undefined) return [];
     idle.push(untouched / 1e6);
     each.push((after - before) / waiting / 1000);

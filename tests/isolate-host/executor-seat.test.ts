@@ -1,6 +1,5 @@
 /** The seat of an executor, over threads that do and say what the test wants, and a clock that it sets. */
-import { spawn } from "node:child_process";
-import { EventEmitter, once } from "node:events";
+import { EventEmitter } from "node:events";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Request } from "../../src/abi/request.ts";
 import type { Dispatch, Report } from "../../src/scheduler/runner.ts";
@@ -9,7 +8,7 @@ import type { ExecutorStart, FromExecutor, ToExecutor } from "../../src/isolate-
 import { StatusBoard } from "../../src/isolate-host/status-board.ts";
 import { oid } from "../../src/store/oid.ts";
 
-const { threads } = vi.hoisted(() => ({ threads: [] as FakeThread[] }));
+const { threads, processes } = vi.hoisted(() => ({ threads: [] as FakeThread[], processes: [] as FakeProcess[] }));
 
 class FakeThread extends EventEmitter {
   readonly board: StatusBoard;
@@ -49,6 +48,45 @@ vi.mock("node:worker_threads", () => ({
       return thread as unknown as object;
     }
   },
+}));
+
+/** A process of scripts that ends when the test says so. */
+class FakeProcess {
+  readonly pipes = { toChild: 0, fromChild: 0 };
+  hasEnded = false;
+  readonly signals: string[] = [];
+  readonly #end = Promise.withResolvers<void>();
+  readonly ended = this.#end.promise;
+
+  constructor() {
+    processes.push(this);
+  }
+  awaitEnd(): Promise<void> {
+    return this.ended;
+  }
+  residentBytes(): number | undefined {
+    return undefined;
+  }
+  kill(): void {
+    this.signals.push("kill");
+  }
+  release(): void {
+    this.signals.push("release");
+  }
+  end(): void {
+    this.hasEnded = true;
+    this.#end.resolve();
+  }
+}
+
+vi.mock("../../src/isolate-host/script/script-process.ts", () => ({
+  ScriptProcess: class {
+    constructor() {
+      return new FakeProcess() as unknown as object;
+    }
+  },
+  scriptHeapMbMax: 1,
+  defaultTurnMsMax: 1,
 }));
 
 const noCounts = { executed: 0, frames: 0, asked: 0 };
@@ -101,6 +139,7 @@ async function state<T>(promise: Promise<T>): Promise<T | "pending"> {
 beforeEach(() => {
   vi.useFakeTimers();
   threads.length = 0;
+  processes.length = 0;
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -133,12 +172,15 @@ test("a thread that waits for a process is stopped by that process's end, and it
   const dispatch = dispatchOf(1);
   const report = seat.start(dispatch);
   const [thread] = threads as [FakeThread];
-  const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1e6)"], { stdio: "ignore" });
-  const ended = once(child, "exit");
-  thread.board.child = child.pid as number;
+  thread.say({ type: "childWanted" });
+  const [process] = processes as [FakeProcess];
+  expect(thread.told.at(-1)).toEqual({ type: "child", pipes: process.pipes });
+  expect(thread.board.answers).toBe(1);
   seat.cancel(dispatch);
   await vi.advanceTimersByTimeAsync(1000);
-  expect(await ended).toEqual([null, "SIGKILL"]);
+  expect(process.signals).toEqual(["kill"]);
+  process.end();
+  thread.say({ type: "childClosed" });
   thread.say({ type: "report", report: { ...lost, counts: { executed: 3, frames: 3, asked: 3 } } });
   expect(await state(report)).toEqual({
     how: "ended",
@@ -152,22 +194,73 @@ test("a thread that waits for a process is stopped by that process's end, and it
   expect([threads.length, thread.end, burials()]).toEqual([1, undefined, 0]);
 });
 
-test("a thread that does not come back when its process has ended is ended", async () => {
+test("a thread whose process was killed is not ended before the process has given back its memory, and then is, if it does not come back", async () => {
   const { seat } = seatOf();
   const report = seat.start(dispatchOf(1));
   const [thread] = threads as [FakeThread];
-  const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1e6)"], { stdio: "ignore" });
-  const ended = once(child, "exit");
-  thread.board.child = child.pid as number;
-  seat.cancel(dispatchOf(2));
+  thread.say({ type: "childWanted" });
+  const [process] = processes as [FakeProcess];
   thread.board.enter(0, { oid: request, image: request } as Request, Buffer.alloc(0));
-  await vi.advanceTimersByTimeAsync(60_500);
-  // The clock stands still while the process goes: as long as it is there, its thread is not expected back.
-  await ended;
+  await vi.advanceTimersByTimeAsync(75_000);
+  expect([process.signals, thread.end]).toEqual([["kill"], undefined]);
+  process.end();
   await vi.advanceTimersByTimeAsync(3000);
   thread.end?.(1);
   const message = "the executor ran for more than 60 s and was stopped";
   expect(await state(report)).toMatchObject({ how: "ended", answer: { kind: "host", message } });
+  expect(process.signals).toEqual(["kill", "release"]);
+  await seat.close();
+});
+
+test("a seat whose thread was ended is closed once its process has ended", async () => {
+  const { seat } = seatOf();
+  const dispatch = dispatchOf(1);
+  const report = seat.start(dispatch);
+  const [thread] = threads as [FakeThread];
+  thread.say({ type: "childWanted" });
+  seat.cancel(dispatch);
+  await vi.advanceTimersByTimeAsync(40_000);
+  thread.end?.(1);
+  expect(await state(report)).toMatchObject({ how: "ended", answer: { kind: "cancelled" } });
+  const closed = seat.close();
+  expect(await state(closed)).toBe("pending");
+  processes[0]?.end();
+  expect(await state(closed)).toBeUndefined();
+});
+
+test("a thread that asks for a process while it is to stop gets none, and its process goes with it", async () => {
+  const { seat } = seatOf();
+  const dispatch = dispatchOf(1);
+  const report = seat.start(dispatch);
+  const [thread] = threads as [FakeThread];
+  thread.say({ type: "childWanted" });
+  seat.cancel(dispatch);
+  await vi.advanceTimersByTimeAsync(1000);
+  thread.say({ type: "childClosed" });
+  thread.say({ type: "childWanted" });
+  expect(thread.told.at(-1)).toEqual({ type: "noChild", answer: { kind: "cancelled" } });
+  expect([processes.length, thread.board.answers]).toEqual([1, 2]);
+  thread.say({ type: "report", report: lost });
+  expect(await state(report)).toMatchObject({ how: "ended", answer: { kind: "cancelled" } });
+});
+
+test("a seat is closed once all processes have ended that its threads had", async () => {
+  const { seat } = seatOf();
+  const first = seat.start(dispatchOf(1));
+  threads[0]?.say({ type: "childWanted" });
+  threads[0]?.emit("exit", 1);
+  await vi.advanceTimersByTimeAsync(0);
+  threads[1]?.say({ type: "childWanted" });
+  threads[1]?.say({ type: "report", report: settled });
+  expect(await state(first)).toBe(settled);
+  const closed = seat.close();
+  expect(await state(closed)).toBe("pending");
+  threads[1]?.emit("exit", 0);
+  processes[1]?.end();
+  expect(await state(closed)).toBe("pending");
+  expect(processes.map(({ signals }) => signals)).toEqual([["release"], ["release"]]);
+  processes[0]?.end();
+  expect(await state(closed)).toBeUndefined();
 });
 
 test("a thread that ends while it has nothing to do drops no claims: they may be those of the one that follows", async () => {

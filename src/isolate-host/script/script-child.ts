@@ -1,21 +1,15 @@
 /**
- * The host's end of a script child: a process that runs scripts' jobs (child.ts). An executor owns it and speaks with it by blocking reads and writes, so that a guest's operation is a call and nothing here is asynchronous.
+ * The host's end of a script child: a process that runs scripts' jobs (child.ts). The thread of an executor speaks with it by blocking reads and writes, so that a guest's operation is a call and nothing here is asynchronous. The engine's own
+ * thread has started it, and waits for its end (script-process.ts).
  *
- * Pipes are two FIFOs, since what Node makes for a child are sockets that can't be read blocking. They are gone from the folder as soon as they are open. A child that is dead, killed by whatever thread, is the end
- * of its pipe: ScriptChildDied. After that, and after ScriptChildBroken, the child is of no use; everything that waited in it is lost, and is replayed.
+ * A child that is dead, killed by whatever thread, is the end of its pipe: ScriptChildDied. After that, and after ScriptChildBroken, the child is of no use; everything that waited in it is lost, and is replayed.
  *
  * Waking a sleeping core takes longer than a small job, so jobs that will probably be asked for next are sent ahead: the child runs them one after another, and what it says of each is read once it is asked for. One that is
  * not asked for after all is told to stop where it asks for something, and nothing it said is heard: it has left no trace.
  */
-import type { ChildProcess } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, readSync, realpathSync, rmSync, writeSync } from "node:fs";
-import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
-import { dirname, extname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { readSync, writeSync } from "node:fs";
 import type { NestedCall } from "../../abi/call.ts";
 import { errorText, type ErrorNumber } from "../../abi/error-numbers.ts";
-import { NonAnswerError } from "../../abi/non-answer.ts";
 import type { Request } from "../../abi/request.ts";
 import { oidBytes, oidFromBytes, oidToBytes, writeOid, type Oid } from "../../store/oid.ts";
 import type { FailureCode, Outcome } from "../../store/outcome.ts";
@@ -30,6 +24,7 @@ import {
   readNumber,
   writeNumber,
 } from "./protocol.ts";
+import type { ScriptPipes } from "./script-process.ts";
 
 /** What a job may do, as `Frame` has it. Whatever a function throws ends the job: its guest is told nothing, and the turn throws the same. */
 export interface ScriptFrame {
@@ -71,7 +66,7 @@ export class ScriptChildDied extends Error {
   }
 }
 
-/** It said what no child of ours says. It has been killed. */
+/** It said what no child of ours says. It has been given up. */
 export class ScriptChildBroken extends Error {
   override readonly name = "ScriptChildBroken";
   constructor(cause?: unknown) {
@@ -79,94 +74,21 @@ export class ScriptChildBroken extends Error {
   }
 }
 
-export interface ScriptChildOptions {
-  /** Bound of the isolate's heap. All jobs of a child share it. */
-  readonly heapMb: number;
-  /**
-   * Milliseconds after which the process ends itself in a turn, as far as V8 lets itself be interrupted. It is for children whose engine is gone: an engine that is there watches the clock, and kills. The default is ten minutes.
-   */
-  readonly turnMs?: number;
-  /** Flags of V8 for the process. No outcome may depend on them. Default: none. */
-  readonly flags?: readonly string[];
-}
-
-/** Heap of an executor's child, which all of its jobs share. */
-export const scriptHeapMbMax = 512;
-/** See `turnMs`. */
-export const defaultTurnMsMax = 600_000;
-
 const readBytes = 1 << 16;
 /** What is kept of the buffer of messages that are sent: those of usual jobs ahead, and more. */
 const outgoingBytes = 1 << 16;
 /** Jobs ahead that wait in the pipe: what a pipe takes, four times over, so that writing them never waits for a child that is writing itself. */
 const aheadBytesMax = 1 << 14;
-/** Stack of the child's own code; guests have 984 of it. */
-const hostStackKb = 1400;
-
-/** A process that was started, and the ends of its pipes: plain values, which another thread may take over. */
-export interface OpenedChild {
-  /** Undefined when it could not be started, which its pipe's end tells too. */
-  readonly pid: number | undefined;
-  readonly toChild: number;
-  readonly fromChild: number;
-}
-
-/** Processes that this thread started, and of whose end it was not told yet. */
-const started = new Set<ChildProcess>();
-
-/** Keeps the thread until all processes that it started have ended: once it is gone nobody can wait for them, and they stay in the system's table as long as this process lives. */
-export function outliveProcesses(): void {
-  for (const child of started) child.ref();
-}
-
-/** Loaded when a process is started: every executor has this file, and most run no script. */
-const processes = () => process.getBuiltinModule("node:child_process");
-
-/** Starts a process; it is ready a tenth of a second later. Throws NonAnswerError where its pipes can't be made. */
-export function openScriptChild(options: ScriptChildOptions): OpenedChild {
-  try {
-    return openWithPipes(options);
-  } catch (error) {
-    const { message } = error as Error;
-    throw new NonAnswerError({ kind: "host", message: `no process for scripts can be started: ${message}` }, error);
-  }
-}
-
-function openWithPipes({ heapMb, turnMs = defaultTurnMsMax, flags = [] }: ScriptChildOptions): OpenedChild {
-  const folder = mkdtempSync(join(tmpdir(), "coppice-script-"));
-  try {
-    const [input, output] = [join(folder, "in"), join(folder, "out")];
-    processes().execFileSync("mkfifo", ["-m", "600", input, output]);
-    // While both directions are open here, opening one end waits for nobody.
-    const held = [openSync(input, "r+"), openSync(output, "r+")];
-    const ends = [openSync(input, "r"), openSync(output, "w")] as const;
-    const ours = { toChild: openSync(input, "w"), fromChild: openSync(output, "r") };
-    const { pid } = start(ends, flags, [heapMb, turnMs]);
-    // The child alone has its ends now, so that its death is the end of the pipe.
-    for (const each of [...held, ...ends]) closeSync(each);
-    return { pid, ...ours };
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
-
-/** Closes a process's pipes: an idle one ends by itself. For the thread that opened them. */
-export function closeChildEnds({ toChild, fromChild: ours }: OpenedChild): void {
-  closeSync(toChild);
-  closeSync(ours);
-}
-
 /** How a child is used by the thread that has it. */
 export interface ScriptChildUse {
+  /** Told true while nothing is waited for but the ends of jobs that nobody asks for any more, and false after that. */
   readonly onHearing?: (isHearing: boolean) => void;
-  readonly closeEnds?: () => void;
+  /** Told once the child is of no more use: whoever started its process ends it, and closes the pipes. */
+  readonly onClosed: () => void;
 }
 
 export class ScriptChild {
-  /** For whoever kills a child that runs too long; undefined when it could not be started. */
-  readonly pid: number | undefined;
-  readonly #toChild: number;
-  readonly #fromChild: number;
+  readonly #pipes: ScriptPipes;
   readonly #out = new Outgoing();
   #buffer = Buffer.allocUnsafe(readBytes);
   #have = 0;
@@ -179,19 +101,13 @@ export class ScriptChild {
   readonly #unwanted = new Set<number>();
 
   readonly #onHearing: (isHearing: boolean) => void;
-  readonly #closeEnds: () => void;
+  readonly #onClosed: () => void;
 
-  /**
-   * Takes over a process, whose pipes `closeEnds` closes, or starts one; `awaitReady`, or the first turn, waits for it. `onHearing` is told true while
-   * nothing is waited for but the ends of jobs that nobody asks for any more, and false after that.
-   */
-  constructor(from: OpenedChild | ScriptChildOptions, { onHearing = () => undefined, closeEnds }: ScriptChildUse = {}) {
+  /** Takes a process that nobody else uses; `awaitReady`, or the first turn, waits for it. */
+  constructor(pipes: ScriptPipes, { onHearing = () => undefined, onClosed }: ScriptChildUse) {
+    this.#pipes = pipes;
     this.#onHearing = onHearing;
-    const opened = "toChild" in from ? from : openScriptChild(from);
-    this.#closeEnds = closeEnds ?? (() => closeChildEnds(opened));
-    this.pid = opened.pid;
-    this.#toChild = opened.toChild;
-    this.#fromChild = opened.fromChild;
+    this.#onClosed = onClosed;
   }
 
   /** False once a turn has thrown ScriptChildDied or ScriptChildBroken, or it was closed. */
@@ -345,21 +261,11 @@ export class ScriptChild {
     }
   }
 
-  /** Ends the process, whatever it does. Jobs that wait in it are lost. */
-  kill(): void {
-    this.#close();
-    if (this.pid !== undefined) killProcess(this.pid);
-  }
-
-  /** Lets an idle process end by itself. */
+  /** Gives the process up, whatever it does. Jobs that wait in it are lost. */
   close(): void {
-    this.#close();
-  }
-
-  #close(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    this.#closeEnds();
+    this.#onClosed();
   }
 
   /** Whether it has been given no job yet. */
@@ -425,7 +331,7 @@ export class ScriptChild {
   }
 
   #break(cause?: unknown): never {
-    this.kill();
+    this.close();
     throw new ScriptChildBroken(cause);
   }
 
@@ -434,9 +340,9 @@ export class ScriptChild {
     if (bytes.length === 0) return;
     if (!this.#isOpen) throw new ScriptChildDied();
     try {
-      for (let sent = 0; sent < bytes.length;) sent += writeSync(this.#toChild, bytes, sent);
+      for (let sent = 0; sent < bytes.length;) sent += writeSync(this.#pipes.toChild, bytes, sent);
     } catch (error) {
-      this.#close();
+      this.close();
       throw new ScriptChildDied(error);
     }
   }
@@ -476,13 +382,13 @@ export class ScriptChild {
     while (this.#have < length) {
       let got = 0;
       try {
-        got = readSync(this.#fromChild, this.#buffer, this.#have, this.#buffer.length - this.#have, null);
+        got = readSync(this.#pipes.fromChild, this.#buffer, this.#have, this.#buffer.length - this.#have, null);
       } catch (error) {
-        this.#close();
+        this.close();
         throw new ScriptChildDied(error);
       }
       if (got === 0) {
-        this.#close();
+        this.close();
         throw new ScriptChildDied();
       }
       this.#have += got;
@@ -658,60 +564,4 @@ function serve(type: number, reader: MessageReader, frame: ScriptFrame): Uint8Ar
     default:
       throw new MalformedMessage();
   }
-}
-
-/** Ends a process, if it has not ended by itself. */
-export function killProcess(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
-  }
-}
-
-/** Starts the process on those ends of the pipes, with nothing of this one's environment, and leave to read its own files alone. */
-function start(
-  [input, output]: readonly [number, number],
-  flags: readonly string[],
-  numbers: readonly number[],
-): ChildProcess {
-  const extension = extname(import.meta.url);
-  // Beside this file as a source and as a built module; a bundle lies above the built modules.
-  const place = extension === ".cjs" ? "./isolate-host/script/" : "./";
-  const here = realpathSync(fileURLToPath(new URL(place, import.meta.url)));
-  const program = join(here, `child${extension === ".ts" ? ".ts" : ".cjs"}`);
-  const addon = addonFile();
-  const readable = [here, join(here, "..", "..", "abi"), addon];
-  const child = processes().spawn(
-    process.execPath,
-    [
-      "--no-node-snapshot",
-      // Nobody reads them, and to say that addons are allowed takes a tenth of the start.
-      "--no-warnings",
-      "--no-flush-bytecode",
-      `--stack-size=${hostStackKb}`,
-      ...flags,
-      "--permission",
-      "--allow-addons",
-      ...readable.map((folder) => `--allow-fs-read=${folder}`),
-      program,
-      addon,
-      ...numbers.map(String),
-    ],
-    { stdio: [input, output, "ignore"], env: { TZ: "UTC", LC_ALL: "C" } },
-  );
-  // A process that can't be started is the end of its pipe, too.
-  child.on("error", () => {});
-  child.unref();
-  started.add(child);
-  child.once("exit", () => started.delete(child));
-  return child;
-}
-
-/** Where isolated-vm's native code for this machine is: the child loads that file and nothing around it, so that it need not be let read any package. */
-function addonFile(): string {
-  const requireHere = createRequire(import.meta.url);
-  const main = requireHere.resolve("isolated-vm");
-  const { path } = createRequire(main)("node-gyp-build") as { path: (folder: string) => string };
-  return realpathSync(path(dirname(main)));
 }

@@ -1,15 +1,16 @@
 /** Jobs that a script child is sent before they are asked for: nothing of them is seen unless they are, and then they are what they would have been. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { ScriptChild, ScriptChildDied, type ScriptJob } from "../../../src/isolate-host/script/script-child.ts";
+import { type ScriptChild, ScriptChildDied, type ScriptJob } from "../../../src/isolate-host/script/script-child.ts";
 import { hashObject } from "../../../src/store/object.ts";
 import { endText, jobOf, MemoryFrame } from "./memory-frame.ts";
+import { OwnChild } from "./own-child.ts";
 
 let child: ScriptChild;
 const heard: boolean[] = [];
 beforeAll(() => {
-  child = new ScriptChild({ heapMb: 128 }, { onHearing: (isHearing) => heard.push(isHearing) });
+  child = new OwnChild({ heapMb: 128 }, (isHearing) => heard.push(isHearing));
 });
-afterAll(() => child.kill());
+afterAll(() => child.close());
 
 /** Does what its argument `do` says. */
 const module = `"use strict"; exports.default = async (job) => {
@@ -113,10 +114,7 @@ test("what is too much for a pipe is not sent ahead, nor what would follow it", 
 test("one that never ends is waited for under another name than that of the job that is asked for", () => {
   const frame = new MemoryFrame();
   let isHearing = false;
-  const doomed = new ScriptChild(
-    { heapMb: 128, turnMs: 500 },
-    { onHearing: (hears) => (isHearing = hears || isHearing) },
-  );
+  const doomed = new OwnChild({ heapMb: 128, turnMs: 500 }, (hears) => (isHearing = hears || isHearing));
   const [first, endless, third] = jobs(frame, "1", "spin", "3") as [ScriptJob, ScriptJob, ScriptJob];
   ask(first, frame, [endless, third], doomed);
   expect(isHearing).toBe(false);
@@ -127,7 +125,7 @@ test("one that never ends is waited for under another name than that of the job 
 
 test("a job ahead that ends its process has not hurt the one before it", () => {
   const frame = new MemoryFrame();
-  const doomed = new ScriptChild({ heapMb: 128, turnMs: 500 });
+  const doomed = new OwnChild({ heapMb: 128, turnMs: 500 });
   const [first, endless] = jobs(frame, "1", "spin") as [ScriptJob, ScriptJob];
   expect(endText(ask(first, frame, [endless], doomed).turn)).toBe("1");
   expect(() => ask(endless, frame, [], doomed)).toThrow(ScriptChildDied);

@@ -2,10 +2,11 @@
 import { Worker } from "node:worker_threads";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { residentBytes } from "../../../src/isolate-host/script/resident-bytes.ts";
-import { ScriptChild, ScriptChildDied } from "../../../src/isolate-host/script/script-child.ts";
+import { ScriptChildDied } from "../../../src/isolate-host/script/script-child.ts";
 import { hashObject } from "../../../src/store/object.ts";
 import { bombs } from "./bombs.ts";
 import { endText, jobOf, MemoryFrame, runToEnd } from "./memory-frame.ts";
+import { OwnChild } from "./own-child.ts";
 
 const shared = new Int32Array(new SharedArrayBuffer(8));
 let watcher: Worker;
@@ -19,9 +20,9 @@ afterAll(() => watcher.terminate());
 /** How a job ends that a new child runs, watched. */
 function end(body: string): string {
   const frame = new MemoryFrame();
-  const child = new ScriptChild({ heapMb: 64 });
+  const child = new OwnChild({ heapMb: 64 });
   child.awaitReady();
-  const pid = child.pid as number;
+  const pid = child.process.pid as number;
   Atomics.store(shared, 1, 0);
   Atomics.store(shared, 0, pid);
   try {
@@ -31,7 +32,7 @@ function end(body: string): string {
     throw error;
   } finally {
     Atomics.compareExchange(shared, 0, pid, 0);
-    child.kill();
+    child.close();
   }
 }
 
@@ -44,7 +45,7 @@ test.each(["log('x')", "putBlob('x')", "putBlob(big)", "text(small)", "putTree({
   "a job whose stack ends about job.%s comes to no outcome, though it catches that, and the child goes on",
   (op) => {
     const frame = new MemoryFrame();
-    const child = new ScriptChild({ heapMb: 64 });
+    const child = new OwnChild({ heapMb: 64 });
     const body = `
       const big = 'x'.repeat(300_000), small = job.putBlob('y'); let tries = 0;
       const go = () => { try { go() } catch {} if (tries++ < 300) try { job.${op} } catch {} };
@@ -52,7 +53,7 @@ test.each(["log('x')", "putBlob('x')", "putBlob(big)", "text(small)", "putTree({
     const turn = child.run(jobOf(frame, `exports.default = async (job) => {${body}}`), frame).turn;
     expect(endText(turn)).toBe("exhausted: the stack ended where the job called the host");
     expect(endText(runToEnd(child, frame, jobOf(frame, "exports.default = () => 'sound'")))).toBe("sound");
-    child.kill();
+    child.close();
   },
 );
 
@@ -60,13 +61,13 @@ test.each(["job.putBlob('y')", "Math.random()"])(
   "what is loaded when a job first wants %s finds the stack that it needs, though the guest has none left, and the child goes on",
   (op) => {
     const frame = new MemoryFrame();
-    const child = new ScriptChild({ heapMb: 64 });
+    const child = new OwnChild({ heapMb: 64 });
     const body = `let tries = 0; const go = () => { try { go() } catch {} if (tries++ < 300) try { ${op} } catch {} }; go(); return 'an end'`;
     const turn = child.run(jobOf(frame, `exports.default = async (job) => {${body}}`), frame).turn;
     expect(endText(turn)).toBe("exhausted: the stack ended where the job called the host");
     const next = jobOf(frame, "exports.default = (job) => job.putBlob('x' + (Math.random() < 1)).oid");
     expect(endText(runToEnd(child, frame, next))).toBe(hashObject("blob", Buffer.from("xtrue")));
-    child.kill();
+    child.close();
   },
 );
 
@@ -74,7 +75,7 @@ test.each(["for (;;);", "for (;;) try { for (;;); } catch {} finally { continue 
   "a process that nobody kills ends itself: %s",
   (body) => {
     const frame = new MemoryFrame();
-    const child = new ScriptChild({ heapMb: 64, turnMs: 50 });
+    const child = new OwnChild({ heapMb: 64, turnMs: 50 });
     expect(() => child.run(jobOf(frame, `exports.default = async () => {${body}}`), frame)).toThrow(ScriptChildDied);
   },
 );

@@ -2,8 +2,8 @@
 import { rolldown } from "rolldown";
 import ts from "typescript";
 import { expect, test } from "vitest";
-import { ScriptChild } from "../../../src/isolate-host/script/script-child.ts";
 import { endText, jobOf, MemoryFrame, runToEnd } from "./memory-frame.ts";
+import { OwnChild } from "./own-child.ts";
 
 const worker = `import ts from "typescript";
 export default async (job) => ts.transpileModule(job.text(job.args.in), { compilerOptions: { target: 99, module: 99 } }).outputText;`;
@@ -31,7 +31,7 @@ async function bundled(text: string): Promise<string> {
 
 test("TypeScript compiles as it does outside, job after job", { timeout: 60_000 }, async () => {
   const module = await bundled(worker);
-  const child = new ScriptChild({ heapMb: 512 });
+  const child = new OwnChild({ heapMb: 512 });
   const frame = new MemoryFrame();
   const sources = [
     "const a: number = 1;",
@@ -43,5 +43,5 @@ test("TypeScript compiles as it does outside, job after job", { timeout: 60_000 
     const expected = ts.transpileModule(source, { compilerOptions: { target: 99, module: 99 } }).outputText;
     expect(endText(turn)).toBe(expected);
   }
-  child.kill();
+  child.close();
 });

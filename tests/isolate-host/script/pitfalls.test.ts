@@ -5,8 +5,8 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
-import { ScriptChild } from "../../../src/isolate-host/script/script-child.ts";
 import { endText, jobOf, MemoryFrame, runToEnd } from "./memory-frame.ts";
+import { OwnChild } from "./own-child.ts";
 
 const places = [
   { TZ: "Asia/Tokyo", LC_ALL: "de_DE.UTF-8", LANG: "de_DE.UTF-8" },
@@ -33,13 +33,13 @@ async function onPlainNode(place: (typeof places)[number]): Promise<unknown[]> {
 function inChild(place: (typeof places)[number]): unknown[] {
   const before = Object.fromEntries(Object.keys(place).map((name) => [name, process.env[name]]));
   Object.assign(process.env, place);
-  const child = new ScriptChild({ heapMb: 64 });
+  const child = new OwnChild({ heapMb: 64 });
   try {
     const frame = new MemoryFrame();
     const job = jobOf(frame, `"use strict";exports.default = async () => ${all};`);
     return JSON.parse(endText(runToEnd(child, frame, job))) as unknown[];
   } finally {
-    child.kill();
+    child.close();
     for (const [name, value] of Object.entries(before)) {
       if (value === undefined) Reflect.deleteProperty(process.env, name);
       else process.env[name] = value;

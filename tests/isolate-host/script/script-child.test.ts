@@ -1,19 +1,20 @@
 /** A script's job from its module to its result: what `job` offers, in which order its promises settle, what a child does when it is told to stop. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { RandomStream } from "../../../src/abi/virtual.ts";
-import { ScriptChild, ScriptChildDied, type ScriptTurn } from "../../../src/isolate-host/script/script-child.ts";
+import { type ScriptChild, ScriptChildDied, type ScriptTurn } from "../../../src/isolate-host/script/script-child.ts";
 import { hashObject } from "../../../src/store/object.ts";
 import { oid, type Oid } from "../../../src/store/oid.ts";
 import type { Outcome } from "../../../src/store/outcome.ts";
 import { encodeTree } from "../../../src/store/tree.ts";
 import { endText, jobOf, MemoryFrame, runToEnd } from "./memory-frame.ts";
+import { OwnChild } from "./own-child.ts";
 
 const heapMb = 128;
 let child: ScriptChild;
 beforeAll(() => {
-  child = new ScriptChild({ heapMb });
+  child = new OwnChild({ heapMb });
 });
-afterAll(() => child.kill());
+afterAll(() => child.close());
 
 const worker = (body: string) => `"use strict";exports.default = async (job) => {${body}\n};`;
 function end(body: string, args: Readonly<Record<string, string>> = {}, frame = new MemoryFrame()): string {
@@ -334,19 +335,19 @@ test("ten thousand jobs wait at once, and each gets its own outcomes", () => {
 
 test("a child that is killed is the end of its pipe, and another one runs the job", () => {
   const frame = new MemoryFrame();
-  const doomed = new ScriptChild({ heapMb });
+  const doomed = new OwnChild({ heapMb });
   const job = jobOf(frame, worker("return (await job.run('a')).oid"));
   const begun = doomed.run(job, frame);
-  process.kill(doomed.pid as number, "SIGKILL");
+  doomed.process.kill();
   expect(() => doomed.settle(begun.job, [blob("a")], frame)).toThrow(ScriptChildDied);
   expect(doomed.isOpen).toBe(false);
   expect(() => doomed.run(job, frame)).toThrow(ScriptChildDied);
-  doomed.kill();
+  doomed.close();
   expect(child.run(job, frame).turn.how).toBe("waits");
 });
 
 test("settling a job that does not wait ends the child, and nobody waits for it", () => {
-  const doomed = new ScriptChild({ heapMb });
+  const doomed = new OwnChild({ heapMb });
   expect(() => doomed.settle(7, [], new MemoryFrame())).toThrow(ScriptChildDied);
   doomed.drop(7);
 });

@@ -2,16 +2,17 @@
  * Two jobs of a child never observe each other, and no job observes the host: each case tries to, with known ways out of isolates and realms. All cases share one child, so what one leaves behind would be seen by the next.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ScriptChild } from "../../../src/isolate-host/script/script-child.ts";
+import type { ScriptChild } from "../../../src/isolate-host/script/script-child.ts";
 import { hashObject } from "../../../src/store/object.ts";
 import type { Outcome } from "../../../src/store/outcome.ts";
 import { endText, jobOf, MemoryFrame, runToEnd } from "./memory-frame.ts";
+import { OwnChild } from "./own-child.ts";
 
 let child: ScriptChild;
 beforeAll(() => {
-  child = new ScriptChild({ heapMb: 128 });
+  child = new OwnChild({ heapMb: 128 });
 });
-afterAll(() => child.kill());
+afterAll(() => child.close());
 
 const blob: Outcome = { kind: "blob", oid: hashObject("blob", Buffer.from("a")) };
 
@@ -219,9 +220,9 @@ describe("what jobs share", () => {
       "exports.default = async () => { for (let turn = 0; turn < 99; turn++) await null; return [performance.now(), Math.random()] }",
     );
     const seen = endText(child.run(look, frame).turn);
-    const other = new ScriptChild({ heapMb: 128 });
+    const other = new OwnChild({ heapMb: 128 });
     expect(endText(other.run(look, frame).turn)).toBe(seen);
-    other.kill();
+    other.close();
     expect(frame.lines.length).toBe(heard);
   });
 
@@ -241,12 +242,12 @@ describe("what jobs share", () => {
       const module = `exports.default = async (job) => { ${before}\n${body} };`;
       return endText(child.run(jobOf(frame, module, { in: "x" }), frame).turn);
     });
-    const alone = new ScriptChild({ heapMb: 128 });
+    const alone = new OwnChild({ heapMb: 128 });
     const aloneEnds = bodies.toReversed().map((body) => {
       const module = `exports.default = async (job) => { ${before}\n${body} };`;
       return endText(alone.run(jobOf(frame, module, { in: "x" }), frame).turn);
     });
-    alone.kill();
+    alone.close();
     expect(ends).toEqual(aloneEnds.toReversed());
     expect(ends).toEqual(["small", "small", '{"a":"blob","b":2}', "failed: small"]);
     expect(end("return 'next'")).toBe("next");
