@@ -72,13 +72,13 @@ export class InstancePool {
     return ahead ?? this.#fresh();
   }
 
-  /** Makes an instance now, so that the next `take` need not. Where none can be made it is left to `take`, which somebody hears: there may be memory for one then. */
+  /** Makes an instance now, so that the next `take` need not. Where there is no memory for one it is left to `take`: there may be then. */
   prepare(): void {
     if (this.#idle.length > 0) return;
     try {
       this.#ahead ??= this.#fresh();
-    } catch {
-      this.#ahead = undefined;
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
     }
   }
 

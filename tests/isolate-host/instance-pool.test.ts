@@ -22,9 +22,24 @@ describe("an instance that is made ahead", () => {
     expect(pool.take()).not.toBe(first);
   });
 
-  test("and can't be made is an error of whoever takes one, and of nobody else", () => {
-    const pool = poolOf({ host: {} });
-    expect(() => pool.prepare()).not.toThrow();
-    expect(() => pool.take()).toThrow(WebAssembly.LinkError);
+  test("and has no memory is left to whoever takes one, who hears of it", () => {
+    let hasMemory = false;
+    const pool = poolOf({
+      host: {
+        get f() {
+          if (!hasMemory) throw new RangeError("out of memory");
+          return () => {};
+        },
+      },
+    });
+    pool.prepare();
+    expect(() => pool.take()).toThrow("out of memory");
+    pool.prepare();
+    hasMemory = true;
+    expect(pool.take()).toBeDefined();
+  });
+
+  test("and can't be made at all is told at once", () => {
+    expect(() => poolOf({ host: {} }).prepare()).toThrow(WebAssembly.LinkError);
   });
 });

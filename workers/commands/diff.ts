@@ -514,14 +514,17 @@ function range(from: number, to: number): string {
   return to > from + 1 ? `${from + 1},${to}` : String(to);
 }
 
+/** What formats without context tell of, each with the letter of ed for it: lines are added, deleted or changed. */
+function letteredHunks(hunks: readonly Hunk[]) {
+  return hunks
+    .filter((hunk) => !hunk.isIgnored)
+    .map(({ left: [a, aEnd], right: [b, bEnd] }) => {
+      return { a, aEnd, b, bEnd, letter: a === aEnd ? "a" : b === bEnd ? "d" : "c" } as const;
+    });
+}
+
 function normal({ left, right, hunks, asked }: Compared, out: string[]): void {
-  for (const {
-    left: [a, aEnd],
-    right: [b, bEnd],
-    isIgnored: isPassed,
-  } of hunks) {
-    if (isPassed) continue;
-    const letter = a === aEnd ? "a" : b === bEnd ? "d" : "c";
+  for (const { a, aEnd, b, bEnd, letter } of letteredHunks(hunks)) {
     out.push(`${a === aEnd ? a : range(a, aEnd)}${letter}${b === bEnd ? b : range(b, bEnd)}\n`);
     put(out, "< ", left, a, aEnd, asked);
     if (letter === "c") out.push("---\n");
@@ -530,13 +533,7 @@ function normal({ left, right, hunks, asked }: Compared, out: string[]): void {
 }
 
 function edScript({ right, hunks }: Compared, out: string[]): void {
-  for (const {
-    left: [a, aEnd],
-    right: [b, bEnd],
-    isIgnored: isPassed,
-  } of hunks.toReversed()) {
-    if (isPassed) continue;
-    const letter = a === aEnd ? "a" : b === bEnd ? "d" : "c";
+  for (const { a, aEnd, b, bEnd, letter } of letteredHunks(hunks).toReversed()) {
     out.push(`${a === aEnd ? a : range(a, aEnd)}${letter}\n`);
     if (letter === "d") continue;
     let isOpen = true;
@@ -554,12 +551,7 @@ function edScript({ right, hunks }: Compared, out: string[]): void {
 }
 
 function rcsScript({ right, hunks }: Compared, out: string[]): void {
-  for (const {
-    left: [a, aEnd],
-    right: [b, bEnd],
-    isIgnored: isPassed,
-  } of hunks) {
-    if (isPassed) continue;
+  for (const { a, aEnd, b, bEnd } of letteredHunks(hunks)) {
     if (aEnd > a) out.push(`d${a + 1} ${aEnd - a}\n`);
     if (bEnd > b) {
       out.push(`a${aEnd} ${bEnd - b}\n`);
