@@ -14,7 +14,9 @@ const folder = join(import.meta.dirname, "shell");
 /** What the bundles are made of. */
 const folders = [folder, join(import.meta.dirname, "commands")];
 /** What it shares with the engine. */
-const shared = join(import.meta.dirname, "..", "src", "tools", "plain-call.ts");
+const shared = ["plain-call.ts", "starting-call.ts"].map((file) =>
+  join(import.meta.dirname, "..", "src", "tools", file),
+);
 const require = createRequire(import.meta.url);
 const packageFolder = join(dirname(require.resolve("just-bash")), "..", "..");
 const mainFile = join(packageFolder, "dist", "bundle", "index.js");
@@ -210,37 +212,6 @@ const mendings: readonly (readonly [found: string, instead: string])[] = [
 
 /** What is replaced in the files of its commands, by a command that is there only where the file is bundled. */
 const commandMendings: readonly (readonly [command: string, found: string, instead: string])[] = [
-  // A symlink is neither file nor folder.
-  ["find", 'if(i==="f"||i==="d")n.push', 'if(i==="f"||i==="d"||i==="l")n.push'],
-  [
-    "find",
-    'e.fileType==="d"?{matches:t.isDirectory,pruned:!1,printed:!1}:{matches:!1,',
-    'e.fileType==="d"?{matches:t.isDirectory,pruned:!1,printed:!1}:{matches:!t.isFile&&!t.isDirectory,',
-  ],
-  [
-    "find",
-    'e.fileType==="d"?{matches:a,pruned:!1,printed:!1}:{matches:!1,',
-    'e.fileType==="d"?{matches:a,pruned:!1,printed:!1}:{matches:!s&&!a,',
-  ],
-  // What is named may be a symlink to nothing.
-  ["find", "try{await t.fs.stat(f)}catch{U(", "try{await t.fs.lstat(f)}catch{U("],
-  // A slash behind a symlink's name follows it, and stays in what is printed.
-  ["find", 'c.length>1&&c.endsWith("/")&&(c=c.slice(0,-1));', 'let coppiceSlash=c.length>1&&c.endsWith("/");'],
-  ["find", "m=await t.fs.lstat(w)", "m=await(coppiceSlash&&w===f?t.fs.stat(w):t.fs.lstat(w))"],
-  ["find", 'w===f?g=c.split("/").pop()||c:', 'w===f?g=c.replace(/(?!^)\\/+$/,"").split("/").pop()||c:'],
-  ["find", ":c+w.slice(f.length)", ":(coppiceSlash?c.slice(0,-1):c)+w.slice(f.length)"],
-  // Sizes are rounded up to whole units.
-  [
-    "find",
-    'let s;return e.comparison==="more"?s=t.size>n:e.comparison==="less"?s=t.size<n:e.unit==="b"?s=Math.ceil(t.size/512)===e.value:s=t.size===n,',
-    'let q=Math.ceil(t.size/({c:1,k:1024,M:1048576,G:1073741824}[e.unit]??512)),s=e.comparison==="more"?q>e.value:e.comparison==="less"?q<e.value:q===e.value;return 0,',
-  ],
-  ["find", "isDirectory:h.isDirectory,depth:h.depth", "isDirectory:h.isDirectory,isFile:h.isFile,depth:h.depth"],
-  [
-    "find",
-    'case"d":l=String(t.depth),a++;break;',
-    'case"d":l=String(t.depth),a++;break;case"y":l=t.isDirectory?"d":t.isFile?"f":"l",a++;break;',
-  ],
   // sed. A text is what stands behind `a`, `i` or `c`, on the same line or the next; `i` prints when it is come to, `c` of a range at its end.
   [
     "sed",
@@ -306,7 +277,11 @@ export function shellSources(): string {
       .map((file) => [basename(each), file, readFileSync(join(each, file), "utf8")]),
   );
   const versions = ["just-bash", "esbuild"].map((name) => versionOf(name));
-  return JSON.stringify([own, versions, ...[shared, import.meta.filename].map((file) => readFileSync(file, "utf8"))]);
+  return JSON.stringify([
+    own,
+    versions,
+    ...[...shared, import.meta.filename].map((file) => readFileSync(file, "utf8")),
+  ]);
 }
 
 function versionOf(name: string): string {

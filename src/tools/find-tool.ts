@@ -18,6 +18,7 @@ import { ownTool, ownTools } from "./own-tools.ts";
 import { isPlainText, plainCall } from "./plain-call.ts";
 import { CommandNotFound, UnfitTool } from "./tool-errors.ts";
 import { putScript, shellWorker, toolStore } from "./shell.ts";
+import { isForShell } from "./starting-call.ts";
 import { MalformedTar, putTar } from "./tar-tree.ts";
 
 export interface FoundTool {
@@ -53,6 +54,7 @@ export function toolFolders(folder: string): readonly string[] {
 export function findTool(engine: Engine, name: string, folders: readonly string[], call?: ToolCall): FoundTool {
   const own = ownTool(engine, name);
   if (own !== undefined) return { worker: own };
+  if (isForShell(call?.argv ?? [name])) return { worker: shellOf(engine, folders) };
   const script = scriptTools.get(name);
   if (script !== undefined) {
     const plain = call !== undefined && isPlain(engine, call) ? plainWorker(engine, name, folders) : undefined;

@@ -85,7 +85,7 @@ export const scriptTools: ReadonlyMap<string, ScriptName> = new Map<string, Scri
   ["diff", "commands"],
   ["egrep", "commands"],
   ["fgrep", "commands"],
-  ["find", "just-bash"],
+  ["find", "commands"],
   ["grep", "commands"],
   ["jq", "just-bash"],
   ["rg", "just-bash"],

@@ -3,6 +3,7 @@ import type { Engine } from "../engine.ts";
 import { isInstalled } from "./find-tool.ts";
 import { knownTools, scriptTools, shellNames } from "./known-tools.ts";
 import { ownTools } from "./own-tools.ts";
+import { startingCommands } from "./starting-call.ts";
 
 export interface ListedTool {
   readonly name: string;
@@ -18,7 +19,7 @@ export function toolsKnown(engine: Engine, folders: readonly string[]): readonly
     const from = `${tool.package.name}@${tool.package.version}`;
     return [name, { name, from, isInstalled: isInstalled(engine, tool, folders) }];
   });
-  const scripts = [...scriptTools.keys(), ...shellNames].map((name): [string, ListedTool] => [
+  const scripts = [...scriptTools.keys(), ...startingCommands, ...shellNames].map((name): [string, ListedTool] => [
     name,
     { name, from: "coppice", isInstalled: true },
   ]);

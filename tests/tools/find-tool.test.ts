@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openEngine, type Engine } from "../../src/engine.ts";
+import { openEngine, type Engine, type Oid } from "../../src/engine.ts";
 import { assemble } from "../guests/assemble.ts";
 import { findTool } from "../../src/tools/find-tool.ts";
 import {
@@ -17,6 +17,7 @@ import { justBashCommands, ownCommandNames } from "../../workers/shell/command-n
 import { ownTools, removeOwnTool, setOwnTool, toolNameFault } from "../../src/tools/own-tools.ts";
 import { laidOver, takenAway } from "../../src/tools/overlay.ts";
 import { CommandNotFound, UnfitTool } from "../../src/tools/tool-errors.ts";
+import { startingCommands } from "../../src/tools/starting-call.ts";
 import { toolsKnown } from "../../src/tools/tool-list.ts";
 
 const top = mkdtempSync(join(tmpdir(), "coppice-tools-"));
@@ -188,10 +189,32 @@ describe("a command of the user's own", () => {
 test("the list has every command once, in order, and says what is not installed", () => {
   const tools = toolsKnown(engine, [nothing]);
   const names = tools.map(({ name }) => name);
-  expect(names).toEqual([...new Set([...Object.keys(knownTools), ...scriptTools.keys(), ...shellNames])].toSorted());
+  const all = [...Object.keys(knownTools), ...scriptTools.keys(), ...startingCommands, ...shellNames];
+  expect(names).toEqual([...new Set(all)].toSorted());
   expect(namesOf("just-bash")).toEqual([...justBashCommands].toSorted());
   expect(namesOf("commands")).toEqual([...ownCommandNames].toSorted());
   expect(tools.find(({ name }) => name === "clang")).toMatchObject({ isInstalled: false });
+});
+
+describe("a command that starts others", { timeout: 120_000 }, () => {
+  test.each([
+    [["env", "-i", "A=1", "env"], "A=1\n"],
+    [["xargs", "-n", "2", "echo"], "1 2\n3\n"],
+    [["timeout", "5", "wc", "-c"], "6\n"],
+    [["nice", "sh", "-c", "echo $0 $1", "a", "b"], "a b\n"],
+    [["find", ".", "-name", "in", "-exec", "cat", "{}", ";", "-exec", "wc", "-c", "{}", ";"], "1 2 3\n6 ./in\n"],
+  ])("%j is done by the shell", async (argv, wanted) => {
+    const call = {
+      argv,
+      in: engine.putTree([{ mode: "100644", name: "in", oid: engine.putBlob(Buffer.from("1 2 3\n")) }]),
+      cwd: "/",
+    };
+    const { worker } = findTool(engine, argv[0] as string, [repository], call);
+    expect(worker).toBe(findTool(engine, "sh", [repository]).worker);
+    const { outcome } = await engine.exec({ ...call, worker, stdin: Buffer.from("1 2 3\n"), env: {} });
+    const result = outcome.kind === "tree" ? engine.commandResult(outcome.oid) : undefined;
+    expect(Buffer.from(engine.get(result?.stdout as Oid).body).toString()).toBe(wanted);
+  });
 });
 
 describe("a tree that a command brings", () => {

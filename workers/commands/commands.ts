@@ -8,12 +8,14 @@ import { bytesOf, stringsOf, textOf } from "../shell/bytes.ts";
 import { diff } from "./diff.ts";
 import { TreeFiles } from "../shell/files.ts";
 import { ownCommandNames } from "../shell/command-names.ts";
-import type { OwnCall, OwnEnded, OwnFiles } from "./call.ts";
+import type { OwnCall, OwnEnded } from "./call.ts";
+import { find } from "./find.ts";
 import { grep } from "./grep.ts";
 import { linked } from "./link.ts";
 import { RegexFault } from "./regex.ts";
 import { sort } from "./sort.ts";
 import { tar, type TarTree } from "./tar.ts";
+import { filesFrom, removalIn } from "./tree-files.ts";
 
 type Name = (typeof ownCommandNames)[number];
 
@@ -64,6 +66,16 @@ async function endedIn(call: OwnCall, tree: TreeFiles, cwd: string): Promise<Own
       );
     case "tar":
       return tar(call, tarTree(tree, cwd));
+    case "find":
+      return find(call, {
+        remove: removalIn(tree, cwd),
+        // A call that starts others is the shell's (workers/shell/commands.ts).
+        start: async ([name = ""]) => ({
+          stdout: "",
+          stderr: `find: '${name}': No such file or directory\n`,
+          exitCode: 127,
+        }),
+      });
     default:
       return ended(call);
   }
@@ -107,21 +119,6 @@ function ended(call: OwnCall): OwnEnded {
     if (!(error instanceof RegexFault)) throw error;
     return { stdout: "", stderr: `${call.name}: ${error.message}\n`, exitCode: 2 };
   }
-}
-
-function filesFrom(tree: TreeFiles, cwd: string): OwnFiles {
-  const at = (path: string) => tree.resolvePath(cwd, path);
-  /** A name with a slash behind it is a folder's. */
-  const isFit = (path: string) =>
-    path !== "" && (!path.endsWith("/") || tree.look(at(path), true)?.isDirectory === true);
-  return {
-    look: (path, follows) => (isFit(path) ? tree.look(at(path), follows || path.endsWith("/")) : undefined),
-    text: (path) => (isFit(path) ? tree.text(at(path)) : undefined),
-    put: (path, content) => path !== "" && !path.endsWith("/") && tree.put(at(path), content),
-    names: (path) => tree.names(at(path)),
-    real: (path) => (tree.look(at(path), true) === undefined ? undefined : tree.realPath(at(path))),
-    target: (path) => tree.targetOf(at(path)),
-  };
 }
 
 /** Runs a command line that a command starts: one of those here, or `cat`, with words that may be quoted. Undefined for what it is not. */

@@ -2,7 +2,7 @@
 import { regexOf, RegexFault, type Regex } from "./regex.ts";
 
 /** What a pattern means, in linear time. With `inFolder` also a name in a folder of that name; with `anyPart` any part of a path that follows a slash. */
-export function globRegex(glob: string, { inFolder = false, anyPart = false } = {}): Regex {
+export function globRegex(glob: string, { inFolder = false, anyPart = false, ignoresCase = false } = {}): Regex {
   let out = anyPart ? "(.*/)?" : "";
   for (let at = 0; at < glob.length; at++) {
     const char = glob[at] as string;
@@ -19,7 +19,7 @@ export function globRegex(glob: string, { inFolder = false, anyPart = false } = 
       }
     } else out += literal(char === "\\" ? (glob[++at] ?? "\\") : char);
   }
-  return regexOf(inFolder ? `(${out})(/.*)?` : out, { isExtended: true, within: "text" });
+  return regexOf(inFolder ? `(${out})(/.*)?` : out, { isExtended: true, within: "text", ignoresCase });
 }
 
 function literal(text: string): string {

@@ -1,4 +1,7 @@
 /** Options of the commands that start others, which the shell does itself: a tool can't start anything. */
+import { find as walked } from "../commands/find.ts";
+import { filesFrom, removalIn } from "../commands/tree-files.ts";
+import { startsCommands } from "../../src/tools/starting-call.ts";
 import type { TreeFiles } from "./files.ts";
 import { refusalOf } from "./mended.ts";
 import type { Spawn } from "./shell.ts";
@@ -16,6 +19,7 @@ export interface Call {
   readonly cwd: string;
   readonly stdin: string;
   readonly spawn: Spawn;
+  readonly files: TreeFiles;
 }
 
 type Own = (call: Call) => Promise<Ended> | Ended;
@@ -129,62 +133,21 @@ async function env({ args, env: inherited, cwd, stdin, spawn }: Call): Promise<E
   );
 }
 
-/** One action of find's that starts a command: where it stands in the arguments, and whether `+` ends it. */
-interface FindAction {
-  readonly from: number;
-  readonly to: number;
-  readonly argv: readonly string[];
-  readonly all: boolean;
-  readonly inFolder: boolean;
-}
-
-/** find is a tool, and one that can't start commands: what it finds is asked for first, and the commands run after it. So an `-exec` is the last thing in the expression, or it is refused. */
-async function find({ args, env: variables, cwd, stdin, spawn }: Call): Promise<Ended> {
-  const action = findAction(args);
-  if (action === undefined) return spawn(["find", ...args], variables, cwd, stdin, true);
-  const { from, to, argv, all, inFolder } = action;
-  const isLast =
-    to === args.length && !args.slice(0, from).some((arg) => /^-(exec|execdir|ok|okdir|o|or)$|^,$/.test(arg));
-  if (!isLast || inFolder) {
-    return ended("", "find: here -exec is the last action of an expression without -o, and there is no -execdir\n", 1);
-  }
-  const search = (print: string) => spawn(["find", ...args.slice(0, from), print], variables, cwd, "", true);
-  let found = await search("-print0");
-  let end = "\0";
-  // There are finds without it, and names without newlines.
-  if (found.exitCode !== 0 && found.stdout === "") {
-    found = await search("-print");
-    end = "\n";
-  }
-  const paths = found.stdout.split(end).slice(0, -1);
-  let { stderr, exitCode } = found;
-  let stdout = "";
-  const batches = all
-    ? paths.length > 0
-      ? [[...argv.slice(0, -1), ...paths]]
-      : []
-    : paths.map((path) => argv.map((arg) => arg.replaceAll("{}", path)));
-  for (const batch of batches) {
-    const one = await spawn(batch, variables, cwd, "");
-    stdout += one.stdout;
-    stderr += one.stderr;
-    if (all && one.exitCode !== 0) exitCode = 1;
-  }
-  return ended(stdout, stderr, exitCode);
-}
-
-function findAction(args: readonly string[]): FindAction | undefined {
-  const from = args.findIndex((arg) => /^-(exec|execdir|ok|okdir)$/.test(arg));
-  if (from === -1) return undefined;
-  const end = args.findIndex((arg, at) => at > from && (arg === ";" || (arg === "+" && args[at - 1] === "{}")));
-  const to = end === -1 ? args.length : end;
-  return {
-    from,
-    to: to + 1,
-    argv: args.slice(from + 1, to),
-    all: args[to] === "+",
-    inFolder: args[from] !== "-exec",
+/** find is a tool, and one that can't start commands: where it is to, it is done here, so that each command finds what the ones before it left. */
+async function find({ args, env: variables, cwd, stdin, spawn, files }: Call): Promise<Ended> {
+  if (!startsCommands(args)) return spawn(["find", ...args], variables, cwd, stdin, true);
+  const call = {
+    name: "find",
+    args,
+    env: new Map(Object.entries(variables)),
+    files: filesFrom(files, cwd),
+    stdin: () => stdin,
+    readPattern: () => undefined,
   };
+  return walked(call, {
+    remove: removalIn(files, cwd),
+    start: (argv, folder) => spawn(argv, variables, files.resolvePath(cwd, folder), ""),
+  });
 }
 
 interface XargsOptions {

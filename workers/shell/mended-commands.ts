@@ -1,4 +1,4 @@
-/** What just-bash's find, sed and jq do otherwise than native ones, done as these do. The build puts calls of these functions into their text (workers/bundle-shell.ts). */
+/** What just-bash's sed and jq do otherwise than native ones, done as these do. The build puts calls of these functions into their text (workers/bundle-shell.ts). */
 
 /**
  * `\<` and `\>` as `\b`, which is the same where a word must begin after the one and end before the other. Throws where that is not sure.

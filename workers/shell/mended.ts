@@ -394,6 +394,7 @@ export function coppiceLazy<T extends object>(make: () => T): T {
 
 /** What the system says of a file that it does not open, by errno. */
 const refusals: Readonly<Record<string, string>> = {
+  ENOTEMPTY: "Directory not empty",
   ENOENT: "No such file or directory",
   ENOTDIR: "Not a directory",
   EISDIR: "Is a directory",

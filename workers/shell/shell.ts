@@ -112,7 +112,11 @@ export default async function shell(job: ShellJob): Promise<ReadonlyMap<string, 
     lately: new Map(),
     shells: 0,
   };
-  const ended = await runShell(world, argv, env, cwd, job.args.stdin, 1);
+  // By another name than a shell's it is called for a command that starts others.
+  const run = isShell(argv[0] ?? "sh")
+    ? runShell(world, argv, env, cwd, job.args.stdin, 1)
+    : startCommand(world, 0, argv, env, cwd, job.args.stdin);
+  const ended = await run;
   return new Map<string, unknown>([
     ["exit", repeated(world, "exit", String(ended.exitCode))],
     ["out", files.finish()],
@@ -318,6 +322,15 @@ function mayRead(name: string, args: readonly string[], ownStdin: boolean): bool
   return readsStdin(name, args, ownStdin);
 }
 
+/** A program's name, by which it is known, from the place where systems have it. */
+function programOf(name: string): string {
+  return /^(?:\/usr)?\/bin\/([^/]+)$/.exec(name)?.[1] ?? name;
+}
+
+function isShell(name: string): boolean {
+  return shells.has(programOf(name));
+}
+
 /** `Spawn` with a blob in place of a text: its stdin may be one, and so may what it printed. */
 async function startCommand(
   world: World,
@@ -329,11 +342,18 @@ async function startCommand(
   asTool = false,
 ): Promise<Finished> {
   const [name = "", ...args] = argv;
-  const base = /^(?:\/usr)?\/bin\/([^/]+)$/.exec(name)?.[1] ?? name;
+  const base = programOf(name);
   if (shells.has(base)) return runShell(world, argv, env, cwd, stdin, depth + 1);
   const own = Object.hasOwn(ownCommands, base) && !asTool ? ownCommands[base] : undefined;
   if (own !== undefined) {
-    return own({ args, env, cwd, stdin: textFrom(world.files, stdin), spawn: spawnFrom(world, depth) });
+    return own({
+      args,
+      env,
+      cwd,
+      stdin: textFrom(world.files, stdin),
+      spawn: spawnFrom(world, depth),
+      files: world.files,
+    });
   }
   const tool = world.tools.get(base);
   if (tool !== undefined) {
