@@ -204,6 +204,14 @@ describe("the tree that a command sees", () => {
       status: 125,
       err: expect.stringContaining('"one" changed meanwhile') as string,
     });
+    room.git(folder, "init", "--quiet");
+    room.write("pipes/tracked", "x");
+    room.git(folder, "add", "tracked");
+    const inRepository = await exec("-C", folder, "--", "ls");
+    expect(inRepository).toEqual({ status: 0, out: "tracked\n", err: said.err });
+    expect((await room.call("fold", folder, "--post", "file-count")).err).toContain(
+      "left out, since git does not track them: sub/, one\n",
+    );
   });
 
   it("may have more files than a call has arguments, also for grep -r", async () => {
