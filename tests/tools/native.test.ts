@@ -401,6 +401,19 @@ const cases: readonly Case[] = [
   line("link a.txt hard"),
   line("link a.txt b.txt"),
   line("link a.txt"),
+  line("tac", { stdin: "a\nb\n" }),
+  line("tac a.txt b.txt - binary.bin", { stdin: "a\nb" }),
+  line("tac nowhere a.txt src"),
+  line("tac -b a.txt b.txt"),
+  line("tac --separator=ee a.txt"),
+  line("tac -s aa", { stdin: "aaaaab" }),
+  line("tac -s  binary.bin"),
+  line("tac -r -s [eo]+ a.txt"),
+  line("tac -r -s e* a.txt"),
+  argv("tac", "-brs", "e.\\|^f\\|x\\?", "a.txt"),
+  line("tac -r -s . a.txt"),
+  line("tac -r -s ee$ a.txt"),
+  line("tac -r -s a\\{2\\}", { stdin: "aaaab" }),
   line("tar -tf nowhere.tar"),
   line("tar -tf a.txt"),
   line("tar -tf empty.txt"),
@@ -542,7 +555,7 @@ describe("what one packs the other unpacks", () => {
 test("every command of the table is compared several times", () => {
   const times = Map.groupBy(cases, ({ argv: [name] }) => name as string);
   const wanted =
-    "ls cat head tail wc sort uniq cut tr sha256sum cp mv ln link chmod mkdir rm touch find grep egrep fgrep sed awk diff tar gzip jq";
+    "ls cat head tail wc sort uniq cut tr sha256sum cp mv ln link chmod mkdir rm touch find grep egrep fgrep sed awk diff tac tar gzip jq";
   expect([...times.keys()].toSorted()).toEqual(wanted.split(" ").toSorted());
   expect(Math.min(...[...times.values()].map((each) => each.length))).toBeGreaterThan(1);
 });

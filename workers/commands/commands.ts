@@ -13,6 +13,7 @@ import { grep } from "./grep.ts";
 import { linked } from "./link.ts";
 import { RegexFault } from "./regex.ts";
 import { sort } from "./sort.ts";
+import { tac } from "./tac.ts";
 import { tar, type TarTree } from "./tar.ts";
 
 type Name = (typeof ownCommandNames)[number];
@@ -25,6 +26,7 @@ const commands = {
   fgrep: grep,
   grep,
   sort,
+  tac,
 } as const satisfies Partial<Record<Name, (call: OwnCall) => OwnEnded>>;
 
 export default async function native(
