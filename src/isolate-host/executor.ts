@@ -69,10 +69,12 @@ class Executor {
       onLog: (job, lines) => this.#addLines(job, lines),
       outputOf: ({ depth }) =>
         this.#tellsOutput && depth === 0 ? outputTeller((message) => this.#send(message)) : undefined,
+      prepares: (isPreparing) => (board.prepares = isPreparing),
     };
     this.#scripts = new ScriptGuests(host, {
       childIs: (pid) => (board.child = pid),
       hearsOut: (isHearing) => (board.hearsOut = isHearing),
+      waits: (isWaiting) => (board.waits = isWaiting),
       isCancelled: () => board.cancelled,
       flags: start.scriptFlags,
       turnMs: start.scriptTurnMs,

@@ -51,10 +51,12 @@ class Verifier {
       settleNested: (job, requests) => settler.settleNested(job, requests),
       upcoming: (job, countMax, known) => settler.upcoming(job, countMax, known),
       onLog: () => undefined,
+      prepares: (isPreparing) => (board.prepares = isPreparing),
     };
     this.#scripts = new ScriptGuests(host, {
       childIs: (pid) => (board.child = pid),
       hearsOut: (isHearing) => (board.hearsOut = isHearing),
+      waits: (isWaiting) => (board.waits = isWaiting),
       isCancelled: () => board.cancelled,
       flags: start.scriptFlags,
       turnMs: start.scriptTurnMs,

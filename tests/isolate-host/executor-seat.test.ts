@@ -71,12 +71,12 @@ const lost: Report = {
 };
 
 /** A seat, and how often its claims were dropped; with `graves` a burial takes until it is told. */
-function seatOf(graves?: (() => void)[]) {
+function seatOf(graves?: (() => void)[], wallClockMsMax = 60_000) {
   let burials = 0;
   const news: string[] = [];
   const seat = new ExecutorSeat({
     storePath: "",
-    wallClockMsMax: 60_000,
+    wallClockMsMax,
     nestedFramesMax: 64,
     program: "executor",
     scriptFlags: [],
@@ -136,6 +136,7 @@ test("a thread that waits for a process is stopped by that process's end, and it
   const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1e6)"], { stdio: "ignore" });
   const ended = once(child, "exit");
   thread.board.child = child.pid as number;
+  thread.board.waits = true;
   seat.cancel(dispatch);
   await vi.advanceTimersByTimeAsync(1000);
   expect(await ended).toEqual([null, "SIGKILL"]);
@@ -152,6 +153,40 @@ test("a thread that waits for a process is stopped by that process's end, and it
   expect([threads.length, thread.end, burials()]).toEqual([1, undefined, 0]);
 });
 
+test("a guest's clock starts when what it needs is made, which has a minute of its own", async () => {
+  for (const isMade of [true, false]) {
+    const { seat } = seatOf(undefined, 1000);
+    const report = seat.start(dispatchOf(1));
+    const [thread] = threads.splice(0) as [FakeThread];
+    thread.board.enter(0, { oid: request, image: request } as Request, Buffer.alloc(0));
+    thread.board.prepares = true;
+    await vi.advanceTimersByTimeAsync(59_000);
+    expect(thread.end).toBeUndefined();
+    if (isMade) thread.board.prepares = false;
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(thread.end).toBeUndefined();
+    await vi.advanceTimersByTimeAsync(300);
+    thread.end?.(1);
+    const message = `the executor ran for more than ${isMade ? 1 : 60} s and was stopped`;
+    expect(await state(report)).toMatchObject({ how: "ended", answer: { kind: "host", message } });
+  }
+});
+
+test("a thread that computes while it has a process is ended at once, with the process", async () => {
+  const { seat } = seatOf();
+  const report = seat.start(dispatchOf(1));
+  const [thread] = threads as [FakeThread];
+  const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1e6)"], { stdio: "ignore" });
+  const ended = once(child, "exit");
+  thread.board.child = child.pid as number;
+  thread.board.enter(0, { oid: request, image: request } as Request, Buffer.alloc(0));
+  await vi.advanceTimersByTimeAsync(60_500);
+  expect(thread.end).toBeDefined();
+  thread.end?.(1);
+  expect(await state(report)).toMatchObject({ how: "ended", answer: { stoppedAfterMs: 60_000 } });
+  expect(await ended).toEqual([null, "SIGKILL"]);
+});
+
 test("a thread that does not come back when its process has ended is ended", async () => {
   const { seat } = seatOf();
   const report = seat.start(dispatchOf(1));
@@ -159,6 +194,7 @@ test("a thread that does not come back when its process has ended is ended", asy
   const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1e6)"], { stdio: "ignore" });
   const ended = once(child, "exit");
   thread.board.child = child.pid as number;
+  thread.board.waits = true;
   seat.cancel(dispatchOf(2));
   thread.board.enter(0, { oid: request, image: request } as Request, Buffer.alloc(0));
   await vi.advanceTimersByTimeAsync(60_500);
