@@ -89,12 +89,15 @@ export const scriptTools: ReadonlyMap<string, ScriptName> = new Map<string, Scri
   ["grep", "commands"],
   ["jq", "just-bash"],
   ["rg", "just-bash"],
+  ["hd", "commands"],
+  ["hexdump", "commands"],
   ["link", "commands"],
   ["ln", "commands"],
   ["sed", "just-bash"],
   ["sort", "commands"],
   ["tac", "commands"],
   ["tar", "commands"],
+  ["xxd", "commands"],
 ]);
 
 const grep: ToolPackage = { name: "@rivet-dev/agent-os-grep", version };

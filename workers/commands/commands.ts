@@ -10,10 +10,12 @@ import { TreeFiles } from "../shell/files.ts";
 import { ownCommandNames } from "../shell/command-names.ts";
 import type { OwnCall, OwnEnded, OwnFiles } from "./call.ts";
 import { grep } from "./grep.ts";
+import { hexdump } from "./hexdump.ts";
 import { linked } from "./link.ts";
 import { RegexFault } from "./regex.ts";
 import { sort } from "./sort.ts";
 import { tac } from "./tac.ts";
+import { xxd } from "./xxd.ts";
 import { tar, type TarTree } from "./tar.ts";
 
 type Name = (typeof ownCommandNames)[number];
@@ -25,8 +27,11 @@ const commands = {
   egrep: grep,
   fgrep: grep,
   grep,
+  hd: hexdump,
+  hexdump,
   sort,
   tac,
+  xxd,
 } as const satisfies Partial<Record<Name, (call: OwnCall) => OwnEnded>>;
 
 export default async function native(

@@ -1,4 +1,18 @@
 /** The commands that the script of `just-bash.ts` is, in just-bash's own writing. */
 export const justBashCommands = ["find", "jq", "rg", "sed"] as const;
 /** The commands that the script of `workers/commands` is, written here. */
-export const ownCommandNames = ["awk", "diff", "egrep", "fgrep", "grep", "link", "ln", "sort", "tac", "tar"] as const;
+export const ownCommandNames = [
+  "awk",
+  "diff",
+  "egrep",
+  "fgrep",
+  "grep",
+  "hd",
+  "hexdump",
+  "link",
+  "ln",
+  "sort",
+  "tac",
+  "tar",
+  "xxd",
+] as const;
