@@ -27,7 +27,7 @@ import { bindArgs, putRuntimeNode, resolveImage, scriptMarker, wasiMarker, wasmM
 import { failureDetail } from "./failure-origin.ts";
 import { executedJobs, type ExecutedJob } from "./executed-jobs.ts";
 import { entriesOf, foldedPath, type FoldedPath } from "./folded-path.ts";
-import { JobNames, mapRef, typedText } from "./job-names.ts";
+import { JobNames, mapRef, typedText, namesPrefix } from "./job-names.ts";
 import type { Executing } from "./executing.ts";
 import type { ExplainOptions, Explanation } from "./explaining.ts";
 import type { ChromeTrace } from "./chrome-trace.ts";
@@ -125,9 +125,6 @@ export type { Difference, Execution } from "./first-difference.ts";
 export type { DescribedDivergence, FoundDivergence, Selection, Verified, VerifyingProgress } from "./verifying.ts";
 export type { Keep, Settlement } from "./store/store.ts";
 export type { TraceEvent } from "./scheduler/trace.ts";
-
-/** What the names are called in the store that callers give to objects, apart from the engine's own refs. */
-const namesPrefix = "named/";
 
 /** Milliseconds that a guest may run on its own before it is taken for a runaway. */
 export const defaultWallClockMsMax = 60_000;
@@ -833,9 +830,10 @@ export class Engine {
     if (outermost === undefined || last === undefined) return "the executor";
     const where = this.#whereabouts(outermost, foldedPath(this.#store, stack));
     const names = new JobNames(this.#store, this.#library);
-    // A nested command's arguments may be gone with its executor.
+    // A nested command's arguments may be gone with its executor; many, as the shell's, are in no frame that is shown, but in the store when the caller gave them.
     const typed = (frame: ShownFrame) => {
-      const argv = names.argvOf({ args: entriesOf(frame.args) ?? [] });
+      const shown = frame.args.length === 0 ? undefined : entriesOf(frame.args);
+      const argv = names.argvOf({ args: shown ?? names.subjectOf(frame.request)?.args ?? [] });
       return argv === undefined ? undefined : typedText(argv);
     };
     const name = typed(last) ?? `${names.workerName(last.image, undefined)}${inCommand(typed(outermost))}`;

@@ -23,6 +23,13 @@ export function mapRef(module: Oid): string {
   return `script-map/${module}`;
 }
 
+/** Before all names that callers give to objects, apart from the engine's own refs. */
+export const namesPrefix = "named/";
+/** Before the names of workers that are built into this package: NAME and what it was built from follow, with a slash between. */
+export const builtPrefix = "built/";
+/** Before the names of a user's own commands. */
+export const ownToolPrefix = "tool/own/";
+
 export class JobNames {
   readonly #store: Store;
   readonly #library: Oid;
@@ -30,6 +37,7 @@ export class JobNames {
   readonly #entryNames = new Map<Oid, ReadonlyMap<Oid, string> | undefined>();
   readonly #workers = new Map<string, string>();
   readonly #files = new Map<Oid, string | undefined>();
+  #given: ReadonlyMap<Oid, string> | undefined;
 
   /** Workers have the names that they have in their own library, or in this one. */
   constructor(store: Store, library: Oid) {
@@ -110,9 +118,19 @@ export class JobNames {
     return name;
   }
 
-  /** The same, but a script that was bundled here is called by its file. */
+  /** The same, but a script that was bundled here is called by its file, what is built into this package by its name there, and a user's own command by the name that was given. */
   workerName(image: Oid, std: Oid | undefined): string {
-    return this.scriptFile(image) ?? this.libraryName(image, std);
+    return this.scriptFile(image) ?? this.#givenName(image) ?? this.libraryName(image, std);
+  }
+
+  #givenName(image: Oid): string | undefined {
+    const named = (prefix: string) =>
+      [...this.#store.refs(namesPrefix + prefix)].map(([ref, node]): [Oid, string] => {
+        const [name] = ref.slice(namesPrefix.length + prefix.length).split("/", 1) as [string];
+        return [node, name];
+      });
+    this.#given ??= new Map([...named(builtPrefix), ...named(ownToolPrefix)]);
+    return this.#given.get(image);
   }
 
   /** The file of the script that a runtime node holds, if it was bundled here. */

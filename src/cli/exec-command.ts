@@ -1,5 +1,5 @@
 /**
- * `coppice exec`: a command over a tree. What it writes to stdout and stderr is written on byte for byte, and its exit status is ours; an error of Coppice's own is one sentence and 125, a command that is
+ * `coppice exec`: a command over a tree. What it writes to stdout and stderr is written on byte for byte, and its exit status is ours; an error of Coppice's own is one sentence and 125, a file of the tree in place of a command 126, a command that is
  * not to be had 127, as container tools have it. Nothing of the machine is seen by the command but the tree, its arguments and the environment that stands here.
  */
 import { isUtf8 } from "node:buffer";
@@ -18,7 +18,7 @@ import type { CommonOptions, RunningLimits, Session } from "./session.ts";
 
 interface ExecOptions extends CommonOptions, RunningLimits {
   readonly C: string;
-  readonly env: readonly string[];
+  readonly env?: readonly string[];
   readonly stdin?: string;
   readonly cwd?: string;
   readonly out?: string;
@@ -68,8 +68,7 @@ function execOptions(command: Command): Command {
     .option(
       "--env <NAME=VALUE>",
       "a variable of its environment, beside PATH, HOME, PWD, LANG and TZ, which are always the same; may be given several times",
-      (text: string, before: readonly string[]) => [...before, text],
-      [],
+      (text: string, before: readonly string[] | undefined) => [...(before ?? []), text],
     )
     .option(
       "--stdin <FILE>",
@@ -191,7 +190,7 @@ async function stdinNamed(text: string | undefined): Promise<Uint8Array> {
   return Buffer.concat(chunks);
 }
 
-function environmentNamed(texts: readonly string[]): Readonly<Record<string, string>> {
+function environmentNamed(texts: readonly string[] = []): Readonly<Record<string, string>> {
   return Object.fromEntries(
     texts.map((text) => {
       const equals = text.indexOf("=");

@@ -19,7 +19,7 @@ import {
   UnfitWorker,
   UnknownWorker,
 } from "../engine.ts";
-import { CommandNotFound, UnfitTool } from "../tools/tool-errors.ts";
+import { CommandNotFound, UnfitTool, UnstartableFile } from "../tools/tool-errors.ts";
 
 export type ErrorKind = "failed" | "usage" | "host" | "missing" | "divergent" | "cycle" | "cancelled";
 
@@ -34,11 +34,12 @@ export const exitStatus = {
   cancelled: 130,
 } as const satisfies Record<ErrorKind, number>;
 /** `exec` ends with the status of its command; what is no answer of a command has the statuses that container tools give. The README shows these, too. */
-export const execStatus = { noAnswer: 125, notFound: 127, cancelled: exitStatus.cancelled } as const;
+export const execStatus = { noAnswer: 125, notStarted: 126, notFound: 127, cancelled: exitStatus.cancelled } as const;
 
 /** The status that `exec` ends with for an error of this kind. */
 export function execStatusOf(error: unknown, kind: ErrorKind): number {
   if (error instanceof CommandNotFound) return execStatus.notFound;
+  if (error instanceof UnstartableFile) return execStatus.notStarted;
   return kind === "cancelled" ? execStatus.cancelled : execStatus.noAnswer;
 }
 
@@ -75,6 +76,7 @@ const usageErrors = [
   UnfitWorker,
   CommandNotFound,
   UnfitTool,
+  UnstartableFile,
 ] as const;
 const hostErrors = [
   OutputFailure,

@@ -150,12 +150,19 @@ function filled(option: string, text: string): string {
   return text;
 }
 
-function summaryOf({ calls, compared, executed, remembered }: ReplayedCalls): string {
+function summaryOf({ calls, compared, passedBy, executed, remembered }: ReplayedCalls): string {
   const jobs = `${executed} ${executed === 1 ? "job" : "jobs"} executed, ${remembered} remembered`;
-  return `${compared} of ${calls} ${calls === 1 ? "call" : "calls"} compared, ${jobs}`;
+  const { checkout, refused, unanswered } = passedBy;
+  const others = [
+    ...(checkout === 0 ? [] : [`${checkout} wrote to a folder`]),
+    ...(refused === 0 ? [] : [`${refused} ${refused === 1 ? "was" : "were"} refused`]),
+    ...(unanswered === 0 ? [] : [`${unanswered} came to no answer`]),
+  ];
+  const why = others.length === 0 ? "" : ` (${others.join(", ")})`;
+  return `${compared} of ${calls} ${calls === 1 ? "call" : "calls"} compared${why}, ${jobs}`;
 }
 
-function figures({ calls, compared, executed, remembered, first }: ReplayedCalls) {
+function figures({ calls, compared, passedBy, executed, remembered, first }: ReplayedCalls) {
   const difference = first === undefined ? {} : { first: { ...first, here: sentence(first.here) } };
-  return { same: first === undefined, calls, compared, jobs: { executed, remembered }, ...difference };
+  return { same: first === undefined, calls, compared, passedBy, jobs: { executed, remembered }, ...difference };
 }

@@ -127,7 +127,7 @@ function foldOptions(command: Command): Command {
   return (
     command
       .argument(
-        "<PATH|REV:PATH>",
+        "<PATH|REV:PATH|OID>",
         "a path in a git work tree (what git tracks there, with its uncommitted edits), a path in a revision, or an object of the store by oid",
       )
       // Required, but a missing PATH is told first.
@@ -143,8 +143,8 @@ function runArguments(command: Command): Command {
   return command
     .argument("<WORKER>", "a standard name, a .ts, .js or .wasm file, or an oid")
     .argument(
-      "[--NAME=TEXT | --NAME:@=PATH | --NAME:hash=OID...]",
-      "the worker's arguments: a text, a path or REV:PATH, or an object of the store (--NAME:text=TEXT where --NAME is an option)",
+      "[--NAME=VALUE...]",
+      "the worker's arguments: --NAME=TEXT, --NAME:@=PATH for a path or REV:PATH, --NAME:hash=OID for an object of the store (--NAME:text=TEXT where --NAME is an option)",
     )
     .allowUnknownOption();
 }

@@ -21,6 +21,7 @@ export function askedChildren(port: MessagePort, board: StatusBoard): ChildSourc
     },
     closed: () => tell({ type: "childClosed" }),
     hearsOut: (isHearing) => (board.hearsOut = isHearing),
+    waits: (isWaiting) => (board.waits = isWaiting),
     isCancelled: () => board.cancelled,
   };
 }

@@ -1,7 +1,7 @@
 /**
  * A seat for an executor: a thread that is started when first needed, told what to run, watched, and replaced when it dies.
  *
- * A guest that runs longer than the wall clock allows, without any frame starting or ending, is a non-answer. A script is ended with its process, and its thread comes back; any other guest takes the thread with it. Processes of scripts are
+ * A guest that runs longer than the wall clock allows, without any frame starting or ending, is a non-answer; its clock starts when it does, not while its module is compiled or its process starts. A script is ended with its process, and its thread comes back; any other guest takes the thread with it. Processes of scripts are
  * started, and waited for, here: a thread that is ended could not. A thread that dies by itself has its dispatch run once more by a new one, with nothing nested, so that a second death names the guest. What an executor had not committed is lost with it, and computed again when it is asked for.
  */
 import { extname } from "node:path";
@@ -16,6 +16,8 @@ import { StatusBoard, type ShownFrame } from "./status-board.ts";
 
 /** How often a running executor is looked at. */
 const watchEveryMs = 100;
+/** How long what a guest needs may take to be made, where a guest may not run for longer itself: none of it is the guest's time. */
+const preparingMsMax = 60_000;
 /** How long an executor that is to stop may take to do so by itself, before its process is killed or its thread is ended. */
 const stopGraceMs = 500;
 /** How long a thread whose process was killed may take to come back: one that waits for it does at once, where the machine lets it. */
@@ -145,6 +147,8 @@ export class ExecutorSeat {
     // A thread that was stopped has left its frames on the board.
     this.#board.leave(0);
     this.#board.hearsOut = false;
+    this.#board.prepares = false;
+    this.#board.waits = false;
     const { storePath, nestedFramesMax, claims, program, scriptFlags: flags, wallClockMsMax } = this.#options;
     const held = new HeldProcess(
       { heapMb: scriptHeapMbMax, flags, turnMs: turnMsFor(wallClockMsMax) },
@@ -219,7 +223,7 @@ export class ExecutorSeat {
     if (turns !== running.turns || this.#board.depth === 0) {
       running.turns = turns;
       running.sinceMs = nowMs;
-    } else if (nowMs - running.sinceMs <= this.#options.wallClockMsMax) {
+    } else if (nowMs - running.sinceMs <= this.#mostMs) {
       return;
     } else if (this.#board.hearsOut) {
       // The guest on the stack has not started: it is started again in a process of its own.
@@ -227,17 +231,25 @@ export class ExecutorSeat {
       running.sinceMs = nowMs;
     } else {
       const where = this.#options.describeStack(this.#board.stack());
-      const stoppedAfterMs = this.#options.wallClockMsMax;
+      const stoppedAfterMs = this.#mostMs;
       const message = `${where} ran for more than ${stoppedAfterMs / 1000} s and was stopped`;
       this.#stop({ kind: "host", message, stoppedAfterMs });
     }
   }
 
-  /** Ends what the thread does: the process that it waits for, or the thread itself. */
+  /** Milliseconds for which nothing need happen. */
+  get #mostMs(): number {
+    const { wallClockMsMax } = this.#options;
+    return this.#board.prepares ? Math.max(wallClockMsMax, preparingMsMax) : wallClockMsMax;
+  }
+
+  /** Ends what the thread does: the process that it waits for, or the thread itself, with the process. */
   #stop(answer: NonAnswer): void {
     // First, so that no other process is started in the place of the one that is killed.
     this.#board.cancelled = true;
-    if (this.#held?.kill() === true) {
+    const { waits, prepares, hearsOut } = this.#board;
+    // A thread that computes itself does not come back for that, be there a process or not.
+    if (this.#held?.kill() === true && (waits || prepares || hearsOut)) {
       this.#askToStop(answer, comeBackGraceMs);
       return;
     }

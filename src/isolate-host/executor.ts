@@ -70,6 +70,7 @@ class Executor {
       onLog: (job, lines) => this.#addLines(job, lines),
       outputOf: ({ depth }) =>
         this.#tellsOutput && depth === 0 ? outputTeller((message) => this.#send(message)) : undefined,
+      prepares: (isPreparing) => (board.prepares = isPreparing),
     };
     this.#scripts = new ScriptGuests(host, askedChildren(port, board));
     this.#commands = new WasiGuests(host);

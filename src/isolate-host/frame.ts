@@ -39,6 +39,8 @@ export interface FrameHost {
   onLog(job: Job, lines: readonly string[]): void;
   /** Whoever wants to hear what the job, a command, writes while it runs: called after each write. */
   outputOf?(job: Job): HearsOutput | undefined;
+  /** Told true before what a guest needs is made, which is no time of the guest's, and false when it is. */
+  prepares?(isPreparing: boolean): void;
 }
 
 /** Thrown by a call that can't be answered now: the frame must unwind, past whatever the guest catches. */

@@ -35,37 +35,45 @@ export type Prepared =
   | Unfit;
 
 export class GuestModules {
-  readonly #objects: FrameHost["objects"];
+  readonly #host: Pick<FrameHost, "objects" | "prepares">;
   readonly #kind: GuestKind;
   readonly #imports: Record<string, Record<string, unknown>>;
   readonly #reusesInstances: boolean;
   readonly #pools = new HotMap<Oid, InstancePool | Unfit>(modulesMax);
 
   constructor(
-    objects: FrameHost["objects"],
+    host: Pick<FrameHost, "objects" | "prepares">,
     kind: GuestKind,
     imports: Record<string, Record<string, unknown>>,
     reusesInstances: boolean,
   ) {
-    this.#objects = objects;
+    this.#host = host;
     this.#kind = kind;
     this.#imports = imports;
     this.#reusesInstances = reusesInstances;
   }
 
   /** Throws MissingObject for a module that is not here. */
-  poolOf({ oid: image, module, limits }: RuntimeNode): InstancePool | Unfit {
-    const known = this.#pools.get(image);
+  poolOf(node: RuntimeNode): InstancePool | Unfit {
+    const known = this.#pools.get(node.oid);
     if (known !== undefined) return known;
+    this.#host.prepares?.(true);
+    try {
+      const pool = this.#made(node);
+      this.#pools.set(node.oid, pool);
+      return pool;
+    } finally {
+      this.#host.prepares?.(false);
+    }
+  }
+
+  #made({ module, limits }: RuntimeNode): InstancePool | Unfit {
     const { entry, offered } = this.#kind;
     const fit = (bytes: Uint8Array) => fitModule(bytes, offered, limits, entry);
-    const made = compiled(this.#kind, () => fittedModule(this.#objects, module, limits, fit, entry));
-    const pool =
-      "outcome" in made
-        ? made
-        : new InstancePool(made.module, this.#imports, entry, this.#reusesInstances ? made.resettable : undefined);
-    this.#pools.set(image, pool);
-    return pool;
+    const made = compiled(this.#kind, () => fittedModule(this.#host.objects, module, limits, fit, entry));
+    return "outcome" in made
+      ? made
+      : new InstancePool(made.module, this.#imports, entry, this.#reusesInstances ? made.resettable : undefined);
   }
 }
 

@@ -41,6 +41,10 @@ export interface ChildSource {
   closed(): void;
   /** Told true while nothing is waited for but jobs that nobody asks for any more: no guest on the stack is to blame then. */
   hearsOut(isHearing: boolean): void;
+  /** Told true before a turn of a script is waited for, and false after it: what the script asks for runs on this thread in between. */
+  waits(isWaiting: boolean): void;
+  /** Told true while a job's process is waited for, and false after that: only then does ending it bring this thread back. */
+  waits(isWaiting: boolean): void;
   /** Whether what runs is to end: the process may have been killed for that, and none is to take its place. */
   isCancelled(): boolean;
 }
@@ -91,13 +95,27 @@ export class ScriptGuests implements Runtime {
     const child = this.#openChild();
     let number: number | undefined;
     try {
-      number = child.takeUp(job.request.oid) ?? child.start(this.#scriptJob(job.request, node.module));
+      number = child.takeUp(job.request.oid) ?? this.#started(child, job.request, node.module);
       if (this.#quickModule === node.module) this.#sendAhead(child, job, node.module);
-      const turn = child.turn(number, frame);
+      const given = number;
+      const turn = this.#waited(() => child.turn(given, frame));
       this.#quickModule = turn.how === "waits" ? undefined : node.module;
       return this.#follow(child, number, turn, frame, node.module);
     } catch (error) {
       return this.#end(child, number, frame, error);
+    }
+  }
+
+  /** What is sent to a process that still starts waits in the pipe; until it is ready no time is the script's. */
+  #started(child: ScriptChild, request: Request, module: Oid): number {
+    if (child.isReady) return child.start(this.#scriptJob(request, module));
+    this.#host.prepares?.(true);
+    try {
+      const number = child.start(this.#scriptJob(request, module));
+      child.awaitReady();
+      return number;
+    } finally {
+      this.#host.prepares?.(false);
     }
   }
 
@@ -145,16 +163,27 @@ export class ScriptGuests implements Runtime {
     });
   }
 
+  #waited(turn: () => ScriptTurn): ScriptTurn {
+    this.#source.waits(true);
+    try {
+      return turn();
+    } finally {
+      this.#source.waits(false);
+    }
+  }
+
   /** From turn to turn. */
   #follow(child: ScriptChild, number: number, first: ScriptTurn, frame: Frame, module: Oid): FrameEnd {
     /** For people, what the script asked for that is no worker, by the fixed text that it was told. */
     const refused = new Map<string, string>();
     for (let turn = first; ;) {
       switch (turn.how) {
-        case "waits":
+        case "waits": {
           if (turn.calls.length > aheadJobsMax) this.forgetBusyShare();
-          turn = child.settle(number, settled(frame, turn.calls, refused), frame);
+          const outcomes = settled(frame, turn.calls, refused);
+          turn = this.#waited(() => child.settle(number, outcomes, frame));
           break;
+        }
         case "returned": {
           const oid = frame.putBlob(turn.bytes);
           const fault = typeof oid === "number" ? oid : frame.out("blob", oid);

@@ -1,16 +1,16 @@
 /**
  * Memory that an executor writes and the engine's thread reads while a guest runs and no message can come: how many frames have started or ended (at
- * a runaway guest this stands still), what is on the stack, whether the run is cancelled, how often the engine's thread has answered what the executor waits for, and whether what it waits for in a process of scripts is no guest on the stack.
+ * a runaway guest this stands still), what is on the stack, whether the run is cancelled, how often the engine's thread has answered what the executor waits for, whether what it waits for in a process of scripts is no guest on the stack, whether it only prepares to run the innermost one, and whether it waits for its process at all.
  *
- * Layout: u32 turns, u32 depth, u32 cancelled, u32 answers, u32 hearsOut; then 256 bytes for each level of the stack: request (20), image (20), length of the args tree (u16 LE;
+ * Layout: u32 turns, u32 depth, u32 cancelled, u32 answers, u32 hearsOut, u32 prepares, u32 waits; then 256 bytes for each level of the stack: request (20), image (20), length of the args tree (u16 LE;
  * 0 when it does not fit), the args tree's bytes. They are here in full because what the executor has not committed dies with it.
  * One thread writes each word, and a torn reading is of no consequence: it is shown to a person, or read again.
  */
 import type { Request } from "../abi/request.ts";
 import { oidBytes, oidFromBytes, type Oid } from "../store/oid.ts";
 
-const words = { turns: 0, depth: 1, cancelled: 2, answers: 3, hearsOut: 4 } as const;
-const headBytes = 20;
+const words = { turns: 0, depth: 1, cancelled: 2, answers: 3, hearsOut: 4, prepares: 5, waits: 6 } as const;
+const headBytes = 28;
 const levelBytes = 256;
 const argsAt = 2 * oidBytes + 2;
 /** Levels that are shown; deeper ones are counted, not named. */
@@ -111,6 +111,26 @@ export class StatusBoard {
 
   set hearsOut(value: boolean) {
     Atomics.store(this.#words, words.hearsOut, value ? 1 : 0);
+  }
+
+  /** Whether the executor makes what the innermost guest needs, which has not begun: its module is compiled, or its process starts. */
+  get prepares(): boolean {
+    return Atomics.load(this.#words, words.prepares) !== 0;
+  }
+
+  /** Coming to the end of it counts as a turn. */
+  set prepares(value: boolean) {
+    if (!value) this.#countTurn();
+    Atomics.store(this.#words, words.prepares, value ? 1 : 0);
+  }
+
+  /** Whether the executor waits for its process, which runs the innermost guest: then that one's end brings it back. */
+  get waits(): boolean {
+    return Atomics.load(this.#words, words.waits) !== 0;
+  }
+
+  set waits(value: boolean) {
+    this.#words[words.waits] = value ? 1 : 0;
   }
 
   get cancelled(): boolean {

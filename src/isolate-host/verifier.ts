@@ -52,6 +52,7 @@ class Verifier {
       settleNested: (job, requests) => settler.settleNested(job, requests),
       upcoming: (job, countMax, known) => settler.upcoming(job, countMax, known),
       onLog: () => undefined,
+      prepares: (isPreparing) => (board.prepares = isPreparing),
     };
     this.#scripts = new ScriptGuests(host, askedChildren(port, board));
     const runtimes = new Map<string, Runtime>([

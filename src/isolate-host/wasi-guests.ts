@@ -66,7 +66,7 @@ export class WasiGuests implements Runtime {
     };
     for (const [name, serve] of Object.entries(preview1)) offer(`${wasiModule}.${name}`, serve);
     for (const [key, { serve }] of Object.entries(hostCalls)) offer(key, serve);
-    this.#modules = new GuestModules(host.objects, command, imports, reusesInstances);
+    this.#modules = new GuestModules(host, command, imports, reusesInstances);
   }
 
   memoryBytes(): number {

@@ -66,7 +66,7 @@ export class WasmGuests implements Runtime {
       ),
       [wasiModule]: wasiImports((serve) => this.#enter(serve)),
     };
-    this.#modules = new GuestModules(host.objects, wasmGuest, imports, reusesInstances);
+    this.#modules = new GuestModules(host, wasmGuest, imports, reusesInstances);
   }
 
   memoryBytes(): number {

@@ -48,7 +48,7 @@ export interface Common {
 export interface Answer {
   /** What the tool's output schema describes. */
   readonly facts: Common & Readonly<Record<string, unknown>>;
-  /** What a model reads beside the common facts, one after the other. */
+  /** What a model reads before the common facts, what was asked for first. */
   readonly texts: readonly string[];
 }
 

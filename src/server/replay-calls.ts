@@ -29,11 +29,16 @@ export interface CallDifference {
   readonly here: string;
 }
 
+/** A checkout wrote to a folder; a refused call names what could not be used; one that came to no answer was ended by the machine, or cancelled. */
+export type PassedBy = "checkout" | "refused" | "unanswered";
+
 export interface ReplayedCalls {
   /** Calls that were looked at. */
   readonly calls: number;
   /** Those of them that were repeated and compared. */
   readonly compared: number;
+  /** The others, by why they say nothing that could be compared: each is one of the three. */
+  readonly passedBy: Readonly<Record<PassedBy, number>>;
   /** Jobs that were executed. */
   readonly executed: number;
   /** Calls that a memo answered. */
@@ -47,10 +52,15 @@ export async function replayCalls(
   file: string,
 ): Promise<ReplayedCalls> {
   takeIn(calling.engine, file);
-  const seen = { calls: 0, compared: 0, executed: 0, remembered: 0 };
+  const passedBy = { checkout: 0, refused: 0, unanswered: 0 };
+  const seen = { calls: 0, compared: 0, passedBy, executed: 0, remembered: 0 };
   for (const recorded of readTranscript(file)) {
     seen.calls++;
-    if (!isRepeated(recorded)) continue;
+    const why = whyPassedBy(recorded);
+    if (why !== undefined) {
+      passedBy[why]++;
+      continue;
+    }
     seen.compared++;
     const here = await repeat({ ...calling, folders: noFolders }, recorded);
     if (!(here instanceof ToolFault) && here["request"] !== null) {
@@ -78,8 +88,11 @@ function takeIn(engine: Engine, file: string): void {
 /** Faults that follow from a request; others are the machine's, or the caller's. */
 const outcomes: readonly ToolFault["kind"][] = ["failed", "cycle"];
 
-function isRepeated({ tool, fault }: RecordedCall): boolean {
-  return tool !== "checkout" && (fault === undefined || outcomes.includes(fault.kind));
+/** Undefined for a call that is repeated. */
+function whyPassedBy({ tool, fault }: RecordedCall): PassedBy | undefined {
+  if (fault === undefined) return tool === "checkout" ? "checkout" : undefined;
+  if (outcomes.includes(fault.kind)) return undefined;
+  return fault.kind === "usage" || fault.kind === "missing" ? "refused" : "unanswered";
 }
 
 /** What a call comes to here. */

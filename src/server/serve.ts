@@ -106,10 +106,12 @@ async function answerTo(
   }
 }
 
-/** Facts for programs; a line of them and the texts for models, since some clients show one of the two. */
+/** Facts for programs; the texts and a line of facts for models, since some clients show one of the two, and some of several texts the first alone. */
 function answerResult({ facts, texts }: Answer): CallToolResult {
-  const shown = [commonLine(facts), ...texts].filter((text) => text !== "");
-  return { structuredContent: { ...facts }, content: shown.map((text) => ({ type: "text", text })) };
+  const line = commonLine(facts);
+  const shown = [...texts, line === "" ? "" : `[${line}]`].filter((text) => text !== "");
+  const text = shown.map((each, at) => (at === shown.length - 1 || each.endsWith("\n") ? each : `${each}\n`)).join("");
+  return { structuredContent: { ...facts }, content: [{ type: "text", text }] };
 }
 
 function faultResult({ message }: ToolFault): CallToolResult {

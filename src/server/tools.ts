@@ -426,7 +426,7 @@ function ranFacts({ request, outcome, run: record, jobs }: Ran, given: Oid | nul
 function ranAnswer(engine: Engine, given: Oid | null, ran: Ran): Answer {
   const { kind, oid } = ran.outcome;
   const output = shownObject(engine, oid);
-  return { facts: { ...ranFacts(ran, given), result: { kind, oid }, output }, texts: [`${kind} ${oid}`, output.text] };
+  return { facts: { ...ranFacts(ran, given), result: { kind, oid }, output }, texts: [output.text, `${kind} ${oid}`] };
 }
 
 interface Readable {

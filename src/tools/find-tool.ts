@@ -20,6 +20,7 @@ import { CommandNotFound, UnfitTool } from "./tool-errors.ts";
 import { putScript, shellWorker, toolStore } from "./shell.ts";
 import { isForShell } from "./starting-call.ts";
 import { MalformedTar, putTar } from "./tar-tree.ts";
+import { unknownCommand } from "./unknown-command.ts";
 
 export interface FoundTool {
   readonly worker: Oid;
@@ -49,7 +50,7 @@ export function toolFolders(folder: string): readonly string[] {
 }
 
 /**
- * The worker for a command; given the call, the one that is quickest at it. Packages are looked for in `node_modules` of these folders and those above each, in order. Throws CommandNotFound or UnfitTool.
+ * The worker for a command; given the call, the one that is quickest at it. Packages are looked for in `node_modules` of these folders and those above each, in order. Throws CommandNotFound, UnstartableFile or UnfitTool.
  */
 export function findTool(engine: Engine, name: string, folders: readonly string[], call?: ToolCall): FoundTool {
   const own = ownTool(engine, name);
@@ -63,10 +64,7 @@ export function findTool(engine: Engine, name: string, folders: readonly string[
   if (shellNames.has(name)) return { worker: shellOf(engine, folders) };
   const known = Object.hasOwn(knownTools, name) ? knownTools[name] : undefined;
   if (known === undefined) {
-    throw new CommandNotFound(
-      name,
-      "command not found; `coppice tool list` shows those that are known, `coppice tool add NAME FILE.wasm` adds one",
-    );
+    throw unknownCommand(engine, name, call);
   }
   const worker = knownWorker(engine, name, known, folders);
   const { overlay } = known;

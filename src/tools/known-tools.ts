@@ -89,11 +89,15 @@ export const scriptTools: ReadonlyMap<string, ScriptName> = new Map<string, Scri
   ["grep", "commands"],
   ["jq", "just-bash"],
   ["rg", "just-bash"],
+  ["hd", "commands"],
+  ["hexdump", "commands"],
   ["link", "commands"],
   ["ln", "commands"],
   ["sed", "just-bash"],
   ["sort", "commands"],
+  ["tac", "commands"],
   ["tar", "commands"],
+  ["xxd", "commands"],
 ]);
 
 const grep: ToolPackage = { name: "@rivet-dev/agent-os-grep", version };
@@ -185,7 +189,6 @@ export const knownTools: Readonly<Record<string, KnownTool>> = {
     stat: "092d6428082cf52f7d4cb0a1e0ec116ac5c777582f50dd840e6238e80246633f",
     strings: "03a953059a9c997bd986a0bb3dfaae3aec59516dc707768677e4568f0e72c6d9",
     sum: "9c03113419c836f091cabe8118ea277c62abc503549237f74134bc81887cf97b",
-    tac: "ecd07996e7e284c5e23b3153d5f79dae552c3a192dc50dc0da3d020aeb16f023",
     tail: "39756d3fb525cb84bdbe2693ba9ffc94c90f925731407f2427d1ba9a9d75251b",
     tee: "de18c51fe5c6f0ff5196f876df552f75b9989f2d8cbbf1d1134f384224153a42",
     test: "b287a2897af02b90d61fc5c994bf8a0a0572251d94993a8c5542a3bda6189a97",

@@ -24,7 +24,7 @@ export interface NamedCommand {
   readonly resultOf: (result: Oid) => CommandResult;
 }
 
-/** The command that `argv` begins with; packages are looked for as `findTool` does. Throws CommandNotFound or UnfitTool. */
+/** The command that `argv` begins with; packages are looked for as `findTool` does. Throws CommandNotFound, UnstartableFile or UnfitTool. */
 export function namedCommand(engine: Engine, folders: readonly string[], call: CommandCall): NamedCommand {
   const { argv, cwd, stdin = new Uint8Array() } = call;
   const name = argv[0] as string;

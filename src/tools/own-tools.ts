@@ -1,7 +1,7 @@
 /** The user's own commands: names in the store for WebAssembly modules that import WASI preview 1. They win over the known ones. */
 import type { Engine, Oid } from "../engine.ts";
+import { ownToolPrefix as prefix } from "../job-names.ts";
 
-const prefix = "tool/own/";
 /** Bytes of a command's name, as file systems have it. */
 const nameBytesMax = 255;
 

@@ -3,6 +3,7 @@
  */
 import { readFileSync } from "node:fs";
 import { putCurry, putRuntimeNode, scriptMarker, wasmMarker } from "../abi/worker.ts";
+import { builtPrefix } from "../job-names.ts";
 import { packageFolder } from "../package-folder.ts";
 import type { Oid } from "../store/oid.ts";
 import type { ObjectKind } from "../store/object.ts";
@@ -70,7 +71,7 @@ export function putScript(store: ToolStore, name: "shell" | ScriptName): Oid {
 /** The worker of a module that is built into the package, a runtime node. */
 function putBuilt(store: ToolStore, name: string, extension: "js" | "wasm", marker: string): Oid {
   const { sources } = JSON.parse(readBuilt(`${name}.json`).toString("utf8")) as { sources: string };
-  const ref = `${name}/${sources}/${marker.replaceAll(" ", "-")}`;
+  const ref = `${builtPrefix}${name}/${sources}/${marker.replaceAll(" ", "-")}`;
   const known = store.ref(ref);
   if (known !== undefined) return known;
   const node = putRuntimeNode(store, marker, store.put("blob", readBuilt(`${name}.${extension}`)));

@@ -10,6 +10,16 @@ export class CommandNotFound extends Error {
   }
 }
 
+/** What is named is a file or folder of the tree, which is no command; the message says what is. */
+export class UnstartableFile extends Error {
+  override readonly name = "UnstartableFile";
+  readonly path: string;
+  constructor(path: string, reason: string) {
+    super(`${JSON.stringify(path)} can't be started: ${reason}`);
+    this.path = path;
+  }
+}
+
 /** A file of a package that is not the one that is known, or one that can't be run. */
 export class UnfitTool extends Error {
   override readonly name = "UnfitTool";

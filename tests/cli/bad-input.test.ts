@@ -197,7 +197,7 @@ describe("bad input is answered by one sentence and the status of its kind", () 
       2,
       "unknown option '--sallt' (Did you mean --salt?)",
     ],
-    ["nothing to fold", ["fold"], 2, "missing required argument 'PATH|REV:PATH'"],
+    ["nothing to fold", ["fold"], 2, "missing required argument 'PATH|REV:PATH|OID'"],
     ["--cid where no name is printed", ["stats", "--cid"], 2, "unknown option '--cid'"],
     ["no post", ["fold", "."], 2, "required option '--post <WORKER>' not specified"],
     [

@@ -38,6 +38,7 @@ describe("help", () => {
       expect(said.out).toMatch(new RegExp(`^Usage: coppice ${command} `));
       expect(said.out).toMatch(new RegExp(`\\nExamples:\\n  \\$ coppice ${name}`));
       expect(said.out).not.toMatch(/\n\n$/);
+      expect(said.out).not.toContain("(default: [])");
       for (const line of said.out.split("\n")) expect(line).toBe(line.trimEnd());
     });
   }

@@ -138,9 +138,9 @@ describe.skipIf(scriptStatus !== 0 || !scriptVersion.includes("util-linux"))("a 
   it("shows colour, and none with NO_COLOR", async () => {
     const { status, shown } = await inTerminal("fold");
     expect(status).toBe(2);
-    expect(shown).toBe(`^[[31merror:^[[0m missing required argument 'PATH|REV:PATH'\r\n`);
+    expect(shown).toBe(`^[[31merror:^[[0m missing required argument 'PATH|REV:PATH|OID'\r\n`);
     const plain = await inTerminal("fold", { NO_COLOR: "1" });
-    expect(plain.shown).toBe(`error: missing required argument 'PATH|REV:PATH'\r\n`);
+    expect(plain.shown).toBe(`error: missing required argument 'PATH|REV:PATH|OID'\r\n`);
   });
 
   it("gets the note of what ran dimmed, and nothing else is left", async () => {

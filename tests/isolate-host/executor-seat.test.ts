@@ -109,12 +109,12 @@ const lost: Report = {
 };
 
 /** A seat, and how often its claims were dropped; with `graves` a burial takes until it is told. */
-function seatOf(graves?: (() => void)[]) {
+function seatOf(graves?: (() => void)[], wallClockMsMax = 60_000) {
   let burials = 0;
   const news: string[] = [];
   const seat = new ExecutorSeat({
     storePath: "",
-    wallClockMsMax: 60_000,
+    wallClockMsMax,
     nestedFramesMax: 64,
     program: "executor",
     scriptFlags: [],
@@ -176,6 +176,7 @@ test("a thread that waits for a process is stopped by that process's end, and it
   const [process] = processes as [FakeProcess];
   expect(thread.told.at(-1)).toEqual({ type: "child", pipes: process.pipes });
   expect(thread.board.answers).toBe(1);
+  thread.board.waits = true;
   seat.cancel(dispatch);
   await vi.advanceTimersByTimeAsync(1000);
   expect(process.signals).toEqual(["kill"]);
@@ -194,12 +195,45 @@ test("a thread that waits for a process is stopped by that process's end, and it
   expect([threads.length, thread.end, burials()]).toEqual([1, undefined, 0]);
 });
 
+test("a guest's clock starts when what it needs is made, which has a minute of its own", async () => {
+  for (const isMade of [true, false]) {
+    const { seat } = seatOf(undefined, 1000);
+    const report = seat.start(dispatchOf(1));
+    const [thread] = threads.splice(0) as [FakeThread];
+    thread.board.enter(0, { oid: request, image: request } as Request, Buffer.alloc(0));
+    thread.board.prepares = true;
+    await vi.advanceTimersByTimeAsync(59_000);
+    expect(thread.end).toBeUndefined();
+    if (isMade) thread.board.prepares = false;
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(thread.end).toBeUndefined();
+    await vi.advanceTimersByTimeAsync(300);
+    thread.end?.(1);
+    const message = `the executor ran for more than ${isMade ? 1 : 60} s and was stopped`;
+    expect(await state(report)).toMatchObject({ how: "ended", answer: { kind: "host", message } });
+  }
+});
+
+test("a thread that computes while it has a process is ended at once, with the process", async () => {
+  const { seat } = seatOf();
+  const report = seat.start(dispatchOf(1));
+  const [thread] = threads as [FakeThread];
+  thread.say({ type: "childWanted" });
+  thread.board.enter(0, { oid: request, image: request } as Request, Buffer.alloc(0));
+  await vi.advanceTimersByTimeAsync(60_500);
+  expect(processes[0]?.signals).toEqual(["kill"]);
+  thread.end?.(1);
+  expect(await state(report)).toMatchObject({ how: "ended", answer: { stoppedAfterMs: 60_000 } });
+  expect(processes[0]?.signals).toEqual(["kill", "release"]);
+});
+
 test("a thread whose process was killed is not ended before the process has given back its memory, and then is, if it does not come back", async () => {
   const { seat } = seatOf();
   const report = seat.start(dispatchOf(1));
   const [thread] = threads as [FakeThread];
   thread.say({ type: "childWanted" });
   const [process] = processes as [FakeProcess];
+  thread.board.waits = true;
   thread.board.enter(0, { oid: request, image: request } as Request, Buffer.alloc(0));
   await vi.advanceTimersByTimeAsync(75_000);
   expect([process.signals, thread.end]).toEqual([["kill"], undefined]);
@@ -218,6 +252,7 @@ test("a seat whose thread was ended is closed once its process has ended", async
   const report = seat.start(dispatch);
   const [thread] = threads as [FakeThread];
   thread.say({ type: "childWanted" });
+  thread.board.waits = true;
   seat.cancel(dispatch);
   await vi.advanceTimersByTimeAsync(40_000);
   thread.end?.(1);
@@ -234,6 +269,7 @@ test("a thread that asks for a process while it is to stop gets none, and its pr
   const report = seat.start(dispatch);
   const [thread] = threads as [FakeThread];
   thread.say({ type: "childWanted" });
+  thread.board.waits = true;
   seat.cancel(dispatch);
   await vi.advanceTimersByTimeAsync(1000);
   thread.say({ type: "childClosed" });

@@ -7,7 +7,7 @@ import { commandFile, type Room } from "../cli/room.ts";
 /** What a call was answered. */
 export interface Answered {
   readonly isError: boolean;
-  /** The texts, one after the other. */
+  /** The one text that is shown. */
   readonly text: string;
   /** What programs read; empty for an error. */
   readonly facts: Facts;
@@ -63,8 +63,9 @@ export async function served(room: Room, ...args: readonly string[]): Promise<Se
       undefined,
       options,
     );
-    const texts = (content as readonly { readonly text: string }[]).map(({ text }) => text);
-    return { isError: isError === true, text: texts.join("\n"), facts: (structuredContent ?? {}) as unknown as Facts };
+    const [shown, ...more] = content as readonly { readonly text: string }[];
+    if (shown === undefined || more.length > 0) throw new Error(`one text was wanted: ${JSON.stringify(content)}`);
+    return { isError: isError === true, text: shown.text, facts: (structuredContent ?? {}) as unknown as Facts };
   };
   const close = async () => {
     await client.close();

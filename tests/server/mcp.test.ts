@@ -91,7 +91,7 @@ describe("the tools", () => {
     const again = await call("fold", { tree: root, post: "file-count" });
     expect(again.facts).toEqual({ ...first.facts, remembered: true, executed: 0 });
     expect(again.text).toBe(
-      `tree ${root}, request ${again.facts.request}, remembered\nblob ${again.facts.result.oid}\n9\n`,
+      `9\nblob ${again.facts.result.oid}\n[tree ${root}, request ${again.facts.request}, remembered]`,
     );
     const said = jsonResult(await room.call("fold", "HEAD", "--post", "file-count", "--json"));
     expect(said).toMatchObject({ request: first.facts.request, jobs: { executed: 0 } });
@@ -113,7 +113,7 @@ describe("the tools", () => {
     const found = await call("exec", { tree: root, argv: ["grep", "-n", "t", "sub/b.txt"] });
     expect(found.facts).toMatchObject({ tree: root, exit: 0, remembered: false, executed: 1 });
     expect(found.facts).toMatchObject({ stdout: { text: "2:two\n" }, stderr: { text: "" } });
-    expect(found.text).toBe(`exit 0, tree ${root}, request ${found.facts.request}, 1 executed\n2:two\n`);
+    expect(found.text).toBe(`2:two\n[exit 0, tree ${root}, request ${found.facts.request}, 1 executed]`);
     const again = await call("exec", { tree: root, argv: ["grep", "-n", "t", "sub/b.txt"] });
     expect(again.facts).toEqual({ ...found.facts, remembered: true, executed: 0 });
     const none = await call("exec", { tree: root, argv: ["grep", "nothing", "a.txt"] });
@@ -239,7 +239,10 @@ describe("the tools", () => {
   it("diff of a tree and itself says that there is no difference", async () => {
     const { facts, text } = await call("diff", { from: root, to: root });
     expect(facts).toMatchObject({ count: 0, changes: [], output: { text: "" } });
-    expect(text).toContain("no difference");
+    expect(text).toBe(`no difference\n[tree ${root}]`);
+    // The first of what a client may show is what was asked for.
+    const read = await call("read", { tree: root, path: "sub/b.txt" });
+    expect(read.text).toBe(`one\ntwo\n[tree ${root}]`);
   });
 
   it("explain says why a request ran, and the jobs about a path", async () => {

@@ -69,6 +69,7 @@ describe("a session of 50 calls", () => {
       same: true,
       calls: 50,
       compared: 50,
+      passedBy: { checkout: 0, refused: 0, unanswered: 0 },
       // All that are no imports, diffs, explanations and looks into files.
       jobs: { executed: 0, remembered: 30 },
     });
@@ -156,7 +157,14 @@ describe("a transcript", () => {
       expect((await call("checkout", { tree: emptyTree, folder: "x" })).isError).toBe(false);
       await call("fold", { tree: emptyTree, post: "line-count" });
     });
-    expect(replayedOf(await replay(file, "refused.sqlite"))).toMatchObject({ same: true, calls: 4, compared: 1 });
+    expect(replayedOf(await replay(file, "refused.sqlite"))).toMatchObject({
+      same: true,
+      calls: 4,
+      compared: 1,
+      passedBy: { checkout: 1, refused: 2, unanswered: 0 },
+    });
+    const said = await room.callIn({ cwd: room.path() }, "replay-calls", file);
+    expect(said.out).toMatch(/^same: 1 of 4 calls compared \(1 wrote to a folder, 2 were refused\), /);
   });
 
   it("goes on in a later session, and writes no object twice", async () => {

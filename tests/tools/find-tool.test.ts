@@ -16,7 +16,7 @@ import {
 import { justBashCommands, ownCommandNames } from "../../workers/shell/command-names.ts";
 import { ownTools, removeOwnTool, setOwnTool, toolNameFault } from "../../src/tools/own-tools.ts";
 import { laidOver, takenAway } from "../../src/tools/overlay.ts";
-import { CommandNotFound, UnfitTool } from "../../src/tools/tool-errors.ts";
+import { CommandNotFound, UnfitTool, UnstartableFile } from "../../src/tools/tool-errors.ts";
 import { startingCommands } from "../../src/tools/starting-call.ts";
 import { toolsKnown } from "../../src/tools/tool-list.ts";
 
@@ -70,9 +70,9 @@ describe("a known command", () => {
   test("is the same worker under each of its names", () => {
     for (const names of [
       ["gzip", "gunzip", "zcat"],
-      ["find", "sed", "jq"],
-      ["grep", "egrep", "awk", "sort"],
-      ["sh", "bash"],
+      ["rg", "jq"],
+      ["grep", "egrep", "awk", "find", "sort"],
+      ["sh", "bash", "xargs"],
     ]) {
       const workers = names.map((name) => findTool(engine, name, [repository]).worker);
       expect(new Set(workers).size).toBe(1);
@@ -137,6 +137,22 @@ describe("a known command", () => {
     expect(() => findTool(engine, "clang", [nothing])).toThrow(
       `"clang": it comes from the npm package @yowasp/clang, which is not installed: npm install @yowasp/clang@${clang.package.version}`,
     );
+  });
+
+  test.each([
+    ["a module", "\0asm\x01\0\0\0", "until it is added: coppice tool add a.out ./a.out"],
+    ["a machine's program", "\x7fELF\x02\x01", "a program for one kind of machine"],
+    ["a script", "#!/bin/bash -e\n", "coppice exec -- bash ./a.out"],
+    ["a script by way of env", "#!/usr/bin/env -S A=1 awk -f\n", "coppice exec -- awk -f ./a.out"],
+    ["another language's script", "#! /usr/bin/python3\n", "a script for python3, which is none of the commands"],
+    ["a script that does not say so", "echo hi\n", "coppice exec -- sh ./a.out"],
+    ["nothing that starts", "\x01\0", "it is no script and no program"],
+  ])("that is a file of the tree with %s says what starts it", (_what, content, message) => {
+    const oid = engine.putBlob(Buffer.from(content, "latin1"));
+    const tree = engine.putTree([{ mode: "100755", name: "a.out", oid }]);
+    const find = () => findTool(engine, "./a.out", [repository], { argv: ["./a.out"], in: tree, cwd: "/" });
+    expect(find).toThrow(UnstartableFile);
+    expect(find).toThrow(message);
   });
 
   test("is none of the names that every object has", () => {

@@ -11,9 +11,12 @@ import { ownCommandNames } from "../shell/command-names.ts";
 import type { OwnCall, OwnEnded } from "./call.ts";
 import { find } from "./find.ts";
 import { grep } from "./grep.ts";
+import { hexdump } from "./hexdump.ts";
 import { linked } from "./link.ts";
 import { RegexFault } from "./regex.ts";
 import { sort } from "./sort.ts";
+import { tac } from "./tac.ts";
+import { xxd } from "./xxd.ts";
 import { tar, type TarTree } from "./tar.ts";
 import { filesFrom, removalIn } from "./tree-files.ts";
 
@@ -26,7 +29,11 @@ const commands = {
   egrep: grep,
   fgrep: grep,
   grep,
+  hd: hexdump,
+  hexdump,
   sort,
+  tac,
+  xxd,
 } as const satisfies Partial<Record<Name, (call: OwnCall) => OwnEnded>>;
 
 export default async function native(

@@ -18,10 +18,13 @@ const usages: Readonly<Record<string, Usage>> = {
   comm: { values: "", before: 0 },
   cut: { values: "bcdf", before: 0 },
   expand: { values: "t", before: 0 },
+  fmt: { values: "gpw", before: 0 },
   fold: { values: "w", before: 0 },
   gawk: { values: "Fvf", instead: /^-f/, before: 1 },
   grep: { values: "efmABCdD", instead: /^-[a-zA-Z]*[ef]/, before: 1 },
+  hd: { values: "ns", before: 0 },
   head: { values: "cn", before: 0 },
+  hexdump: { values: "ns", before: 0 },
   jq: { values: "fL", instead: /^-f/, before: 1 },
   md5sum: { values: "", before: 0 },
   nl: { values: "bdfhilnsvw", before: 0 },
@@ -39,6 +42,7 @@ const usages: Readonly<Record<string, Usage>> = {
   unexpand: { values: "t", before: 0 },
   uniq: { values: "fsw", before: 0 },
   wc: { values: "", before: 0 },
+  xxd: { values: "cglnos", before: 0 },
 };
 for (const [name, like] of [
   ["egrep", "grep"],
@@ -56,7 +60,7 @@ const deaf = new Set(
 
 /** A well-known filter that does nothing but read stdin and write stdout when it has no files. */
 const filters = new Set(
-  "base64 cat cksum cut egrep expand fgrep fold gawk awk grep head md5sum nl od rev sed sha1sum sha256sum sha512sum sort tac tail tr unexpand uniq wc".split(
+  "base64 cat cksum cut egrep expand fgrep fmt fold gawk awk grep hd head hexdump md5sum nl od rev sed sha1sum sha256sum sha512sum sort tac tail tr unexpand uniq wc xxd".split(
     " ",
   ),
 );

@@ -273,6 +273,11 @@ export class ScriptChild {
     return this.#nextJob === 1;
   }
 
+  /** Whether the child has said that it can take a job, and that was read. */
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
   /** Waits until the child can take a job. */
   awaitReady(): void {
     if (this.#isReady) return;

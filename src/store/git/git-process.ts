@@ -9,10 +9,13 @@ export class GitFailed extends Error {
   override readonly name = "GitFailed";
   readonly args: readonly string[];
   readonly said: string;
-  constructor(args: readonly string[], said: string) {
+  /** Its exit status; null when a signal ended it. */
+  readonly status: number | null;
+  constructor(args: readonly string[], said: string, status: number | null) {
     super(`git ${args[0] ?? ""} failed: ${said === "" ? "it gave no reason" : said}`);
     this.args = args;
     this.said = said;
+    this.status = status;
   }
 }
 
@@ -42,7 +45,7 @@ export function runGit(call: GitCall): Buffer | undefined {
     if (errorCode(ran.error) === "ENOENT") return undefined;
     throw ran.error;
   }
-  if (ran.status !== 0) throw new GitFailed(call.args, ran.stderr.toString("utf8").trim());
+  if (ran.status !== 0) throw new GitFailed(call.args, ran.stderr.toString("utf8").trim(), ran.status);
   return ran.stdout;
 }
 
@@ -59,7 +62,8 @@ export function askGit(call: Omit<GitCall, "input">): Promise<GitAnswer | undefi
     const child = processes().execFile("git", argumentsOf(call), options, (error, printed, said) => {
       if (error === null) resolve({ printed, said: said.toString("utf8") });
       else if (error.code === "ENOENT") resolve(undefined);
-      else if (typeof error.code === "number") reject(new GitFailed(call.args, said.toString("utf8").trim()));
+      else if (typeof error.code === "number")
+        reject(new GitFailed(call.args, said.toString("utf8").trim(), error.code));
       else reject(error);
     });
     child.stdin?.end();

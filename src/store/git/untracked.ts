@@ -1,12 +1,14 @@
 /**
  * Files that git neither tracks nor ignores. What is ignored is git's to say, so git is asked, unless nothing stands there but what is tracked: to look takes
  * 2 ms in a small repository, to ask git 8.
+ *
+ * Git passes pipes, sockets and devices by without a word. Who is told what was left out is to hear of them, so they are looked for while git looks for files, and git is asked a second time where there are some.
  */
 import { readdirSync, type Dirent } from "node:fs";
 import { decodeName } from "../tree.ts";
 import type { Host } from "./conversion.ts";
-import { isAbsent, lstatOf } from "./file-path.ts";
-import { askGit } from "./git-process.ts";
+import { errorCode, isAbsent, lstatOf } from "./file-path.ts";
+import { GitFailed, askGit, runGit } from "./git-process.ts";
 import { MalformedIndex, indexPath, readIndex, type IndexEntry } from "./index-file.ts";
 import { UnsupportedRepository, type Repository } from "./repository.ts";
 
@@ -14,7 +16,7 @@ import { UnsupportedRepository, type Repository } from "./repository.ts";
 const lookedAtIndexBytesMax = 1024 * 1024;
 
 /**
- * Untracked paths at or below `path` (inside of the work tree, empty for its root): folders with a slash at the end and not what is in them, or each file (then a folder is a repository of
+ * Untracked paths at or below `path` (inside of the work tree, empty for its root), pipes, sockets and devices last: folders with a slash at the end and not what is in them, or each file (then a folder is a repository of
  * its own). `unread` is told the folders that git may not look into, which are left out. Undefined when there is no git to ask or no work tree. Rejects with GitFailed.
  */
 export async function untrackedPaths(
@@ -25,8 +27,9 @@ export async function untrackedPaths(
   unread: (folder: string) => void = () => undefined,
 ): Promise<string[] | undefined> {
   if (repository.workTree === undefined) return undefined;
-  if (isAllTracked(repository, repository.workTree, path)) return [];
-  const answer = await askGit({
+  const small = isSmall(repository) ? trackedIn(repository) : undefined;
+  if (small !== undefined && isAllTracked(small, repository.workTree, path)) return [];
+  const asked = askGit({
     args: [
       "--literal-pathspecs",
       "ls-files",
@@ -41,6 +44,10 @@ export async function untrackedPaths(
     environment: host.variables,
     extra: {},
   });
+  // It is waited for below; until then nobody may be left to hear of a refusal.
+  asked.catch(() => undefined);
+  const looked = specialPaths(repository.workTree, [path], small ?? trackedIn(repository) ?? new Map());
+  const answer = await asked;
   if (answer === undefined) return undefined;
   const { printed, said } = answer;
   for (const [, folder] of said.matchAll(/^warning: could not open directory '(.*?)\/?': /gm)) unread(folder as string);
@@ -51,17 +58,79 @@ export async function untrackedPaths(
     paths.push(decodeName(printed.subarray(at, end)));
     at = end + 1;
   }
-  return paths;
+  const listed = as === "files" ? foldersOf(paths) : new Set<string>();
+  const below = specialPaths(
+    repository.workTree,
+    looked.passed.filter((folder) => listed.has(folder)),
+    new Map([...listed].map((folder) => [folder, new Map()])),
+  );
+  const whole = paths.filter((each) => each.endsWith("/"));
+  const found = new Set([...looked.found, ...below.found]);
+  const alone = [...found].toSorted().filter((each) => !whole.some((folder) => each.startsWith(folder)));
+  return [...paths, ...withoutIgnored(alone, repository.workTree, host)];
+}
+
+/** The folders that paths are in. */
+function foldersOf(paths: readonly string[]): ReadonlySet<string> {
+  const folders = new Set<string>();
+  for (const path of paths) {
+    for (let at = path.lastIndexOf("/"); at > 0; at = path.lastIndexOf("/", at - 1)) {
+      const folder = path.slice(0, at);
+      if (folders.has(folder)) break;
+      folders.add(folder);
+    }
+  }
+  return folders;
+}
+
+/** The paths that git does not ignore. Throws GitFailed. */
+function withoutIgnored(paths: readonly string[], folder: string, host: Host): readonly string[] {
+  if (paths.length === 0) return paths;
+  const args = ["check-ignore", "-z", "--stdin"];
+  const input = Buffer.from(paths.map((each) => `${each}\0`).join(""), "utf8");
+  try {
+    const ignored = runGit({ args, folder, environment: host.variables, extra: {}, input });
+    const names = new Set(ignored?.toString("utf8").split("\0"));
+    return paths.filter((each) => !names.has(each));
+  } catch (error) {
+    // Its way of saying that none is.
+    if (error instanceof GitFailed && error.status === 1) return paths;
+    throw error;
+  }
+}
+
+/**
+ * Pipes, sockets and devices in these folders and below them. A folder that is not among the `known` ones is looked into, and left when a file is in it: it may be an ignored one, with very much in it. These are `passed`. A name that
+ * is not UTF-8 counts as not there.
+ */
+function specialPaths(
+  workTree: string,
+  folders: readonly string[],
+  known: ReadonlyMap<string, Names>,
+): { readonly found: readonly string[]; readonly passed: readonly string[] } {
+  const found: string[] = [];
+  const passed: string[] = [];
+  const open = [...folders];
+  for (let folder = open.pop(); folder !== undefined; folder = open.pop()) {
+    const names = known.get(folder);
+    const entries = readableEntries(workTree, folder).filter(({ name }) => !name.includes("\ufffd"));
+    const isRepository = entries.some(({ name }) => name === ".git");
+    if (isRepository && folder !== "") continue;
+    const at = (entry: Dirent) => (folder === "" ? entry.name : `${folder}/${entry.name}`);
+    for (const entry of entries) {
+      if (!isStored(entry) && !entry.isDirectory() && names?.has(entry.name) !== true) found.push(at(entry));
+    }
+    if (names === undefined && entries.some(isStored)) passed.push(folder);
+    else open.push(...entries.filter((entry) => entry.isDirectory() && entry.name !== ".git").map(at));
+  }
+  return { found, passed };
 }
 
 /** Names in a folder; true for folders and gitlinks. */
 type Names = Map<string, boolean>;
 
 /** True when all that stands in the folder `path` and below is tracked, as the file or folder that it is. False says nothing. */
-function isAllTracked(repository: Repository, workTree: string, path: string): boolean {
-  const entries = smallIndex(repository);
-  if (entries === undefined) return false;
-  const folders = trackedFolders(entries);
+function isAllTracked(folders: ReadonlyMap<string, Names>, workTree: string, path: string): boolean {
   if (!folders.has(path)) return false;
   for (const [folder, names] of folders) {
     if (folder !== path && path !== "" && !folder.startsWith(`${path}/`)) continue;
@@ -76,12 +145,14 @@ function isAllTracked(repository: Repository, workTree: string, path: string): b
   return true;
 }
 
-/** The index's entries, unless it is large, or importing will say what is wrong with it. */
-function smallIndex(repository: Repository): readonly IndexEntry[] | undefined {
-  const file = indexPath(repository);
-  if ((lstatOf(file)?.size ?? 0n) > lookedAtIndexBytesMax) return undefined;
+function isSmall(repository: Repository): boolean {
+  return (lstatOf(indexPath(repository))?.size ?? 0n) <= lookedAtIndexBytesMax;
+}
+
+/** Undefined for an index of which importing will say what is wrong with it. */
+function trackedIn(repository: Repository): ReadonlyMap<string, Names> | undefined {
   try {
-    return readIndex(file).entries;
+    return trackedFolders(readIndex(indexPath(repository)).entries);
   } catch (error) {
     if (error instanceof MalformedIndex || error instanceof UnsupportedRepository) return undefined;
     throw error;
@@ -104,6 +175,20 @@ function trackedFolders(entries: readonly IndexEntry[]): ReadonlyMap<string, Nam
   };
   for (const { path, mode } of entries) add(path, mode === "160000");
   return folders;
+}
+
+function isStored(entry: Dirent): boolean {
+  return entry.isFile() || entry.isSymbolicLink();
+}
+
+/** None of a folder that may not be read: git tells of it. */
+function readableEntries(workTree: string, folder: string): readonly Dirent[] {
+  try {
+    return entriesOf(workTree, folder);
+  } catch (error) {
+    if (errorCode(error) === "EACCES" || errorCode(error) === "EPERM") return [];
+    throw error;
+  }
 }
 
 function entriesOf(workTree: string, folder: string): readonly Dirent[] {

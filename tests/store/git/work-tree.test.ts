@@ -9,6 +9,7 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
+import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { GitFailed } from "../../../src/store/git/git-process.ts";
@@ -452,6 +453,32 @@ describe("untracked files", () => {
     expect(await untrackedPaths(opened(folder), "", host)).toEqual(["d/n/", "new.txt"]);
     expect(await untrackedPaths(opened(folder), "d", host)).toEqual(["d/n/"]);
   });
+
+  test.skipIf(process.platform === "win32")(
+    "are told with the pipes that are not ignored, which git passes by",
+    async () => {
+      const folder = repositoryWith({ "a.txt": "1", ".gitignore": "*.o\nignored\n", "d/b.txt": "1" });
+      for (const inside of ["new/deep", "ignored/deep", "empty", "other"])
+        mkdirSync(join(folder, inside), { recursive: true });
+      put(folder, "new/x", "");
+      put(folder, "ignored/x", "");
+      git(folder, ["init", "--quiet", "other"]);
+      const pipes = ["top", "top.o", "d/p", "new/p", "new/deep/p", "new/deep/p.o", "ignored/p", "empty/p", "other/p"];
+      spawnSync("mkfifo", pipes, { cwd: folder });
+      expect(await untrackedPaths(opened(folder), "", host, "files")).toEqual([
+        "new/x",
+        "other/",
+        "d/p",
+        "empty/p",
+        "new/deep/p",
+        "new/p",
+        "top",
+      ]);
+      expect(await untrackedPaths(opened(folder), "", host)).toEqual(["empty/", "new/", "other/", "d/p", "top"]);
+      expect(await untrackedPaths(opened(folder), "new", host, "files")).toEqual(["new/x", "new/deep/p", "new/p"]);
+      expect(await untrackedPaths(opened(folder), "d", host)).toEqual(["d/p"]);
+    },
+  );
 
   const gitless = { ...host, variables: { PATH: "/nonexistent" } };
 
