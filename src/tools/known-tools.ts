@@ -91,7 +91,7 @@ export const scriptTools: ReadonlyMap<string, ScriptName> = new Map<string, Scri
   ["rg", "just-bash"],
   ["link", "commands"],
   ["ln", "commands"],
-  ["sed", "just-bash"],
+  ["sed", "commands"],
   ["sort", "commands"],
   ["tar", "commands"],
 ]);

@@ -12,6 +12,7 @@ import type { OwnCall, OwnEnded, OwnFiles } from "./call.ts";
 import { grep } from "./grep.ts";
 import { linked } from "./link.ts";
 import { RegexFault } from "./regex.ts";
+import { sed } from "./sed.ts";
 import { sort } from "./sort.ts";
 import { tar, type TarTree } from "./tar.ts";
 
@@ -24,6 +25,7 @@ const commands = {
   egrep: grep,
   fgrep: grep,
   grep,
+  sed,
   sort,
 } as const satisfies Partial<Record<Name, (call: OwnCall) => OwnEnded>>;
 
@@ -118,6 +120,9 @@ function filesFrom(tree: TreeFiles, cwd: string): OwnFiles {
     look: (path, follows) => (isFit(path) ? tree.look(at(path), follows || path.endsWith("/")) : undefined),
     text: (path) => (isFit(path) ? tree.text(at(path)) : undefined),
     put: (path, content) => path !== "" && !path.endsWith("/") && tree.put(at(path), content),
+    replace: (path, content, isExecutable) =>
+      path !== "" && !path.endsWith("/") && tree.replaceFile(at(path), content, isExecutable),
+    move: (from, to) => to !== "" && !to.endsWith("/") && tree.move(at(from), at(to)),
     names: (path) => tree.names(at(path)),
     real: (path) => (tree.look(at(path), true) === undefined ? undefined : tree.realPath(at(path))),
     target: (path) => tree.targetOf(at(path)),

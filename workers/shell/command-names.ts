@@ -1,4 +1,4 @@
 /** The commands that the script of `just-bash.ts` is, in just-bash's own writing. */
-export const justBashCommands = ["find", "jq", "rg", "sed"] as const;
+export const justBashCommands = ["find", "jq", "rg"] as const;
 /** The commands that the script of `workers/commands` is, written here. */
-export const ownCommandNames = ["awk", "diff", "egrep", "fgrep", "grep", "link", "ln", "sort", "tar"] as const;
+export const ownCommandNames = ["awk", "diff", "egrep", "fgrep", "grep", "link", "ln", "sed", "sort", "tar"] as const;
