@@ -212,47 +212,6 @@ const mendings: readonly (readonly [found: string, instead: string])[] = [
 
 /** What is replaced in the files of its commands, by a command that is there only where the file is bundled. */
 const commandMendings: readonly (readonly [command: string, found: string, instead: string])[] = [
-  // sed. A text is what stands behind `a`, `i` or `c`, on the same line or the next; `i` prints when it is come to, `c` of a range at its end.
-  [
-    "sed",
-    "readTextCommand(e,t,n){",
-    'readTextCommand(e,t,n){let q=coppiceText(this.input,this.pos);if(/^\\s*\\\\?\\s*$/.test(this.input.slice(this.pos,q.end)))return{type:c.ERROR,value:e+" without a text",line:t,column:n};this.pos=q.end;return{type:c.TEXT_CMD,value:e,text:q.text,line:t,column:n};',
-  ],
-  ["sed", "e.appendBuffer.unshift(`__INSERT__${i.text}`)", "e.lineNumberOutput.push(i.text)"],
-  [
-    "sed",
-    "e.deleted=!0,e.changedText=i.text",
-    "e.deleted=!0,coppiceChanges(i.address,e.lineNumber,e.totalLines,e.rangeStates.get(i.address)?.active===!0)&&(e.changedText=i.text)",
-  ],
-  // A range is that of one command, though another has the same addresses; its end is looked for behind its start.
-  ["sed", "function G(i){let e=", "function G(i){return i;let e="],
-  [
-    "sed",
-    's.set(m,d),L(u,e,t,n,a)&&(d.active=!1,typeof r=="number"&&(d.completed=!0),s.set(m,d)),!0):!1',
-    's.set(m,d),(typeof u=="number"?u<=e:(!h||r===0)&&L(u,e,t,n,a))&&(d.active=!1,typeof r=="number"&&(d.completed=!0),s.set(m,d)),!0):!1',
-  ],
-  // An expression that can't be used is no expression that matches nothing; -E is for addresses, too.
-  [
-    "sed",
-    "let r=X(V(a));return A(r).test(n)}catch{return!1}",
-    "let r=X(i.extended?a:V(a));return A(r).test(n)}catch(q){return coppiceNoPattern(s,i.pattern,q)}",
-  ],
-  ["sed", "{pattern:e.pattern||e.value}", "{pattern:e.pattern||e.value,extended:this.extendedRegex}"],
-  ["sed", "let h=X(r.extendedRegex?o:V(o));try{let p=A(h,u)", "try{let h=X(r.extendedRegex?o:V(o)),p=A(h,u)"],
-  [
-    "sed",
-    "r.printOnMatch&&e.lineNumberOutput.push(e.patternSpace)}}catch{}break",
-    "r.printOnMatch&&e.lineNumberOutput.push(e.patternSpace)}}catch(q){coppiceNoPattern(e,r.pattern,q)}break",
-  ],
-  ["sed", 'function X(i){let e=""', 'function X(i){i=coppiceWordEdges(i);let e=""'],
-  // Replacements: \U, \L, \u, \l, \E, and a backslash that is one.
-  ["sed", 'function j(i,e,t){let n=""', 'function j(i,e,t){return coppiceReplacement(i,e,t);let n=""'],
-  ["sed", ',this.advance()):r+="\\\\"):o===', ',this.advance()):r+="\\\\\\\\"):o==='],
-  [
-    "sed",
-    "return{type:c.SUBSTITUTE,value:",
-    'if(!/^[\\s;}#]?$/.test(this.peek()))return{type:c.ERROR,value:"s with the flag "+this.peek(),line:e,column:t};return{type:c.SUBSTITUTE,value:',
-  ],
   // jq's formats.
   ["jq", 'case"@html":return', 'case"@html":if(typeof e!="string")e=JSON.stringify(e);return'],
   ["jq", 'case"@sh":return', 'case"@sh":if(typeof e!="string")return[coppiceQuoted(e)];return'],

@@ -93,7 +93,7 @@ export const scriptTools: ReadonlyMap<string, ScriptName> = new Map<string, Scri
   ["hexdump", "commands"],
   ["link", "commands"],
   ["ln", "commands"],
-  ["sed", "just-bash"],
+  ["sed", "commands"],
   ["sort", "commands"],
   ["tac", "commands"],
   ["tar", "commands"],

@@ -71,7 +71,7 @@ describe("a known command", () => {
     for (const names of [
       ["gzip", "gunzip", "zcat"],
       ["rg", "jq"],
-      ["grep", "egrep", "awk", "find", "sort"],
+      ["grep", "egrep", "awk", "find", "sed", "sort"],
       ["sh", "bash", "xargs"],
     ]) {
       const workers = names.map((name) => findTool(engine, name, [repository]).worker);

@@ -57,6 +57,8 @@ const files: OwnFiles = {
     }),
   text: (path) => orNone(() => readFileSync(resolve(folder, path), "latin1")),
   put: (path, content) => orNone(() => writeFileSync(resolve(folder, path), content, "latin1")) === undefined,
+  replace: () => false,
+  move: () => false,
   names: (path) => readdirSync(resolve(folder, path)).toSorted(),
   real: (path) => orNone(() => realpathSync(resolve(folder, path))),
   target: (path) => orNone(() => readlinkSync(resolve(folder, path))),

@@ -200,7 +200,7 @@ export function regexFor({ regexes }: Machine, text: string): Regex {
   let regex = regexes.get(text);
   if (regex !== undefined) return regex;
   try {
-    regex = regexOf(text, { isExtended: true, escapes: "everywhere" });
+    regex = regexOf(text, { isExtended: true, reader: "awk" });
   } catch (error) {
     if (error instanceof RegexFault) throw new AwkFault(`the regular expression ${text}: ${error.message}`);
     throw error;

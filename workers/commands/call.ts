@@ -16,6 +16,10 @@ export interface OwnFiles {
   readonly text: (path: string) => string | undefined;
   /** Writes a file, and says whether it could be written. */
   readonly put: (path: string, content: string) => boolean;
+  /** Writes a file in the place of what is there, a symlink too, and says whether it could. */
+  readonly replace: (path: string, content: string, isExecutable: boolean) => boolean;
+  /** Renames what is there, in the place of a file that has the name already, and says whether it could. */
+  readonly move: (from: string, to: string) => boolean;
   /** The names in a folder, in the order of their bytes. */
   readonly names: (path: string) => readonly string[];
   /** The path without symlinks of what is there. */

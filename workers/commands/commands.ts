@@ -14,6 +14,7 @@ import { grep } from "./grep.ts";
 import { hexdump } from "./hexdump.ts";
 import { linked } from "./link.ts";
 import { RegexFault } from "./regex.ts";
+import { sed } from "./sed.ts";
 import { sort } from "./sort.ts";
 import { tac } from "./tac.ts";
 import { xxd } from "./xxd.ts";
@@ -31,6 +32,7 @@ const commands = {
   grep,
   hd: hexdump,
   hexdump,
+  sed,
   sort,
   tac,
   xxd,

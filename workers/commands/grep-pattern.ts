@@ -27,7 +27,7 @@ export function matcherOf(patterns: readonly string[], wanted: Wanted): Matcher 
   if (kind === "P") return perlMatcher(patterns, wanted);
   const syntax: RegexSyntax = {
     isExtended: kind !== "G",
-    isGrep: true,
+    reader: "grep",
     ignoresCase,
     ...(isLines ? { isLines } : {}),
     ...(within === undefined ? {} : { within }),

@@ -23,14 +23,17 @@ export class RegexFault extends Error {
 export interface RegexSyntax {
   readonly isExtended: boolean;
   readonly ignoresCase?: boolean;
-  /** `^` and `$` match at each line, too. */
+  /** `^` and `$` match at each line, too, and neither `.` nor `[^...]` matches a newline. */
   readonly isMultiline?: boolean;
+  /** The byte between lines; a newline, unless it says otherwise. */
+  readonly between?: "\0";
   /** The texts are lines, each of which is a text by itself: nothing matches a newline, and the edges of a text are those of a line. */
   readonly isLines?: boolean;
-  /** `\n`, `\t` and the like are characters: outside of brackets, or in them, too, where all that a backslash stands before means itself. */
-  readonly escapes?: "outside" | "everywhere";
-  /** As grep reads them: in extended ones what counts nothing is passed by, and `[:space:]` without its second brackets is refused. */
-  readonly isGrep?: boolean;
+  /**
+   * Who reads it, where that makes a difference. To awk `\n`, `\t` and the like are characters, and in brackets all that a backslash stands before means itself. In an extended expression what counts nothing is passed by by grep, refused by
+   * sed, and else means itself; a bracket that nothing opens and a brace that counts nothing are refused by sed. To grep and sed `[:space:]` without its second brackets is refused.
+   */
+  readonly reader?: "awk" | "grep" | "sed";
   /** The match is whole words, or the whole text. */
   readonly within?: "words" | "text";
 }
@@ -126,21 +129,12 @@ function matchAt(expression: RegExp, text: string, at: number): RegExpExecArray 
 /** Characters that a backslash and a letter stand for. */
 const escaped: Readonly<Record<string, number>> = { a: 7, f: 12, n: 10, r: 13, t: 9, v: 11 };
 
-/** The character that a backslash before `at` begins, and where it ends; undefined when it begins none. */
-function escapeAt(
-  pattern: string,
-  at: number,
-  isAwk: boolean,
-): { readonly byte: number; readonly end: number } | undefined {
+/** The character that a backslash before `at` begins in awk, and where it ends; undefined when it begins none. */
+function escapeAt(pattern: string, at: number): { readonly byte: number; readonly end: number } | undefined {
   const char = pattern[at] ?? "";
-  const numbered = isAwk ? /^[0-7]{1,3}/ : /^(?:x[0-9a-fA-F]{1,2}|o[0-7]{1,3}|d[0-9]{1,3})/;
-  const found = numbered.exec(pattern.slice(at, at + 4))?.[0];
-  if (found !== undefined) {
-    const digits = isAwk ? found : found.slice(1);
-    const base = isAwk || char === "o" ? 8 : char === "x" ? 16 : 10;
-    return { byte: Number.parseInt(digits, base) & 255, end: at + found.length };
-  }
-  if (isAwk && char === "b") return { byte: 8, end: at + 1 };
+  const digits = /^[0-7]{1,3}/.exec(pattern.slice(at, at + 3))?.[0];
+  if (digits !== undefined) return { byte: Number.parseInt(digits, 8) & 255, end: at + digits.length };
+  if (char === "b") return { byte: 8, end: at + 1 };
   const byte = Object.hasOwn(escaped, char) ? escaped[char] : undefined;
   return byte === undefined ? undefined : { byte, end: at + 1 };
 }
@@ -158,8 +152,10 @@ function parsed(
   pattern: string,
   syntax: RegexSyntax,
 ): { readonly node: Node; readonly groups: number; readonly comesAgain: boolean } {
-  const { isExtended, escapes } = syntax;
-  const isAwk = escapes === "everywhere";
+  const { isExtended, reader } = syntax;
+  const [isAwk, isSed] = [reader === "awk", reader === "sed"];
+  /** What a newline is no part of where lines are told apart. */
+  const butNewline = syntax.isLines === true || syntax.isMultiline === true;
   let at = 0;
   let groups = 0;
   let depth = 0;
@@ -183,14 +179,14 @@ function parsed(
     const of: Node[] = [];
     const start = at;
     for (;;) {
-      if (at >= pattern.length || isAt(bar) || (isAt(close) && (depth > 0 || !isExtended))) break;
+      if (at >= pattern.length || isAt(bar) || (isAt(close) && (depth > 0 || !isExtended || isSed))) break;
       // What would repeat nothing means itself.
       const isFirst = at === start || (!isExtended && at === start + 1 && pattern[start] === "^" && of.length === 1);
       let node = atom(isFirst, at === start);
       for (let count = counted(node, isFirst); count !== undefined; count = counted(node, false)) node = count;
       of.push(node);
     }
-    if (depth === 0 && isAt(close) && !isExtended) throw new RegexFault("Unmatched ) or \\)");
+    if (depth === 0 && isAt(close) && (!isExtended || isSed)) throw new RegexFault("Unmatched ) or \\)");
     return of.length === 1 ? (of[0] as Node) : { is: "all", of };
   }
 
@@ -199,7 +195,11 @@ function parsed(
     if (!isExtended && isFirst && node.is === "edge" && node.edge === "lineStart") return undefined;
     const times = (min: number, max: number, length: number): Node => {
       at += length;
-      if (node.is === "edge") return min === 0 ? { is: "all", of: [] } : node;
+      if (node.is === "edge") {
+        if (isSed && isExtended && node.edge === "lineStart")
+          throw new RegexFault("Invalid preceding regular expression");
+        return min === 0 ? { is: "all", of: [] } : node;
+      }
       return { is: "times", of: node, min, max };
     };
     if (isAt("*")) return times(0, Infinity, 1);
@@ -209,8 +209,9 @@ function parsed(
     const [whole, min = "", comma, max = ""] =
       matchAt(isExtended ? /\{(\d*)(,?)(\d*)\}/y : /\\\{(\d*)(,?)(\d*)\\\}/y, pattern, at) ?? [];
     if (whole === undefined || (min === "" && comma === "")) {
-      if (isExtended) return undefined;
-      throw new RegexFault("Invalid content of \\{\\}");
+      if (isExtended && !isSed) return undefined;
+      const isOpen = matchAt(/\\?\{\d*,?\d*$/y, pattern, at) !== null;
+      throw new RegexFault(isOpen ? "Unmatched \\{" : "Invalid content of \\{\\}");
     }
     const least = min === "" ? 0 : Number(min);
     const most = comma === "" ? least : max === "" ? Infinity : Number(max);
@@ -227,7 +228,7 @@ function parsed(
       case "[":
         return bracket();
       case ".":
-        return { is: "set", set: syntax.isLines === true ? anyButNewline : any };
+        return { is: "set", set: butNewline ? anyButNewline : any };
       case "^":
         if (isExtended || isStart) return { is: "edge", edge: "lineStart" };
         break;
@@ -240,11 +241,13 @@ function parsed(
       case "*":
       case "+":
       case "?":
-        if (!isExtended || (isFirst && syntax.isGrep !== true) || (!isFirst && char !== "*")) break;
+        if (isSed && isExtended) throw new RegexFault("Invalid preceding regular expression");
+        if (!isExtended || (isFirst && reader !== "grep") || (!isFirst && char !== "*")) break;
         return { is: "all", of: [] };
       case "{": {
+        if (isSed && isExtended) throw new RegexFault("Invalid preceding regular expression");
         const [count] = matchAt(/(?:\d+,?\d*|,\d+)\}/y, pattern, at) ?? [];
-        if (!isExtended || !isFirst || syntax.isGrep !== true || count === undefined) break;
+        if (!isExtended || !isFirst || reader !== "grep" || count === undefined) break;
         at += count.length;
         return { is: "all", of: [] };
       }
@@ -278,7 +281,7 @@ function parsed(
       comesAgain = true;
       return { is: "again", number: Number(char) };
     }
-    const escape = escapes === undefined ? undefined : escapeAt(pattern, at, isAwk);
+    const escape = isAwk ? escapeAt(pattern, at) : undefined;
     if (escape !== undefined) {
       at = escape.end;
       return literal(escape.byte, syntax);
@@ -314,7 +317,7 @@ function parsed(
   }
 
   function bracket(): Node {
-    if (syntax.isGrep === true && matchAt(/:[^\][:-]+:\]/y, pattern, at) !== null)
+    if ((isSed || reader === "grep") && matchAt(/:[^\][:-]+:\]/y, pattern, at) !== null)
       throw new RegexFault("character class syntax is [[:space:]], not [:space:]");
     const isNegated = isAt("^");
     if (isNegated) at++;
@@ -341,23 +344,26 @@ function parsed(
     }
     at++;
     const inAll = cased(set, syntax);
-    return { is: "set", set: inLines(isNegated ? inAll.map((has) => 1 - has) : inAll, syntax) };
+    const found = inLines(isNegated ? inAll.map((has) => 1 - has) : inAll, syntax);
+    if (isNegated && butNewline) found[10] = 0;
+    return { is: "set", set: found };
   }
 
   /** One character of a bracket expression. */
   function member(): number {
-    const [collated, , char = ""] = matchAt(/\[([.=])(.)\1\]/sy, pattern, at) ?? [];
+    const [collated, , char = ""] = matchAt(/\[([.=])(.*?)\1\]/sy, pattern, at) ?? [];
     if (collated !== undefined) {
+      if (char.length !== 1) throw new RegexFault("Invalid collation character");
       at += collated.length;
       return char.charCodeAt(0) & 255;
     }
-    if (isAt("\\") && escapes !== undefined) {
-      const escape = escapeAt(pattern, at + 1, isAwk);
+    if (isAt("\\") && isAwk) {
+      const escape = escapeAt(pattern, at + 1);
       if (escape !== undefined) {
         at = escape.end;
         return escape.byte;
       }
-      if (isAwk && at + 1 < pattern.length) at++;
+      if (at + 1 < pattern.length) at++;
     }
     return pattern.charCodeAt(at++) & 255;
   }
@@ -462,11 +468,14 @@ function programOf(node: Node, groups: number): Program {
   return { steps, start, searching, marks: marks + 2 * (groups + 1), hasEdges };
 }
 
-/** What is next to a place: nothing, a newline, a byte of a word, another. */
+/** What is next to a place: nothing, the end of a line, a byte of a word, another. */
 const [nothing, newline, wordy, other] = [0, 1, 2, 3];
-const contexts = Uint8Array.from({ length: 257 }, (_, byte) =>
-  byte === 256 ? nothing : byte === 10 ? newline : isWordByte(byte) ? wordy : other,
-);
+const contextsBetween = (between: number) =>
+  Uint8Array.from({ length: 257 }, (_, byte) =>
+    byte === 256 ? nothing : byte === between ? newline : isWordByte(byte) ? wordy : other,
+  );
+const [contextsOfLines, contextsOfRecords] = [contextsBetween(10), contextsBetween(0)];
+const contextsIn = ({ between }: RegexSyntax) => (between === undefined ? contextsOfLines : contextsOfRecords);
 
 function holds(edge: Edge, before: number, after: number, { isMultiline, isLines }: RegexSyntax): boolean {
   switch (edge) {
@@ -510,6 +519,7 @@ function matcherOf(bare: Node, groups: number, comesAgain: boolean, syntax: Rege
       : { is: "all", of: [{ is: "edge", edge: first }, bare, { is: "edge", edge: last }] };
   const program = programOf(node, groups);
   const { steps, hasEdges } = program;
+  const contexts = contextsIn(syntax);
   const needed = neededIn(node);
   const isLiteral =
     needed !== "" &&
@@ -710,6 +720,7 @@ function tried(
   const stack: number[] = [first, start, -1];
   let best: number[] | undefined;
   let left = stepsMax;
+  const contexts = contextsIn(syntax);
   const beside = (at: number) =>
     at < 0 || at >= text.length ? nothing : (contexts[text.charCodeAt(at) & 255] as number);
   while (stack.length > 0) {

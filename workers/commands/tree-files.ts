@@ -12,6 +12,9 @@ export function filesFrom(tree: TreeFiles, cwd: string): OwnFiles {
     look: (path, follows) => (isFit(path) ? tree.look(at(path), follows || path.endsWith("/")) : undefined),
     text: (path) => (isFit(path) ? tree.text(at(path)) : undefined),
     put: (path, content) => path !== "" && !path.endsWith("/") && tree.put(at(path), content),
+    replace: (path, content, isExecutable) =>
+      path !== "" && !path.endsWith("/") && tree.replaceFile(at(path), content, isExecutable),
+    move: (from, to) => to !== "" && !to.endsWith("/") && tree.move(at(from), at(to)),
     names: (path) => tree.names(at(path)),
     real: (path) => (tree.look(at(path), true) === undefined ? undefined : tree.realPath(at(path))),
     target: (path) => tree.targetOf(at(path)),

@@ -1,5 +1,5 @@
 /** The commands that the script of `just-bash.ts` is, in just-bash's own writing. */
-export const justBashCommands = ["jq", "rg", "sed"] as const;
+export const justBashCommands = ["jq", "rg"] as const;
 /** The commands that the script of `workers/commands` is, written here. */
 export const ownCommandNames = [
   "awk",
@@ -12,6 +12,7 @@ export const ownCommandNames = [
   "hexdump",
   "link",
   "ln",
+  "sed",
   "sort",
   "tac",
   "tar",

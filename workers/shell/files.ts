@@ -177,8 +177,38 @@ export class TreeFiles implements IFileSystem {
 
   /** Writes a file, and says whether it could be written. */
   put(path: string, content: string): boolean {
+    return this.#unlessFault(() => this.#write(path, content, false));
+  }
+
+  /** Writes a file in the place of what is there, a symlink too, and says whether it could. */
+  replaceFile(path: string, content: string, isExecutable: boolean): boolean {
+    return this.#unlessFault(() => {
+      const { folder, name } = this.#place(path, false);
+      this.#notFolder(folder, name, path);
+      this.#put(folder, name, { kind: "file", blob: undefined, content, isExecutable });
+    });
+  }
+
+  /** Renames what is no folder, in the place of what is none either, and says whether it could. */
+  move(from: string, to: string): boolean {
+    return this.#unlessFault(() => {
+      const [source, target] = [this.#place(from, false), this.#place(to, false)];
+      const node = this.#nodes(source.folder).get(source.name);
+      if (node === undefined) throw new FileFault("ENOENT", from);
+      this.#notFolder(source.folder, source.name, from);
+      this.#notFolder(target.folder, target.name, to);
+      this.#put(source.folder, source.name, undefined);
+      this.#put(target.folder, target.name, node);
+    });
+  }
+
+  #notFolder(folder: Folder, name: string, path: string): void {
+    if (name === "" || this.#nodes(folder).get(name)?.kind === "folder") throw new FileFault("EISDIR", path);
+  }
+
+  #unlessFault(change: () => void): boolean {
     try {
-      this.#write(path, content, false);
+      change();
       return true;
     } catch (error) {
       if (error instanceof FileFault) return false;
