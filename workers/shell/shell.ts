@@ -12,7 +12,7 @@ import { hardLinks, ownCommands, refusedCall, type Ended } from "./commands.ts";
 import { emptyOid, TreeFiles } from "./files.ts";
 import { isFilter, readsStdin } from "./inputs.ts";
 import type { Called, Pipes } from "./pipes.ts";
-import { isPlainText, plainCall } from "../../src/tools/plain-call.ts";
+import { isPlainText, passesPlain, plainCall, printsPlain } from "../../src/tools/plain-call.ts";
 
 /** Commands that a script may run, those of the shells that it starts included. */
 export const commandsMax = 100_000;
@@ -27,6 +27,8 @@ export const shellsMax = 10_000;
 /** Bytes that the shell itself holds of one output. */
 export const outputBytesMax = 256 * 1024 * 1024;
 
+/** Blobs of which it is remembered that they are plain text: mostly the next stage's stdin is looked at, or the same file again. */
+const plainBlobsMax = 16;
 /** The blob of "0", which is how most commands end. */
 const zeroOid = "c227083464fb9af8955c90d2924774ee50abb547";
 
@@ -60,6 +62,8 @@ interface World {
   readonly known: ReadonlySet<string>;
   /** The worker that knows whether a blob is plain text. */
   readonly plainText: Entry | undefined;
+  /** Names of blobs that are plain text, the last few. */
+  readonly plainBlobs: string[];
   /** Where none was bound, made when a command is first run over it. */
   emptyTree: Entry | undefined;
   /** What most commands are called with as the one before them was, or come to. */
@@ -108,6 +112,7 @@ export default async function shell(job: ShellJob): Promise<ReadonlyMap<string, 
     plain: new Map(plain === undefined ? [] : job.tree(plain).map((entry) => [nameBytes(entry.name), entry])),
     known: new Set(known === undefined ? [] : stringsOf(job.bytes(known), "known")),
     plainText,
+    plainBlobs: [],
     emptyTree: empty,
     lately: new Map(),
     shells: 0,
@@ -340,7 +345,14 @@ async function startCommand(
     const known = world.known.has(base) ? await instead(world, base, args, cwd) : undefined;
     if (known !== undefined) return known;
     const plain = (await isPlain(world, argv, base, cwd, stdin)) ? world.plain.get(base) : undefined;
-    return runTool(world, plain ?? tool, base, argv, env, cwd, stdin);
+    const ended = await runTool(world, plain ?? tool, base, argv, env, cwd, stdin);
+    const isPlainly =
+      plain === undefined
+        ? world.known.has(base) && isKnownPlain(world, stdin) && passesPlain([base, ...args])
+        : printsPlain([base, ...args]);
+    // Then the next stage need not have it looked at.
+    if (isPlainly && typeof ended.stdout === "object") notePlain(world, ended.stdout);
+    return ended;
   }
   if (asTool) return { stdout: "", stderr: `${name}: command not found\n`, exitCode: 127 };
   return runShell(world, ["sh", "-c", argv.map(quoted).join(" ")], env, cwd, stdin, depth + 1);
@@ -388,10 +400,25 @@ async function isPlain(
   return true;
 }
 
-async function isPlainContent({ job, files, plainText }: World, content: string | Entry): Promise<boolean> {
+async function isPlainContent(world: World, content: string | Entry): Promise<boolean> {
+  const { job, files, plainText } = world;
   if (typeof content === "string") return isPlainText(content);
-  if (plainText === undefined || files.holds(content)) return isPlainText(files.contentOf(content));
-  return (await job.run(plainText, { blob: content })).oid === emptyOid;
+  if (isKnownPlain(world, content)) return true;
+  const isText =
+    plainText === undefined || files.holds(content)
+      ? isPlainText(files.contentOf(content))
+      : (await job.run(plainText, { blob: content })).oid === emptyOid;
+  if (isText) notePlain(world, content);
+  return isText;
+}
+
+function isKnownPlain({ plainBlobs }: World, content: string | Entry): boolean {
+  return typeof content === "object" && plainBlobs.includes(content.oid);
+}
+
+function notePlain({ plainBlobs }: World, { oid }: Entry): void {
+  plainBlobs.push(oid);
+  if (plainBlobs.length > plainBlobsMax) plainBlobs.shift();
 }
 
 function quoted(word: string): string {
