@@ -6,11 +6,11 @@
  * comes through the pipe. So each stage of a pipeline is a request with a memo of its own. design/shell.md has what follows from that.
  */
 import type { Entry, Job, WorkerFailed } from "coppice/worker";
-import { Bash } from "just-bash";
 import { listOf, nameBytes, bytesOf, stringsOf, textOf } from "./bytes.ts";
 import { hardLinks, ownCommands, refusedCall, type Ended } from "./commands.ts";
 import { emptyOid, TreeFiles } from "./files.ts";
 import { isFilter, readsStdin } from "./inputs.ts";
+import { plainPipeline } from "./pipeline.ts";
 import type { Called, Pipes } from "./pipes.ts";
 import { isPlainText, passesPlain, plainCall, printsPlain } from "../../src/tools/plain-call.ts";
 
@@ -27,6 +27,10 @@ export const shellsMax = 10_000;
 /** Bytes that the shell itself holds of one output. */
 export const outputBytesMax = 256 * 1024 * 1024;
 
+/** The last status that says nothing of signals, nor of commands that can't be run. */
+const lastUsualStatus = 125;
+/** What a pipeline that is done without the interpreter may say on stderr. */
+const usualStderrBytesMax = 1 << 16;
 /** Blobs of which it is remembered that they are plain text: mostly the next stage's stdin is looked at, or the same file again. */
 const plainBlobsMax = 16;
 /** The blob of "0", which is how most commands end. */
@@ -117,13 +121,51 @@ export default async function shell(job: ShellJob): Promise<ReadonlyMap<string, 
     lately: new Map(),
     shells: 0,
   };
-  const ended = await runShell(world, argv, env, cwd, job.args.stdin, 1);
+  const ended =
+    (await runPipeline(world, argv, env, cwd)) ?? (await runShell(world, argv, env, cwd, job.args.stdin, 1));
   return new Map<string, unknown>([
     ["exit", repeated(world, "exit", String(ended.exitCode))],
     ["out", files.finish()],
     ["stderr", repeated(world, "stderr", ended.stderr)],
     ["stdout", blobOf(files, ended.stdout)],
   ]);
+}
+
+/** Does a script that is a plain pipeline, with what the interpreter would make of it; undefined for any other, and where something is out of the ordinary: what was done till then is remembered, and done again by the interpreter. */
+async function runPipeline(
+  world: World,
+  argv: readonly string[],
+  env: Readonly<Record<string, string>>,
+  cwd: string,
+): Promise<Finished | undefined> {
+  const { job, files, known, tools } = world;
+  const start = startOf(argv);
+  if (typeof start === "string" || start.options.length > 0 || start.script === "stdin" || !("text" in start.script))
+    return undefined;
+  // Scratch is made by what only looks as if it asked for it, and commands come from where the shell has them.
+  const isUsual =
+    job.args.stdin.oid === emptyOid &&
+    env["PWD"] === cwd &&
+    /^(?:\/usr)?\/bin(?::|$)/.test(env["PATH"] ?? "") &&
+    !("SHELLOPTS" in env || "BASHOPTS" in env) &&
+    !`${cwd}/${start.script.text}`.includes("/tmp");
+  const stages = isUsual ? plainPipeline(start.script.text) : undefined;
+  if (stages?.every(([name = ""]) => known.has(name) && tools.has(name)) !== true) return undefined;
+  let stdout: string | Entry = "";
+  let stderr = "";
+  let exitCode = 0;
+  for (const stage of stages) {
+    const [name = "", ...args] = stage;
+    const stdin: string | Entry = mayRead(name, args, stdout !== "") ? stdout : "";
+    const ended: Finished = await startCommand(world, 1, stage, env, cwd, stdin);
+    ({ stdout, exitCode } = ended);
+    stderr += ended.stderr;
+    if (exitCode > lastUsualStatus || stderr.length > usualStderrBytesMax) {
+      files.replace(job.args.in);
+      return undefined;
+    }
+  }
+  return { stdout, stderr, exitCode };
 }
 
 function blobOf(files: TreeFiles, output: string | Entry): Entry {
@@ -179,6 +221,7 @@ async function runShell(
       return failed(isFolder ? `${path}: Is a directory` : `${path}: No such file or directory`, isFolder ? 126 : 127);
     }
   }
+  const { Bash } = await import("./interpreter.ts");
   const bash = new Bash({
     fs: world.files,
     cwd,
