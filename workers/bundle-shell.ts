@@ -21,6 +21,9 @@ const require = createRequire(import.meta.url);
 const packageFolder = join(dirname(require.resolve("just-bash")), "..", "..");
 const mainFile = join(packageFolder, "dist", "bundle", "index.js");
 
+/** What the shell itself loads when it is needed. */
+const interpreter = "./interpreter.ts";
+
 /** Commands of just-bash's that are bundled, with the chunk's and the export's name. */
 const kept = ["echo", "printf", "pwd", "true", "false", "alias", "unalias", "which"];
 
@@ -307,7 +310,7 @@ const justBash = (commands: readonly string[]): Plugin => ({
     bundler.onResolve({ filter: /^just-bash$/ }, () => ({ path: mainFile }));
     // What it would load later belongs to commands that are not here.
     bundler.onResolve({ filter: /^/ }, ({ path, kind }) =>
-      kind === "dynamic-import" ? { path, namespace: "absent", sideEffects: false } : undefined,
+      kind === "dynamic-import" && path !== interpreter ? { path, namespace: "absent", sideEffects: false } : undefined,
     );
     bundler.onLoad({ filter: /[\\/]just-bash[\\/]dist[\\/]bundle[\\/].*\.js$/ }, ({ path }) => {
       let text = readFileSync(path, "utf8").replace(

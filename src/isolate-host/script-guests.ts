@@ -8,15 +8,17 @@ import { errorText } from "../abi/error-numbers.ts";
 import { NonAnswerError } from "../abi/non-answer.ts";
 import type { NestedCall } from "../abi/call.ts";
 import type { Request } from "../abi/request.ts";
+import { isTree } from "../abi/tree-bytes.ts";
 import { placeInModule } from "../abi/script-place.ts";
 import { workerName, type RuntimeNode } from "../abi/worker.ts";
 import type { FrameEnd, Job } from "../scheduler/settle.ts";
 import type { Oid } from "../store/oid.ts";
 import { failure, type Outcome } from "../store/outcome.ts";
-import { decodeTree } from "../store/tree.ts";
+import { decodeTree, kindOfMode } from "../store/tree.ts";
 import { BusyShare } from "./busy-share.ts";
 import { Frame, GuestFailed, Unwind, type FrameHost } from "./frame.ts";
 import type { Runtime } from "./runtimes.ts";
+import type { AlongObject } from "./script/read-ahead.ts";
 import {
   ScriptChild,
   ScriptChildBroken,
@@ -26,9 +28,11 @@ import {
 } from "./script/script-child.ts";
 import type { ScriptPipes } from "./script/script-process.ts";
 
-/** How many blobs come with a job, and how long each may be. */
-const nearBlobsMax = 8;
+/** How many arguments come with a job, and how long each may be. */
+const nearObjectsMax = 16;
 const nearBytesMax = 1024;
+/** A longer tree of one that is not sent ahead: it has the pipe for itself. */
+const nearTreeBytesMax = 4096;
 
 /** Jobs that are sent to a child before they are asked for: enough that it seldom waits for the next one. */
 const aheadJobsMax = 32;
@@ -108,10 +112,10 @@ export class ScriptGuests implements Runtime {
 
   /** What is sent to a process that still starts waits in the pipe; until it is ready no time is the script's. */
   #started(child: ScriptChild, request: Request, module: Oid): number {
-    if (child.isReady) return child.start(this.#scriptJob(request, module));
+    if (child.isReady) return child.start(this.#scriptJob(request, module, nearTreeBytesMax));
     this.#host.prepares?.(true);
     try {
-      const number = child.start(this.#scriptJob(request, module));
+      const number = child.start(this.#scriptJob(request, module, nearTreeBytesMax));
       child.awaitReady();
       return number;
     } finally {
@@ -119,10 +123,10 @@ export class ScriptGuests implements Runtime {
     }
   }
 
-  #scriptJob(request: Request, module: Oid): ScriptJob {
+  #scriptJob(request: Request, module: Oid, treeBytesMax: number): ScriptJob {
     const { objects } = this.#host;
     const args = objects.get(request.args).body;
-    return { request, args, near: this.#near(args), module, moduleBytes: () => objects.get(module).body };
+    return { request, args, near: this.#near(args, treeBytesMax), module, moduleBytes: () => objects.get(module).body };
   }
 
   /** In batches, since each look at what comes next and each write costs. */
@@ -130,15 +134,19 @@ export class ScriptGuests implements Runtime {
     const sent = child.ahead;
     if (sent.length > aheadJobsMax / 2) return;
     const upcoming = this.#host.upcoming(job, aheadJobsMax, sent);
-    child.sendAhead(upcoming.map((request) => this.#scriptJob(request, module)));
+    child.sendAhead(upcoming.map((request) => this.#scriptJob(request, module, nearBytesMax)));
   }
 
   /** Small arguments: asking for one costs more than all else of a small job. */
-  #near(args: Uint8Array): ScriptJob["near"] {
-    const near: { readonly oid: Oid; readonly bytes: Uint8Array }[] = [];
-    for (const { mode, oid } of decodeTree(args).slice(0, nearBlobsMax)) {
-      const object = mode === "100644" ? this.#host.objects.near(oid) : undefined;
-      if (object?.kind === "blob" && object.body.length <= nearBytesMax) near.push({ oid, bytes: object.body });
+  #near(args: Uint8Array, treeBytesMax: number): ScriptJob["near"] {
+    const near: AlongObject[] = [];
+    for (const { mode, oid } of decodeTree(args).slice(0, nearObjectsMax)) {
+      const kind = kindOfMode(mode);
+      if (kind === "commit") continue;
+      const object = this.#host.objects.near(oid);
+      if (object?.kind !== kind) continue;
+      if (object.body.length > (kind === "tree" ? treeBytesMax : nearBytesMax)) continue;
+      if (kind === "blob" || isTree(object.body)) near.push({ oid, kind, bytes: object.body });
     }
     return near;
   }

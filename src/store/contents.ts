@@ -7,6 +7,7 @@
 import type Database from "better-sqlite3";
 import { DamagedIndex } from "./damage.ts";
 import { CollidingObject, CorruptObject, asStoreError, guarded, guardedEach, otherHash } from "./errors.ts";
+import { HotLarge } from "./hot-large.ts";
 import { HotMap } from "./hot-map.ts";
 import { outcomeCodes, type JobLink, type JobRecord, type StoredMemo, type StoredRequest } from "./job-record.ts";
 import { LargeObjects } from "./large-objects.ts";
@@ -48,6 +49,7 @@ export class Contents {
   readonly #small: PackedObjects;
   readonly #large: LargeObjects;
   readonly #hotBodies = new HotMap<Oid, GitObject>(hotBodiesMax);
+  readonly #hotLarge = new HotLarge();
   /** How many commits and deletions there were as of the last look. */
   #changes = -1;
   /** A lookup that reads parts of the index has opened a transaction: taking SQLite's locks costs 3 µs, reading a part 4. */
@@ -91,9 +93,9 @@ export class Contents {
     return this.#hotBodies.get(name);
   }
 
-  /** The object of that name, unless it has a row of its own, as large ones have: what costs microseconds to read. */
+  /** The object of that name, unless it has a row of its own, as large ones have, and was not read lately: what costs microseconds to read. */
   small(name: Oid): GitObject | undefined {
-    const hot = this.#hotBodies.get(name);
+    const hot = this.#hotBodies.get(name) ?? this.#hotLarge.get(name);
     return hot ?? this.#lookUp(name, (place) => (isSmallAt(place) ? this.#readSmall(name, place) : undefined));
   }
 
@@ -114,6 +116,7 @@ export class Contents {
   object(name: Oid): GitObject | undefined {
     return (
       this.#hotBodies.get(name) ??
+      this.#hotLarge.get(name) ??
       this.#lookUp(name, (place) => (isSmallAt(place) ? this.#readSmall(name, place) : this.#readLarge(name, place)))
     );
   }
@@ -265,6 +268,7 @@ export class Contents {
   /** Forgets all that was read. */
   cool(): void {
     this.#hotBodies.clear();
+    this.#hotLarge.clear();
     this.#index.cool();
     this.#jobs.cool();
     this.#small.cool();
@@ -324,7 +328,9 @@ export class Contents {
   /** The object of a row, if it is the one of that name. */
   #readLarge(name: Oid, place: number): GitObject | undefined {
     const object = this.#large.of(name, place);
-    return object === undefined ? undefined : checked(name, object);
+    if (object === undefined) return undefined;
+    this.#hotLarge.set(name, checked(name, object));
+    return object;
   }
 
   /** The object that stands in a record, if it is the one of that name; kept in memory. */

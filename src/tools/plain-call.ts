@@ -15,6 +15,29 @@ export function isPlainText(text: string): boolean {
   return (text === "" || text.endsWith("\n")) && !/[^\t\n -~]/.test(text);
 }
 
+const counts = /^-?\d{1,9}$/;
+
+/** Whether a call that is plain, and reads plain text, prints plain text: names of files are printed, and what sed puts in. */
+export function printsPlain([name, ...words]: readonly string[]): boolean {
+  return name === "sort" || (name !== "find" && words.every((each) => printable.test(each)));
+}
+
+/** Whether a call of the well-known command of that name reads its stdin alone, and prints plain text where that is plain text. */
+export function passesPlain([name, ...words]: readonly string[]): boolean {
+  switch (name ?? "") {
+    case "cat":
+      return words.length === 0;
+    case "uniq":
+      return words.every((each) => /^-[cdui]+$/.test(each));
+    case "head":
+    case "tail":
+      if (words.length === 2) return words[0] === "-n" && counts.test(words[1] as string);
+      return words.length === 0 || (words.length === 1 && /^-n?\d{1,9}$/.test(words[0] as string));
+    default:
+      return false;
+  }
+}
+
 /** What a call needs of the tree to be plain; undefined when it is not, whatever the tree holds. */
 export function plainCall(argv: readonly string[]): PlainCall | undefined {
   const [name, ...words] = argv;

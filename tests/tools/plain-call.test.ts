@@ -9,7 +9,7 @@ import type { Oid } from "../../src/store/oid.ts";
 import { findTool, toolFolders } from "../../src/tools/find-tool.ts";
 import { plainTools, type PinnedFile } from "../../src/tools/known-tools.ts";
 import { readContained } from "../../src/tools/package-container.ts";
-import { plainCall } from "../../src/tools/plain-call.ts";
+import { isPlainText, passesPlain, plainCall, printsPlain } from "../../src/tools/plain-call.ts";
 import { putLayout, runCommand, type Layout } from "../guests/command.ts";
 import { sharedRoom } from "../guests/room.ts";
 
@@ -178,6 +178,52 @@ function writeFiles(at: string, layout: Layout): void {
   }
 }
 
+function contentAt(layout: Layout, path: string): string {
+  return path.split("/").reduce<unknown>((at, part) => (at as Record<string, unknown>)[part], layout) as string;
+}
+
+test.each([
+  ["cat"],
+  ["uniq", "-c"],
+  ["uniq", "-cdi"],
+  ["uniq"],
+  ["head"],
+  ["head", "-n", "2"],
+  ["head", "-n-1"],
+  ["tail", "-2"],
+  ["tail", "-n", "1"],
+])("%s %s %s prints plain text of plain text", (...argv) => {
+  const call = argv.filter((each) => each !== undefined);
+  // The native head has no number behind -n-.
+  expect(passesPlain(call)).toBe(call[1] !== "-n-1");
+  const [name, ...args] = call as [string, ...string[]];
+  for (const input of ["", "a\n", "b\nb\na\t~\n\n\nA\na\n"]) {
+    expect(isPlainText(spawnSync(name, args, { input }).stdout.toString("latin1"))).toBe(true);
+  }
+});
+
+test.each([
+  ["cat", "file"],
+  ["cat", "-A"],
+  ["head", "-c", "3"],
+  ["head", "-n", "2", "file"],
+  ["tail", "-f"],
+  ["tail", "+2"],
+  ["uniq", "in", "out"],
+  ["uniq", "-z"],
+  ["tr", "a", "b"],
+  ["sort"],
+])("of %j it is not said that it prints plain text of plain text", (...argv) => {
+  expect(passesPlain(argv)).toBe(false);
+});
+
+test("what a plain call is given and may print is looked at, too", () => {
+  expect(printsPlain(["grep", "-n", "x", "b.txt", "caf\u00e9"])).toBe(false);
+  expect(printsPlain(["sed", "s/a/\u00e9/"])).toBe(false);
+  expect(printsPlain(["find", "."])).toBe(false);
+  expect(printsPlain(["sort", "caf\u00e9"])).toBe(true);
+});
+
 test("a plain call prints what the native command prints, and ends as it ends", async () => {
   let rounds = 0;
   await fc.assert(
@@ -199,6 +245,11 @@ test("a plain call prints what the native command prints, and ends as it ends", 
         exit: native.status,
         stdout: lines(native.stdout.toString("utf8")),
       });
+      const call = plainCall(argv);
+      if (call?.readsText !== true || !printsPlain(argv)) return;
+      const read = call.paths.length === 0 ? [stdin] : call.paths.map((path) => contentAt(layout, path));
+      const bytes = read.map((content) => Buffer.from(content).toString("latin1"));
+      if (bytes.every(isPlainText)) expect(native.stdout.toString("latin1")).toSatisfy(isPlainText);
     }),
     { numRuns: Number(process.env["COPPICE_PLAIN_RUNS"] ?? 150) },
   );

@@ -50,3 +50,14 @@ test("of each byte it says what the shell would, at the beginning, in the middle
     }
   }
 });
+
+test("it says so wherever the byte stands, and whatever stands beside it", async () => {
+  for (const char of ["\b", "\t", "\n", "\v", "\x1f", " ", "~", "\x7f", "\x80", "\xff"]) {
+    for (let at = 0; at < 9; at++) {
+      for (const beside of ["\0", "\t", "\n", "~"]) {
+        const text = `${beside.repeat(at)}${char}${beside.repeat(9 - at)}\n`;
+        expect([text, await isPlain(Buffer.from(text, "latin1"))]).toEqual([text, isPlainText(text)]);
+      }
+    }
+  }
+});

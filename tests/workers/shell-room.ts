@@ -34,19 +34,25 @@ export interface Shell extends AsyncDisposable {
   end(argv: readonly string[], how?: { stdin?: string; in?: Oid; cwd?: string; rerun?: boolean }): Promise<ScriptEnd>;
   /** The commands that a run executed, in no particular order, the shell itself not among them. */
   commands(result: RunResult): readonly string[];
+  /** How many blobs the guest looked at that says whether one is plain text. */
+  looks(result: RunResult): number;
   /** The objects that the shell itself has read in a run. */
   reads(result: RunResult): readonly Oid[];
 }
 
-/** A shell with the tools that `put` puts, of which `known` are what their names say. */
-export function openShell(put: (store: Store) => Readonly<Record<string, Oid>>, known: readonly string[] = []): Shell {
+/** A shell with the tools that `put` puts, of which `known` are what their names say, and those that `putPlain` puts for plain calls. */
+export function openShell(
+  put: (store: Store) => Readonly<Record<string, Oid>>,
+  known: readonly string[] = [],
+  putPlain: (store: Store) => Readonly<Record<string, Oid>> = () => ({}),
+): Shell {
   const place = mkdtempSync(join(tmpdir(), "coppice-shells-"));
   const storePath = join(place, "store.db");
   const store = openStore(storePath);
   const real = makeFolder();
   const folder = treeOf(store, real);
   rmSync(real, { recursive: true });
-  const worker = shellWorker(store, put(store), new Set(known));
+  const worker = shellWorker(store, put(store), new Set(known), putPlain(store));
   store.close();
   const engine = openEngine({ store: storePath });
   const run: Shell["run"] = (argv, { stdin = "", in: tree = folder, cwd = "/", rerun = false } = {}) =>
@@ -61,6 +67,12 @@ export function openShell(put: (store: Store) => Readonly<Record<string, Oid>>, 
         cwd,
       },
     });
+  /** What the jobs that a run executed were given under that name. */
+  const argsIn = (result: RunResult, argument: string) =>
+    engine
+      .executedJobs(result, 1000)
+      .flatMap(({ request }) => decodeTree(engine.get(readRequest(engine, request).args).body))
+      .flatMap(({ name, oid }) => (name === argument ? [oid] : []));
   return {
     engine,
     worker,
@@ -72,13 +84,12 @@ export function openShell(put: (store: Store) => Readonly<Record<string, Oid>>, 
       return endOf(engine, outcome.oid);
     },
     commands(result) {
-      const lines = engine.executedJobs(result, 1000).map(({ request }) => {
-        const args = readRequest(engine, request).args;
-        const argv = decodeTree(engine.get(args).body).find(({ name }) => name === "argv") as { oid: Oid };
-        return Buffer.from(engine.get(argv.oid).body).toString("utf8").split("\0").slice(0, -1).join(" ");
-      });
+      const lines = argsIn(result, "argv").map((argv) =>
+        Buffer.from(engine.get(argv).body).toString("utf8").split("\0").slice(0, -1).join(" "),
+      );
       return lines.filter((line) => !line.startsWith("bash "));
     },
+    looks: (result) => argsIn(result, "blob").length,
     reads({ request }) {
       const committed = openStore(storePath);
       try {

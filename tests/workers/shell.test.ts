@@ -95,6 +95,23 @@ describe("what is remembered", () => {
     expect(await readOf("echo before; cat a.txt | sort | up")).toEqual([false, false, true]);
   });
 
+  test("a text is looked at once: what plain calls and filters of lines print of plain text need not be", async () => {
+    const sorting = 'stdout = stdin.split("\\n").slice(0, -1).sort().map((line) => line + "\\n").join("")';
+    const stages = (store: Store) => ({
+      grep: standIn(store, 'stdout = stdin === "" ? "alpha\\nalpha\\n" : stdin'),
+      head: standIn(store, "stdout = stdin"),
+      sort: standIn(store, sorting),
+      up: standIn(store, "stdout = stdin.toUpperCase()"),
+    });
+    await using plainly = openShell(stages, ["grep", "head", "sort"], stages);
+    const looks = async (script: string) => plainly.looks(await plainly.run(["-c", script]));
+    expect(await looks("grep a a.txt | sort | head -n 3 | sort -r")).toBe(1);
+    // Another job asks, and is answered by a memo.
+    expect(await looks("grep a a.txt; grep b a.txt | sort")).toBe(0);
+    expect(await looks("grep a b.txt | up | sort")).toBe(2);
+    expect(await looks("grep -n \u00e9 a.txt | sort")).toBe(1);
+  });
+
   test("time, random numbers and process numbers are the request's", async () => {
     const script =
       "echo $RANDOM $RANDOM $SECONDS $$ $PPID $BASHPID; date() { printf '%(%Y)T\\n' -1; }; date; sleep 100";

@@ -389,24 +389,27 @@ const fieldOf = (given: string, width: number) => given.slice(0, width).padEnd(w
 
 function header({ name, type, mode, link, size, mtime }: Member): string {
   const sizes = size < 8 ** 11 ? octal(size, 12) : `\x80${"\0".repeat(3)}${bigEndian(size)}`;
-  const head = (sum: string) =>
-    fieldOf(name.slice(0, 100), 100) +
-    octal(mode, 8) +
-    octal(0, 8) +
-    octal(0, 8) +
-    sizes +
-    octal(mtime, 12) +
-    sum +
-    type +
-    fieldOf(link.slice(0, 100), 100) +
-    "ustar  \0" +
-    fieldOf("root", 32) +
-    fieldOf("root", 32);
-  const bare = head(" ".repeat(8)).padEnd(block, "\0");
-  let sum = 0;
-  for (let at = 0; at < block; at++) sum += bare.charCodeAt(at);
-  return head(`${sum.toString(8).padStart(6, "0")}\0 `).padEnd(block, "\0");
+  const [shortName, shortLink] = [name.slice(0, 100), link.slice(0, 100)];
+  const numbers = octal(mode, 8) + root + root + sizes + octal(mtime, 12);
+  // Most of a header is NULs and what all have in common.
+  const sum = sumOf(shortName) + sumOf(numbers) + blankSum + sumOf(type) + sumOf(shortLink) + tailSum;
+  const sums = `${sum.toString(8).padStart(6, "0")}\0 `;
+  return fieldOf(shortName, 100) + numbers + sums + type + fieldOf(shortLink, 100) + tail;
 }
+
+function sumOf(text: string): number {
+  let sum = 0;
+  for (let at = 0; at < text.length; at++) sum += text.charCodeAt(at);
+  return sum;
+}
+
+/** Root, as user and as group. */
+const root = octal(0, 8);
+/** What a header ends with. */
+const tail = `ustar  \0${fieldOf("root", 32)}${fieldOf("root", 32)}`.padEnd(block - 257, "\0");
+const tailSum = sumOf(tail);
+/** The sum's own field counts as blanks. */
+const blankSum = sumOf(" ".repeat(8));
 
 function bigEndian(value: number): string {
   let text = "";

@@ -6,13 +6,13 @@
  * comes through the pipe. So each stage of a pipeline is a request with a memo of its own. design/shell.md has what follows from that.
  */
 import type { Entry, Job, WorkerFailed } from "coppice/worker";
-import { Bash } from "just-bash";
 import { listOf, nameBytes, bytesOf, stringsOf, textOf } from "./bytes.ts";
 import { hardLinks, ownCommands, refusedCall, type Ended } from "./commands.ts";
 import { emptyOid, TreeFiles } from "./files.ts";
 import { isFilter, readsStdin } from "./inputs.ts";
+import { plainPipeline } from "./pipeline.ts";
 import type { Called, Pipes } from "./pipes.ts";
-import { isPlainText, plainCall } from "../../src/tools/plain-call.ts";
+import { isPlainText, passesPlain, plainCall, printsPlain } from "../../src/tools/plain-call.ts";
 
 /** Commands that a script may run, those of the shells that it starts included. */
 export const commandsMax = 100_000;
@@ -27,6 +27,12 @@ export const shellsMax = 10_000;
 /** Bytes that the shell itself holds of one output. */
 export const outputBytesMax = 256 * 1024 * 1024;
 
+/** The last status that says nothing of signals, nor of commands that can't be run. */
+const lastUsualStatus = 125;
+/** What a pipeline that is done without the interpreter may say on stderr. */
+const usualStderrBytesMax = 1 << 16;
+/** Blobs of which it is remembered that they are plain text: mostly the next stage's stdin is looked at, or the same file again. */
+const plainBlobsMax = 16;
 /** The blob of "0", which is how most commands end. */
 const zeroOid = "c227083464fb9af8955c90d2924774ee50abb547";
 
@@ -60,6 +66,8 @@ interface World {
   readonly known: ReadonlySet<string>;
   /** The worker that knows whether a blob is plain text. */
   readonly plainText: Entry | undefined;
+  /** Names of blobs that are plain text, the last few. */
+  readonly plainBlobs: string[];
   /** Where none was bound, made when a command is first run over it. */
   emptyTree: Entry | undefined;
   /** What most commands are called with as the one before them was, or come to. */
@@ -108,21 +116,58 @@ export default async function shell(job: ShellJob): Promise<ReadonlyMap<string, 
     plain: new Map(plain === undefined ? [] : job.tree(plain).map((entry) => [nameBytes(entry.name), entry])),
     known: new Set(known === undefined ? [] : stringsOf(job.bytes(known), "known")),
     plainText,
+    plainBlobs: [],
     emptyTree: empty,
     lately: new Map(),
     shells: 0,
   };
   // By another name than a shell's it is called for a command that starts others.
-  const run = isShell(argv[0] ?? "sh")
-    ? runShell(world, argv, env, cwd, job.args.stdin, 1)
-    : startCommand(world, 0, argv, env, cwd, job.args.stdin);
-  const ended = await run;
+  const ended = isShell(argv[0] ?? "sh")
+    ? ((await runPipeline(world, argv, env, cwd)) ?? (await runShell(world, argv, env, cwd, job.args.stdin, 1)))
+    : await startCommand(world, 0, argv, env, cwd, job.args.stdin);
   return new Map<string, unknown>([
     ["exit", repeated(world, "exit", String(ended.exitCode))],
     ["out", files.finish()],
     ["stderr", repeated(world, "stderr", ended.stderr)],
     ["stdout", blobOf(files, ended.stdout)],
   ]);
+}
+
+/** Does a script that is a plain pipeline, with what the interpreter would make of it; undefined for any other, and where something is out of the ordinary: what was done till then is remembered, and done again by the interpreter. */
+async function runPipeline(
+  world: World,
+  argv: readonly string[],
+  env: Readonly<Record<string, string>>,
+  cwd: string,
+): Promise<Finished | undefined> {
+  const { job, files, known, tools } = world;
+  const start = startOf(argv);
+  if (typeof start === "string" || start.options.length > 0 || start.script === "stdin" || !("text" in start.script))
+    return undefined;
+  // Scratch is made by what only looks as if it asked for it, and commands come from where the shell has them.
+  const isUsual =
+    job.args.stdin.oid === emptyOid &&
+    env["PWD"] === cwd &&
+    /^(?:\/usr)?\/bin(?::|$)/.test(env["PATH"] ?? "") &&
+    !("SHELLOPTS" in env || "BASHOPTS" in env) &&
+    !`${cwd}/${start.script.text}`.includes("/tmp");
+  const stages = isUsual ? plainPipeline(start.script.text) : undefined;
+  if (stages?.every(([name = ""]) => known.has(name) && tools.has(name)) !== true) return undefined;
+  let stdout: string | Entry = "";
+  let stderr = "";
+  let exitCode = 0;
+  for (const stage of stages) {
+    const [name = "", ...args] = stage;
+    const stdin: string | Entry = mayRead(name, args, stdout !== "") ? stdout : "";
+    const ended: Finished = await startCommand(world, 1, stage, env, cwd, stdin);
+    ({ stdout, exitCode } = ended);
+    stderr += ended.stderr;
+    if (exitCode > lastUsualStatus || stderr.length > usualStderrBytesMax) {
+      files.replace(job.args.in);
+      return undefined;
+    }
+  }
+  return { stdout, stderr, exitCode };
 }
 
 function blobOf(files: TreeFiles, output: string | Entry): Entry {
@@ -178,6 +223,7 @@ async function runShell(
       return failed(isFolder ? `${path}: Is a directory` : `${path}: No such file or directory`, isFolder ? 126 : 127);
     }
   }
+  const { Bash } = await import("./interpreter.ts");
   const bash = new Bash({
     fs: world.files,
     cwd,
@@ -360,7 +406,14 @@ async function startCommand(
     const known = world.known.has(base) ? await instead(world, base, args, cwd) : undefined;
     if (known !== undefined) return known;
     const plain = (await isPlain(world, argv, base, cwd, stdin)) ? world.plain.get(base) : undefined;
-    return runTool(world, plain ?? tool, base, argv, env, cwd, stdin);
+    const ended = await runTool(world, plain ?? tool, base, argv, env, cwd, stdin);
+    const isPlainly =
+      plain === undefined
+        ? world.known.has(base) && isKnownPlain(world, stdin) && passesPlain([base, ...args])
+        : printsPlain([base, ...args]);
+    // Then the next stage need not have it looked at.
+    if (isPlainly && typeof ended.stdout === "object") notePlain(world, ended.stdout);
+    return ended;
   }
   if (asTool) return { stdout: "", stderr: `${name}: command not found\n`, exitCode: 127 };
   return runShell(world, ["sh", "-c", argv.map(quoted).join(" ")], env, cwd, stdin, depth + 1);
@@ -408,10 +461,25 @@ async function isPlain(
   return true;
 }
 
-async function isPlainContent({ job, files, plainText }: World, content: string | Entry): Promise<boolean> {
+async function isPlainContent(world: World, content: string | Entry): Promise<boolean> {
+  const { job, files, plainText } = world;
   if (typeof content === "string") return isPlainText(content);
-  if (plainText === undefined || files.holds(content)) return isPlainText(files.contentOf(content));
-  return (await job.run(plainText, { blob: content })).oid === emptyOid;
+  if (isKnownPlain(world, content)) return true;
+  const isText =
+    plainText === undefined || files.holds(content)
+      ? isPlainText(files.contentOf(content))
+      : (await job.run(plainText, { blob: content })).oid === emptyOid;
+  if (isText) notePlain(world, content);
+  return isText;
+}
+
+function isKnownPlain({ plainBlobs }: World, content: string | Entry): boolean {
+  return typeof content === "object" && plainBlobs.includes(content.oid);
+}
+
+function notePlain({ plainBlobs }: World, { oid }: Entry): void {
+  plainBlobs.push(oid);
+  if (plainBlobs.length > plainBlobsMax) plainBlobs.shift();
 }
 
 function quoted(word: string): string {

@@ -222,7 +222,8 @@ function takeModule(message: number | ArrayBuffer): {
   const reader = new MessageReader(bytes, headerBytes + 4 + 3 * 20);
   reader.lengthAndBytes();
   reader.lengthAndBytes();
-  for (let blobs = reader.number(); blobs > 0; blobs--) {
+  for (let objects = reader.number(); objects > 0; objects--) {
+    reader.byte();
     reader.oid();
     reader.lengthAndBytes();
   }

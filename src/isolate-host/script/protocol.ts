@@ -5,11 +5,12 @@
  *     message  = length u32 (of what follows), type u8, fields
  *     numbers  = u32, little-endian                 oid = 20 bytes
  *     bytes    = length u32, the bytes               text = bytes of UTF-8
+ *     objects along = count u32, per object kind u8 (0 blob, 1 tree), oid, bytes: the job need not ask for them. It has those of `run` and `settled` until it waits, those of an answer until another one brings some
  *
  *     host to child
- *     1 run        job u32, request oid, args oid, std oid (zeros: none), salt text, args' tree bytes, count u32 of blobs that are at hand and per blob oid and bytes, module oid, module bytes (empty when this child has had that module)
- *     2 settled    job u32, count u32, then per call in the order of `wait`: kind u8 (0 blob, 1 tree, 2 failed), then an oid, or a code and a message, texts
- *     3 answer     status u8 (0 ok, 1 an error, 2 the job is abandoned), bytes (of the answer, of the error's UTF-8, none)
+ *     1 run        job u32, request oid, args oid, std oid (zeros: none), salt text, args' tree bytes, objects along, module oid, module bytes (empty when this child has had that module)
+ *     2 settled    job u32, count u32, then per call in the order of `wait`: kind u8 (0 blob, 1 tree, 2 failed), then an oid, or a code and a message, texts; objects along
+ *     3 answer     status u8 (0 ok, 1 an error, 2 the job is abandoned), bytes (of the answer, of the error's UTF-8, none), objects along
  *     4 drop       job u32. Only for a job that waits; nothing comes back
  *     5 run ahead  as `run`, of a module that this child has had: the job's turn begins once the job before it in the pipe has completed, failed or was abandoned. Where that one waits or is exhausted, all jobs ahead
  *                  that stand behind it are forgotten, until the next `run` or `settled`
@@ -21,7 +22,7 @@
  *     19 put tree  job u32, entries as git has them, in any order. Answered: an oid
  *     20 log       job u32, text. Not answered
  *     21 put small job u32, bytes of a blob of at most smallBlobBytes. Not answered: the child names it itself
- *     22 read      job u32, oid of a blob that came with the job and was read now. Not answered
+ *     22 read      job u32, kind u8, oid of an object that came along and was read now. Not answered
  *     child to host, the end of a turn
  *     32 wait      job u32, count u32, then per call that is not settled, in the order of calling: image text, kind u8 (0 oid, 1 entries), bytes
  *     33 completed job u32, kind u8 (0 blob, 1 tree, 2 a blob's bytes), bytes (20 of an oid, or the blob's)
@@ -50,6 +51,7 @@ export const fromChild = {
   ready: 37,
 } as const;
 export const failedCodes = { trap: 0, abi: 1, module: 2 } as const;
+export const kindCodes = { blob: 0, tree: 1 } as const;
 export const answerStatus = { ok: 0, error: 1, abandon: 2 } as const;
 
 /** Length and type. */

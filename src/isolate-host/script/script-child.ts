@@ -11,6 +11,7 @@ import { readSync, writeSync } from "node:fs";
 import type { NestedCall } from "../../abi/call.ts";
 import { errorText, type ErrorNumber } from "../../abi/error-numbers.ts";
 import type { Request } from "../../abi/request.ts";
+import type { GitObject } from "../../store/object.ts";
 import { oidBytes, oidFromBytes, oidToBytes, writeOid, type Oid } from "../../store/oid.ts";
 import type { FailureCode, Outcome } from "../../store/outcome.ts";
 import {
@@ -18,12 +19,14 @@ import {
   fromChild,
   fromHost,
   headerBytes,
+  kindCodes,
   MalformedMessage,
   MessageReader,
   messageBytesMax,
   readNumber,
   writeNumber,
 } from "./protocol.ts";
+import { alongResults, ReadAhead, type AlongObject } from "./read-ahead.ts";
 import type { ScriptPipes } from "./script-process.ts";
 
 /** What a job may do, as `Frame` has it. Whatever a function throws ends the job: its guest is told nothing, and the turn throws the same. */
@@ -33,14 +36,16 @@ export interface ScriptFrame {
   putBlob(bytes: Uint8Array): Oid | ErrorNumber;
   putTree(entries: Uint8Array): Oid | ErrorNumber;
   addLine(line: string): void;
+  /** An object if having it costs microseconds; it does not count as read. */
+  near(name: Oid): GitObject | undefined;
 }
 
 export interface ScriptJob {
   readonly request: Request;
   /** The args' tree, as it is stored and sound. */
   readonly args: Uint8Array;
-  /** Blobs that the job may want and that cost nothing to have: it need not ask for them. */
-  readonly near: readonly { readonly oid: Oid; readonly bytes: Uint8Array }[];
+  /** Objects that the job may want and that cost nothing to have: it need not ask for them. Trees are sound ones. */
+  readonly near: readonly AlongObject[];
   readonly module: Oid;
   /** The module's text, asked for when this child has not had it. */
   readonly moduleBytes: () => Uint8Array;
@@ -162,11 +167,7 @@ export class ScriptChild {
     out.oid(request.std ?? noOid);
     out.text(request.salt);
     out.counted(args);
-    out.number(near.length);
-    for (const { oid, bytes } of near) {
-      out.oid(oid);
-      out.counted(bytes);
-    }
+    out.along(near);
     out.oid(module);
     out.counted(moduleBytes);
     return out.end();
@@ -242,6 +243,7 @@ export class ScriptChild {
         out.oid(outcome.oid);
       }
     }
+    out.along(alongResults(outcomes, (name) => frame.near(name)));
     out.end();
     this.#send();
     return this.turn(job, frame);
@@ -291,6 +293,7 @@ export class ScriptChild {
   /** Reads a job's turn to its end, and does what the job asks for. Throws what the frame throws, ScriptChildDied, or ScriptChildBroken. */
   turn(job: number, frame: ScriptFrame): ScriptTurn {
     this.awaitReady();
+    const ahead = this.#readAheadOf(frame);
     /** Why the job is over; the child is told when it asks next. */
     let over: { readonly error: unknown } | undefined;
     for (;;) {
@@ -306,10 +309,10 @@ export class ScriptChild {
           if (turn === undefined) throw new MalformedMessage();
           return turn;
         }
-        let answer: Uint8Array | ErrorNumber = noBytes;
+        let answer: Answer = { given: noBytes, along: [] };
         if (over === undefined) {
           try {
-            answer = serve(type, reader, frame);
+            answer = serve(type, reader, frame, ahead);
           } catch (error) {
             if (error instanceof MalformedMessage) throw error;
             over = { error };
@@ -324,13 +327,22 @@ export class ScriptChild {
     }
   }
 
+  /** What a frame has read so far; of the last frame alone, since one that begins anew loses little. */
+  #readAheadOf(frame: ScriptFrame): ReadAhead {
+    if (this.#reading?.frame !== frame) this.#reading = { frame, ahead: new ReadAhead() };
+    return this.#reading.ahead;
+  }
+  #reading: { readonly frame: ScriptFrame; readonly ahead: ReadAhead } | undefined;
+
   /** Undefined: the job is abandoned. */
-  #answer(answer: Uint8Array | ErrorNumber | undefined): void {
+  #answer(answer: Answer | undefined): void {
     const { abandon, error, ok } = answerStatus;
+    const given = answer?.given;
     this.#out.begin(fromHost.answer);
-    this.#out.byte(answer === undefined ? abandon : typeof answer === "number" ? error : ok);
-    if (typeof answer === "number") this.#out.text(errorText(answer));
-    else this.#out.counted(answer ?? noBytes);
+    this.#out.byte(given === undefined ? abandon : typeof given === "number" ? error : ok);
+    if (typeof given === "number") this.#out.text(errorText(given));
+    else this.#out.counted(given ?? noBytes);
+    this.#out.along(answer?.along ?? []);
     this.#out.end();
     this.#send();
   }
@@ -409,6 +421,12 @@ class FrameThrew {
   }
 }
 
+/** What is answered, and what comes along. */
+interface Answer {
+  readonly given: Uint8Array | ErrorNumber;
+  readonly along: readonly AlongObject[];
+}
+
 const noBytes = Buffer.alloc(0);
 const noOid = "0".repeat(2 * oidBytes) as Oid;
 
@@ -449,6 +467,15 @@ class Outgoing {
   text(text: string): void {
     if (text === "") this.number(0);
     else this.counted(Buffer.from(text, "utf8"));
+  }
+
+  along(objects: readonly AlongObject[]): void {
+    this.number(objects.length);
+    for (const { kind, oid, bytes } of objects) {
+      this.byte(kindCodes[kind]);
+      this.oid(oid);
+      this.counted(bytes);
+    }
   }
 
   /** Ends the message that was begun last; its bytes. */
@@ -543,7 +570,7 @@ function named(given: Oid | ErrorNumber): Uint8Array | ErrorNumber {
   return typeof given === "number" ? given : oidToBytes(given);
 }
 
-function serve(type: number, reader: MessageReader, frame: ScriptFrame): Uint8Array | ErrorNumber {
+function serve(type: number, reader: MessageReader, frame: ScriptFrame, ahead: ReadAhead): Answer {
   // Bytes that are kept are copied out of the buffer that is read into.
   const bytes = () => {
     const given = Buffer.from(reader.lengthAndBytes());
@@ -552,21 +579,41 @@ function serve(type: number, reader: MessageReader, frame: ScriptFrame): Uint8Ar
   };
   switch (type) {
     case fromChild.get:
-    case fromChild.read:
     case fromChild.tree: {
       const name = oidFromBytes(reader.oid(), 0);
       reader.end();
-      return type === fromChild.tree ? frame.tree(name) : frame.blob(name);
+      const kind = type === fromChild.tree ? "tree" : "blob";
+      const given = read(kind, name, frame, ahead);
+      if (typeof given === "number") return alone(given);
+      return { given, along: ahead.following(kind, name, (each) => frame.near(each)) };
+    }
+    case fromChild.read: {
+      const code = reader.byte();
+      const name = oidFromBytes(reader.oid(), 0);
+      reader.end();
+      ahead.noteUse();
+      return alone(read(code === kindCodes.tree ? "tree" : "blob", name, frame, ahead));
     }
     case fromChild.putBlob:
     case fromChild.putSmall:
-      return named(frame.putBlob(bytes()));
+      return alone(named(frame.putBlob(bytes())));
     case fromChild.putTree:
-      return named(frame.putTree(bytes()));
+      return alone(named(frame.putTree(bytes())));
     case fromChild.log:
       frame.addLine(textOf(bytes()));
-      return noBytes;
+      return alone(noBytes);
     default:
       throw new MalformedMessage();
   }
+}
+
+function alone(given: Uint8Array | ErrorNumber): Answer {
+  return { given, along: [] };
+}
+
+function read(kind: AlongObject["kind"], name: Oid, frame: ScriptFrame, ahead: ReadAhead): Uint8Array | ErrorNumber {
+  if (kind === "blob") return frame.blob(name);
+  const tree = frame.tree(name);
+  if (typeof tree !== "number") ahead.noteTree(tree);
+  return tree;
 }

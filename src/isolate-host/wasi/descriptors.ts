@@ -133,7 +133,7 @@ export class Descriptors {
   at(number: number, needed: bigint = 0n): Descriptor {
     const descriptor = this.#open[number] ?? (number === rootNumberAgain ? this.#root() : undefined);
     if (descriptor === undefined) throw fault(errno.badf);
-    if ((descriptor.denied & needed) !== 0n) throw fault(errno.notcapable);
+    if (descriptor.denied !== 0n && (descriptor.denied & needed) !== 0n) throw fault(errno.notcapable);
     return descriptor;
   }
 

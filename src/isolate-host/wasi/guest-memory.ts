@@ -1,6 +1,7 @@
 /** A guest's memory as calls of preview 1 read and write it: little-endian, each place checked. What lies outside throws the fault EFAULT, before anything else is done. */
 import { errno, fault } from "./errno.ts";
 import { vectorsMax } from "./functions.ts";
+import type { Output } from "./streams.ts";
 
 /** Bytes of a path that are looked at; a path that has as many is too long. */
 const pathBytesMax = 4096;
@@ -78,15 +79,33 @@ export class GuestMemory {
 
   /** The parts that scatter-gather vectors name. */
   vectors(at: number, count: number): Uint8Array[] {
+    const parts: Uint8Array[] = [];
+    this.checkVectors(at, count);
+    for (let each = 0; each < count; each++)
+      parts.push(this.part(this.vectorFrom(at, each), this.vectorBytes(at, each)));
+    return parts;
+  }
+
+  /** Looks at such vectors, and at what they name. */
+  checkVectors(at: number, count: number): void {
     if (count >>> 0 > vectorsMax) throw fault(errno.inval);
     this.check(at, count * 8);
-    const start = at >>> 0;
-    const parts: Uint8Array[] = [];
-    for (let each = 0; each < count; each++) {
-      const from = this.#view.getUint32(start + each * 8, true);
-      parts.push(this.part(from, this.#view.getUint32(start + each * 8 + 4, true)));
-    }
-    return parts;
+    for (let each = 0; each < count; each++) this.check(this.vectorFrom(at, each), this.vectorBytes(at, each));
+  }
+
+  /** Where the part begins that a vector names; `checkVectors` has looked at it. */
+  vectorFrom(at: number, each: number): number {
+    return this.#view.getUint32((at >>> 0) + each * 8, true);
+  }
+
+  /** How long it is. */
+  vectorBytes(at: number, each: number): number {
+    return this.#view.getUint32((at >>> 0) + each * 8 + 4, true);
+  }
+
+  /** Appends a part that was looked at to a stream. */
+  appendTo(stream: Output, from: number, length: number): void {
+    stream.append(this.#bytes, from, length);
   }
 
   /** A path, a char a byte. */

@@ -467,14 +467,19 @@ function readOn(process: Process, descriptor: Descriptor, at: number, count: num
 function writeOn(process: Process, descriptor: Descriptor, at: number, count: number, writtenTo: number): Errno {
   const { memory, files } = process;
   memory.check(writtenTo, 4);
-  const parts = memory.vectors(at, count);
   let written = 0;
   if (descriptor.kind === "output") {
-    for (const part of parts) {
-      process.write(descriptor.stream, part);
-      written += part.length;
+    memory.checkVectors(at, count);
+    for (let each = 0; each < count; each++) {
+      const length = memory.vectorBytes(at, each);
+      process.write(descriptor.stream, memory.vectorFrom(at, each), length);
+      written += length;
     }
-  } else if (descriptor.kind === "device") {
+    memory.setU32(writtenTo, written);
+    return errno.success;
+  }
+  const parts = memory.vectors(at, count);
+  if (descriptor.kind === "device") {
     if (!descriptor.writes) return errno.badf;
     written = writeDevice(parts);
   } else {

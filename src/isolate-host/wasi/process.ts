@@ -100,12 +100,12 @@ export class Process {
     return opened.kind === "input" || opened.kind === "output" ? found : opened.node;
   }
 
-  /** Throws FilesTooLarge when it has written too much, or more to one stream than an object can hold. */
-  write(stream: Output, bytes: Uint8Array): void {
+  /** Appends a part of the memory, which was looked at, to a stream. Throws FilesTooLarge when it has written too much, or more to one stream than an object can hold. */
+  write(stream: Output, from: number, length: number): void {
     const held = this.files.bytesHeld + this.stdout.length + this.stderr.length;
-    const isTooMuch = held + bytes.length > this.#fileBytesMax || stream.length + bytes.length > objectBytesMax;
+    const isTooMuch = held + length > this.#fileBytesMax || stream.length + length > objectBytesMax;
     if (isTooMuch) throw new FilesTooLarge(this.#fileBytesMax);
-    stream.append(bytes);
+    this.memory.appendTo(stream, from, length);
     this.#onWrite?.(stream === this.stdout ? "stdout" : "stderr", stream.length, (at) => stream.bytes().subarray(at));
   }
 

@@ -30,6 +30,8 @@ export class Input {
 }
 
 const firstBytes = 512;
+/** Most commands write line by line: a view of so few bytes takes longer than a loop over them. */
+const loopBytesMax = 64;
 
 export class Output {
   #bytes: Buffer = Buffer.alloc(0);
@@ -39,14 +41,16 @@ export class Output {
     return this.#length;
   }
 
-  append(bytes: Uint8Array): void {
-    const length = this.#length + bytes.length;
+  /** Appends so many of the bytes, from a place on. */
+  append(bytes: Uint8Array, from: number, count: number): void {
+    const length = this.#length + count;
     if (length > this.#bytes.length) {
       const grown = Buffer.allocUnsafeSlow(Math.max(firstBytes, length, this.#bytes.length * 2));
       grown.set(this.#bytes.subarray(0, this.#length));
       this.#bytes = grown;
     }
-    this.#bytes.set(bytes, this.#length);
+    if (count > loopBytesMax) this.#bytes.set(bytes.subarray(from, from + count), this.#length);
+    else for (let at = 0; at < count; at++) this.#bytes[this.#length + at] = bytes[from + at] as number;
     this.#length = length;
   }
 

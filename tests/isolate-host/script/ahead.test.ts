@@ -31,7 +31,7 @@ const askingJobs = (frame: MemoryFrame, ...texts: readonly string[]) =>
 const jobs = (frame: MemoryFrame, ...texts: readonly string[]) =>
   askingJobs(frame, ...texts).map((job, at): ScriptJob => {
     const bytes = Buffer.from(texts[at] as string);
-    return { ...job, near: [{ oid: hashObject("blob", bytes), bytes }] };
+    return { ...job, near: [{ oid: hashObject("blob", bytes), kind: "blob", bytes }] };
   });
 
 /** Asks for a job, and sends others ahead. */
@@ -105,7 +105,7 @@ test.each(["wait", "e"])(
 test("what is too much for a pipe is not sent ahead, nor what would follow it", () => {
   const frame = new MemoryFrame();
   const [first, second, third, fourth] = jobs(frame, "1", "2", "3", "4") as ScriptJob[] & { length: 4 };
-  const near = [{ oid: (third as ScriptJob).module, bytes: new Uint8Array(20_000) }];
+  const near = [{ oid: (third as ScriptJob).module, kind: "blob", bytes: new Uint8Array(20_000) }] as const;
   ask(first as ScriptJob, frame, [second as ScriptJob, { ...(third as ScriptJob), near }, fourth as ScriptJob]);
   expect(child.ahead).toEqual([(second as ScriptJob).request.oid]);
   expect(ask(second as ScriptJob, frame).wasAhead).toBe(true);

@@ -16,6 +16,10 @@ import { encodeTree } from "../../../src/store/tree.ts";
 export class MemoryFrame implements ScriptFrame {
   readonly objects = new Map<Oid, GitObject>();
   readonly lines: string[] = [];
+  /** What was read, in order. */
+  readonly reads: Oid[] = [];
+  /** Whether having an object costs microseconds, so that it may come along. */
+  hasNear = false;
   /** Thrown by the next operation. */
   fault: Error | undefined;
 
@@ -35,6 +39,10 @@ export class MemoryFrame implements ScriptFrame {
 
   blob(name: Oid): Uint8Array | ErrorNumber {
     return this.#body(name, "blob");
+  }
+
+  near(name: Oid): GitObject | undefined {
+    return this.hasNear ? this.objects.get(name) : undefined;
   }
 
   putBlob(bytes: Uint8Array): Oid {
@@ -57,6 +65,7 @@ export class MemoryFrame implements ScriptFrame {
     this.#fail();
     const object = this.objects.get(name);
     if (object === undefined) throw new Error(`no object ${name}`);
+    this.reads.push(name);
     if (object.kind !== kind) return kind === "blob" ? errorNumbers.notABlob : errorNumbers.notATree;
     return object.body;
   }

@@ -101,7 +101,7 @@ test("a blob that comes with a job is read without asking, and is noted as read 
     "reads",
   );
   const [a, b] = ["1", "2"].map((text) => hashObject("blob", Buffer.from(text))) as [Oid, Oid];
-  const near = [{ oid: a, bytes: Buffer.from("1") }];
+  const near = [{ oid: a, kind: "blob", bytes: Buffer.from("1") }] as const;
   expect(endText(child.run({ ...job, near }, frame).turn)).toBe("12");
   expect(read).toEqual([a, a, b]);
   const other = { ...job, request: { ...job.request, salt: "other" } };

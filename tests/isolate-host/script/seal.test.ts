@@ -495,3 +495,15 @@ test.each<[string, string, string]>([
 ])("code that %s works in the sealed realm", (_what, body, expected) => {
   expect(end(body)).toBe(expected);
 });
+
+test("V8 looks up what texts and numbers inherit as quickly as in a realm that nobody sealed", () => {
+  const natives = new OwnChild({ heapMb: 128, flags: ["--allow-natives-syntax"] });
+  try {
+    const frame = new MemoryFrame();
+    const text = `exports.default = () =>
+      [String, Number, BigInt, Boolean, Symbol, Array, Map].filter((each) => !%HasFastProperties(each.prototype)).map(({ name }) => name)`;
+    expect(endText(runToEnd(natives, frame, jobOf(frame, text)))).toBe("[]");
+  } finally {
+    natives.close();
+  }
+});

@@ -14,6 +14,7 @@ import {
   fromChild,
   fromHost,
   headerBytes,
+  kindCodes,
   MessageReader,
   messageBytesMax,
   readUtf8,
@@ -71,12 +72,13 @@ interface Call {
 
 type Told = { readonly ref: Ref } | { readonly code: string; readonly message: string };
 
-/** A blob that came with a job. */
-interface NearBlob {
+/** An object that came along. */
+interface NearObject {
+  readonly kind: number;
   readonly oid: Uint8Array;
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
 }
-const noBlobs: readonly NearBlob[] = [];
+const noObjects: readonly NearObject[] = [];
 /** Shared, since an array of its own takes 400 bytes of a job that waits. */
 const noBytes = new Uint8Array();
 
@@ -88,8 +90,10 @@ interface Job {
   /** Random bytes drawn and not used yet, and the next block's number. */
   random: Uint8Array;
   nextBlock: number;
-  /** Until it waits. */
-  near: readonly NearBlob[];
+  /** What came with the job, or with the outcomes that it waited for; until it waits. */
+  near: readonly NearObject[];
+  /** What came with an answer. */
+  along: readonly NearObject[];
   /** Not settled, in the order of calling. */
   calls: Call[];
   /** Outcomes that have come for the first of `calls`. */
@@ -150,6 +154,9 @@ export function open(
   ports = { send, exchange, nameBlob, randomBlocks };
 }
 
+/** An object along: kind, oid, length. */
+const warmUpAlong = 1 + oidBytes + 4;
+
 /**
  * Does once, with nobody at the other end, all that a guest can have done. Functions are compiled when they are first called, which takes far more stack than calling them, and a guest may call when little
  * is left. (The process is started so that what was compiled is kept.)
@@ -158,8 +165,11 @@ function warmUp(): void {
   ports = {
     send: () => {},
     exchange: () => {
+      // Empty bytes, and along with them an empty blob.
+      window.fill(0, headerBytes, headerBytes + 9 + warmUpAlong);
       window[headerBytes] = answerStatus.ok;
-      return headerBytes + 5;
+      window[headerBytes + 5] = 1;
+      return headerBytes + 9 + warmUpAlong;
     },
     nameBlob: () => {},
     randomBlocks: () => {},
@@ -272,10 +282,7 @@ function start(number: number, reader: MessageReader, module: ModuleFactory | st
   const std = reader.oid();
   const salt = reader.lengthAndBytes();
   const args = reader.lengthAndBytes();
-  const near: NearBlob[] = [];
-  for (let blobs = reader.number(); blobs > 0; blobs--) {
-    near.push({ oid: reader.oid().slice(), bytes: reader.lengthAndBytes().slice() });
-  }
+  const near = readAlong(reader);
   const moduleOid = hex(reader.oid());
   if (module !== undefined) modules.set(moduleOid, module);
   const factory = modules.get(moduleOid) as ModuleFactory | string;
@@ -310,6 +317,18 @@ function start(number: number, reader: MessageReader, module: ModuleFactory | st
   }
 }
 
+/** Objects that come along, copied out of the window in one piece. */
+function readAlong(reader: MessageReader): readonly NearObject[] {
+  const count = reader.number();
+  if (count === 0) return noObjects;
+  const copy = new MessageReader(reader.bytes.slice(reader.at), 0);
+  const objects: NearObject[] = [];
+  for (let left = count; left > 0; left--)
+    objects.push({ kind: copy.byte(), oid: copy.oid(), bytes: copy.lengthAndBytes() as Uint8Array<ArrayBuffer> });
+  reader.at += copy.at;
+  return objects;
+}
+
 function newJob(number: number, request: string): Job {
   return {
     number,
@@ -317,7 +336,8 @@ function newJob(number: number, request: string): Job {
     clockReadings: 0,
     random: noBytes,
     nextBlock: 0,
-    near: noBlobs,
+    near: noObjects,
+    along: noObjects,
     calls: [],
     outcomes: [],
     state: "runs",
@@ -685,6 +705,7 @@ function takeOutcomes(job: Job, reader: MessageReader): void {
     } else if (kind === 1) job.outcomes.push({ ref: newRef("tree", hex(reader.oid()), "40000") });
     else job.outcomes.push({ ref: newRef("blob", hex(reader.oid()), "100644") });
   }
+  job.near = readAlong(reader);
 }
 
 function writeWait(job: Job): number {
@@ -702,7 +723,8 @@ function writeWait(job: Job): number {
   }
   // What it keeps while it waits counts ten thousand times.
   job.calls = job.calls.map(({ index, resolve, reject }) => ({ asking: undefined, index, resolve, reject }));
-  job.near = noBlobs;
+  job.near = noObjects;
+  job.along = noObjects;
   return message.end();
 }
 
@@ -852,13 +874,25 @@ function checkStack(job: Job): void {
 function read(job: Job, type: number, of: unknown): Uint8Array<ArrayBuffer> {
   checkRuns(job);
   const oid = unhex(of);
-  const near = type === fromChild.get ? job.near.find((blob) => isSameOid(blob.oid, oid)) : undefined;
-  const message = beginMessage(near === undefined ? type : fromChild.read, 4 + oidBytes);
+  const kind = type === fromChild.tree ? kindCodes.tree : kindCodes.blob;
+  const near = nearObject(job.along, kind, oid) ?? nearObject(job.near, kind, oid);
+  if (near === undefined) {
+    const message = beginMessage(type, 4 + oidBytes);
+    message.number(job.number);
+    message.raw(oid);
+    return ask(job, message.end());
+  }
+  const message = beginMessage(fromChild.read, 5 + oidBytes);
   message.number(job.number);
+  message.byte(kind);
   message.raw(oid);
-  if (near === undefined) return ask(job, message.end());
   held = message.end();
   return near.bytes.slice();
+}
+
+function nearObject(objects: readonly NearObject[], kind: number, oid: Uint8Array): NearObject | undefined {
+  for (const object of objects) if (object.kind === kind && isSameOid(object.oid, oid)) return object;
+  return undefined;
 }
 
 function isSameOid(a: Uint8Array, b: Uint8Array): boolean {
@@ -902,10 +936,16 @@ function ask(job: Job, length: number): Uint8Array<ArrayBuffer> {
   isTorn = true;
   const got = ports.exchange(length);
   isTorn = false;
-  const bytes = typeof got === "number" ? window.slice(headerBytes, got) : new Uint8Array(got, headerBytes);
-  const answer = bytes.slice(5);
-  if (bytes[0] === answerStatus.ok) return answer;
-  if (bytes[0] === answerStatus.abandon) {
+  const bytes = typeof got === "number" ? window.subarray(headerBytes, got) : new Uint8Array(got, headerBytes);
+  const reader = new MessageReader(bytes, 0);
+  const status = reader.byte();
+  const answer = reader.lengthAndBytes().slice();
+  if (status === answerStatus.ok) {
+    const along = readAlong(reader);
+    if (along.length > 0) job.along = along;
+    return answer;
+  }
+  if (status === answerStatus.abandon) {
     job.state = "abandoned";
     throw new Abandoned("the job is over");
   }

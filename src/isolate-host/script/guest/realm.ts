@@ -54,6 +54,7 @@ export function sealRealm(virtual: Virtual, moduleName: string, encoding: Encodi
     })();
   });
   freezeAll(realm);
+  quickenPrimitives();
 }
 
 function define(owner: object, key: PropertyKey, value: unknown): void {
@@ -392,6 +393,17 @@ function freezeReachable(queue: unknown[]): void {
     }
   }
   for (const object of seen) Object.freeze(object);
+}
+
+/**
+ * V8 keeps a prototype that was changed as a dictionary until something is looked up on an object that inherits from it. Texts and numbers are no objects, so each `text.charCodeAt(at)` would go the slow way for as long as the realm lives.
+ */
+function quickenPrimitives(): void {
+  // What V8 compiled and has run a few times counts.
+  const lookups = 100;
+  for (const wrapped of ["", 0, 0n, true, Symbol.iterator].map(Object) as Realm[]) {
+    for (let turn = 0; turn < lookups; turn++) void wrapped["valueOf"];
+  }
 }
 
 /** Makes an accessor of a property, and answers what it holds. */
