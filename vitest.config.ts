@@ -1,4 +1,5 @@
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
@@ -45,6 +46,9 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: "100%",
+    setupFiles: ["tests/seeded-properties.ts"],
+    // For the processes that tests start: sources are stripped of their types once, and not by each of them.
+    env: { NODE_COMPILE_CACHE: join(tmpdir(), "coppice-tests-cache") },
     sequence: { sequencer: LongFirst },
   },
 });
