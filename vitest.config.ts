@@ -43,8 +43,9 @@ export default defineConfig({
   resolve: { alias: isFresh(root) ? [built] : [] },
   test: {
     include: ["tests/**/*.test.ts"],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // For what hangs: ten times what the longest ones take, since a machine may have much else to do.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     maxWorkers: "100%",
     setupFiles: ["tests/seeded-properties.ts"],
     // For the processes that tests start: sources are stripped of their types once, and not by each of them.

@@ -23,7 +23,7 @@ function memosIn(path: string): number {
   }
 }
 
-const until = (condition: () => boolean) => vi.waitUntil(condition, { timeout: 50_000, interval: 5 });
+const until = (condition: () => boolean) => vi.waitUntil(condition, { timeout: 250_000, interval: 5 });
 
 /** Folds so many files in a store of its own, and presses Ctrl-C once something of it is kept. */
 async function interruptedFold(files: number) {

@@ -151,7 +151,7 @@ describe("verify --all", () => {
     const child = room.start({}, process.execPath, commandFile, "verify", "--all", "--store", store, "--jobs", "1");
     const ending = ended(child);
     // Its process holds the store open from its first job on.
-    await vi.waitUntil(() => verifiersOf(child.pid ?? 0) > 0, { timeout: 50_000, interval: 5 });
+    await vi.waitUntil(() => verifiersOf(child.pid ?? 0) > 0, { timeout: 250_000, interval: 5 });
     child.kill("SIGINT");
     const said = await ending;
     expect(said.status).toBe(130);
@@ -282,7 +282,7 @@ async function interruptedShare(files: number): Promise<Said> {
   const child = room.start({}, process.execPath, commandFile, ...run, "--verify", "1", "--store", store);
   const ending = ended(child);
   await vi.waitUntil(() => verifiersOf(child.pid ?? 0) > 0 || child.exitCode !== null, {
-    timeout: 50_000,
+    timeout: 250_000,
     interval: 5,
   });
   child.kill("SIGINT");

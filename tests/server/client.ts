@@ -64,7 +64,8 @@ export async function served(room: Room, ...args: readonly string[]): Promise<Se
     const { isError, content, structuredContent } = await client.callTool(
       { name, arguments: given },
       undefined,
-      options,
+      // The client's own, a minute, is short on a busy machine.
+      { timeout: 250_000, ...options },
     );
     const texts = (content as readonly { readonly text: string }[]).map(({ text }) => text);
     return { isError: isError === true, text: texts.join("\n"), facts: (structuredContent ?? {}) as unknown as Facts };
