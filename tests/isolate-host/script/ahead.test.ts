@@ -114,7 +114,7 @@ test("one that never ends is waited for under another name than that of the job 
   const frame = new MemoryFrame();
   let isHearing = false;
   const doomed = new ScriptChild(
-    { heapMb: 128, turnMs: 500 },
+    { heapMb: 128, turnMs: 2000 },
     { onHearing: (hears) => (isHearing = hears || isHearing) },
   );
   const [first, endless, third] = jobs(frame, "1", "spin", "3") as [ScriptJob, ScriptJob, ScriptJob];
@@ -127,7 +127,7 @@ test("one that never ends is waited for under another name than that of the job 
 
 test("a job ahead that ends its process has not hurt the one before it", () => {
   const frame = new MemoryFrame();
-  const doomed = new ScriptChild({ heapMb: 128, turnMs: 500 });
+  const doomed = new ScriptChild({ heapMb: 128, turnMs: 2000 });
   const [first, endless] = jobs(frame, "1", "spin") as [ScriptJob, ScriptJob];
   expect(endText(ask(first, frame, [endless], doomed).turn)).toBe("1");
   expect(() => ask(endless, frame, [], doomed)).toThrow(ScriptChildDied);
