@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
+import { memoryFolder } from "./tests/memory-folder.ts";
 
 const root = import.meta.dirname;
 const { isFresh } = createRequire(import.meta.url)("./bin/bundle.js") as {
@@ -39,6 +40,8 @@ class LongFirst extends BaseSequencer {
   }
 }
 
+const temporary = memoryFolder();
+
 export default defineConfig({
   resolve: { alias: isFresh(root) ? [built] : [] },
   test: {
@@ -49,7 +52,11 @@ export default defineConfig({
     maxWorkers: "100%",
     setupFiles: ["tests/seeded-properties.ts"],
     // For the processes that tests start: sources are stripped of their types once, and not by each of them.
-    env: { NODE_COMPILE_CACHE: join(tmpdir(), "coppice-tests-cache") },
+    env: {
+      NODE_COMPILE_CACHE: join(tmpdir(), "coppice-tests-cache"),
+      ...(temporary === undefined ? {} : { TMPDIR: temporary }),
+    },
+    globalSetup: ["tests/memory-folder.ts"],
     sequence: { sequencer: LongFirst },
   },
 });
