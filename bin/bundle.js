@@ -5,7 +5,7 @@
 // and the kind of call, and begins with the SHA-1 of the rest, since V8 compares no more than the source's length. Without such files everything runs the same, only later.
 "use strict";
 const { hash } = require("node:crypto");
-const { readFileSync, renameSync, writeFileSync } = require("node:fs");
+const { existsSync, readFileSync, readdirSync, renameSync, statSync, writeFileSync } = require("node:fs");
 const { createRequire } = require("node:module");
 const path = require("node:path");
 const { Script } = require("node:vm");
@@ -70,4 +70,23 @@ function codeAt(place) {
   return hash("sha1", code, "buffer").equals(bytes.subarray(0, digestBytes)) ? code : undefined;
 }
 
-module.exports = { openBundle };
+// The bundle's file that the command starts with. A build writes the bundle last.
+const entry = "command.cjs";
+const sources = ["src", "package.json", "package-lock.json", "rolldown.config.ts"];
+
+// Whether what was built in `root` is not older than anything that it was made from. In an installed package, which has no sources, it is, whatever the times say: whoever unpacks it writes package.json last.
+function isFresh(root) {
+  if (!existsSync(path.join(root, "src"))) return true;
+  const built = statSync(path.join(root, "dist", entry), { throwIfNoEntry: false });
+  return built !== undefined && sources.every((name) => !isNewer(path.join(root, name), built.mtimeMs));
+}
+
+// What is not there is not newer. A folder's own time tells of files that are gone.
+function isNewer(place, thanMs) {
+  const stat = statSync(place, { throwIfNoEntry: false });
+  if (stat === undefined) return false;
+  if (stat.mtimeMs > thanMs) return true;
+  return stat.isDirectory() && readdirSync(place).some((name) => isNewer(path.join(place, name), thanMs));
+}
+
+module.exports = { entry, isFresh, openBundle };

@@ -142,7 +142,7 @@ describe("exec", () => {
     // The shell has a turn of its own, for which a busy machine takes its time.
     for (const [seconds, words] of [
       ["0.3", ["slow", "a b"]],
-      ["2", ["sh", "-c", "slow 'a b' | cat"]],
+      ["3", ["sh", "-c", "slow 'a b' | cat"]],
     ] as const) {
       const said = await exec("--timeout", seconds, "--", ...words);
       expect(said).toMatchObject({ status: 125, out: "" });

@@ -153,7 +153,7 @@ describe("replay", () => {
     }, origin);
     const child = room.start({}, process.execPath, commandFile, "replay", endless, "--store", store, "--json");
     const ending = ended(child);
-    await vi.waitUntil(() => runsBegun(store) > 0, { timeout: 50_000, interval: 5 });
+    await vi.waitUntil(() => runsBegun(store) > 0, { timeout: 250_000, interval: 5 });
     child.kill("SIGINT");
     const said = await ending;
     const message = "cancelled; a replay starts from nothing, and nothing of this one is kept";

@@ -2,12 +2,13 @@
 import { readFileSync } from "node:fs";
 import { PassThrough } from "node:stream";
 import { beforeAll, describe, expect, it, vi } from "vitest";
-import type { Oid, Verified } from "../../src/engine.ts";
+import { NonAnswerError, type Oid, type Verified } from "../../src/engine.ts";
 import type { Printer } from "../../src/cli/output.ts";
 import { Session } from "../../src/cli/session.ts";
 import { verifyExecuted } from "../../src/cli/verify-command.ts";
 import { openStore } from "../../src/store/store.ts";
 import { syntheticTree } from "../fold-bench/fixtures.ts";
+import { guest } from "../guests/assemble.ts";
 import { absent, commandFile, emptyTree, ended, jsonError, sharedRoom, smallRepository, type Said } from "./room.ts";
 
 const room = sharedRoom();
@@ -136,12 +137,21 @@ describe("verify --all", () => {
 
   it("ends with 130 at Ctrl-C, and says what was confirmed until then", async () => {
     store = room.path("long.sqlite");
-    const root = await room.withEngine((engine) => syntheticTree(engine, 4000), store);
-    await call("run", "fold-wasm", `--in:hash=${root}`, "--post=/cas/std/line-count", "--json");
+    // One memo is of a guest that never returns, so verifying goes on until it is ended.
+    await room.withEngine(async (engine) => {
+      const worker = engine.addWorker(guest("(loop $again (br $again))"));
+      await expect(engine.run({ worker, signal: AbortSignal.abort() })).rejects.toThrow(NonAnswerError);
+      const never = engine.lastRunRecord()?.request as Oid;
+      await engine.fold({ in: engine.putTree([]), post: "line-count" });
+      const opened = openStore(store);
+      const outcome = { kind: "failed", code: "trap", message: "unreachable" } as const;
+      opened.remember(never, { outcome, detail: undefined, fuel: 1, reads: [], children: [] }, 1);
+      opened.close();
+    }, store);
     const child = room.start({}, process.execPath, commandFile, "verify", "--all", "--store", store, "--jobs", "1");
     const ending = ended(child);
     // Its process holds the store open from its first job on.
-    await vi.waitUntil(() => verifiersOf(child.pid ?? 0) > 0, { timeout: 50_000, interval: 5 });
+    await vi.waitUntil(() => verifiersOf(child.pid ?? 0) > 0, { timeout: 250_000, interval: 5 });
     child.kill("SIGINT");
     const said = await ending;
     expect(said.status).toBe(130);
@@ -255,18 +265,29 @@ describe("--verify with --json, of what is not confirmed, prints the error in pl
   });
 
   it("at Ctrl-C", async () => {
-    store = room.path("long-share.sqlite");
-    const root = await room.withEngine((engine) => syntheticTree(engine, 2000), store);
-    const run = ["run", "fold-wasm", `--in:hash=${root}`, "--post=/cas/std/line-count", "--json", "--jobs", "1"];
-    const child = room.start({}, process.execPath, commandFile, ...run, "--verify", "1", "--store", store);
-    const ending = ended(child);
-    await vi.waitUntil(() => verifiersOf(child.pid ?? 0) > 0, { timeout: 50_000, interval: 5 });
-    child.kill("SIGINT");
-    const said = await ending;
+    let files = 2000;
+    let said = await interruptedShare(files);
+    // Where all was verified before a process was seen to verify, it was too little.
+    while (said.status === 0 || said.status === null) said = await interruptedShare((files *= 4));
     expect(said.status).toBe(130);
     expect(jsonError(said)).toMatchObject({ error: { kind: "cancelled" }, verified: { isComplete: false } });
   });
 });
+
+/** Folds so many files, has all of it verified, and presses Ctrl-C when that has begun. */
+async function interruptedShare(files: number): Promise<Said> {
+  store = room.path(`long-share-${files}.sqlite`);
+  const root = await room.withEngine((engine) => syntheticTree(engine, files), store);
+  const run = ["run", "fold-wasm", `--in:hash=${root}`, "--post=/cas/std/line-count", "--json", "--jobs", "1"];
+  const child = room.start({}, process.execPath, commandFile, ...run, "--verify", "1", "--store", store);
+  const ending = ended(child);
+  await vi.waitUntil(() => verifiersOf(child.pid ?? 0) > 0 || child.exitCode !== null, {
+    timeout: 250_000,
+    interval: 5,
+  });
+  child.kill("SIGINT");
+  return ending;
+}
 
 it("what can't be asked for is a usage error that says what can", async () => {
   const { out } = await folded();

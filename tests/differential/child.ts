@@ -1,8 +1,8 @@
 /**
  * One variant of the differential campaign: runs a seeded list of jobs in a store of its own and prints, for each request, what it came to, a line of JSON each (`Line`). campaign.ts starts it with other
- * flags, another environment, another Node, or another engine (`source`), and compares.
+ * flags, another environment, another Node, or another engine (`modules`), and compares.
  *
- *   node child.ts '{"source":…}'
+ *   node child.ts '{"modules":…}'
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,13 +12,14 @@ import { formatGuestLimits } from "../../src/abi/limits.ts";
 import { wasmMarker } from "../../src/abi/worker.ts";
 import type { Engine, Memo, Oid } from "../../src/engine.ts";
 import type { Store } from "../../src/store/store.ts";
+import type { EngineModules } from "./edited-engine.ts";
 import { argBytes, batchGuests, batchModule, batchRequests, guestName } from "./batches.ts";
 import { generateModule } from "./modules.ts";
 import { generateScript } from "./scripts.ts";
 
 export interface ChildStart {
-  /** Folder of the engine that runs: this one's `src`, or that of a copy with edits. */
-  readonly source: string;
+  /** Of the engine that runs: this one's, or a copy's with edits. */
+  readonly modules: EngineModules;
   readonly guests: "wasm" | "script";
   readonly firstSeed: number;
   readonly count: number;
@@ -57,9 +58,10 @@ type EngineModule = typeof import("../../src/engine.ts");
 type StoreModule = typeof import("../../src/store/store.ts");
 
 async function runAll(start: ChildStart): Promise<Line[]> {
-  const load = (file: string) => import(pathToFileURL(join(start.source, file)).href);
-  const { openEngine } = (await load("engine.ts")) as EngineModule;
-  const { openStore } = (await load("store/store.ts")) as StoreModule;
+  const { folder: engineFolder, extension } = start.modules;
+  const load = (name: string) => import(pathToFileURL(join(engineFolder, `${name}${extension}`)).href);
+  const { openEngine } = (await load("engine")) as EngineModule;
+  const { openStore } = (await load("store/store")) as StoreModule;
   const folder = mkdtempSync(join(tmpdir(), "coppice-differential-"));
   try {
     const path = join(folder, "store.sqlite");

@@ -8,7 +8,7 @@ import { coverage } from "./coverage.ts";
 import { differences, faultsOf, runWay, scriptWays, wasmWays, type Way } from "./matrix.ts";
 import { protections } from "./protections.ts";
 
-const timeout = 300_000;
+const timeout = 900_000;
 const otherNode = otherNodeOf(process.env);
 const atOnce = 2;
 

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ChildStart, Line } from "./child.ts";
-import { withEngineSource, type Edit } from "./edited-engine.ts";
+import { withEngine, type Edit } from "./edited-engine.ts";
 
 /** A way to run jobs. What it leaves out is as in the first one: one executor, 64 nested frames, instances reused, each request executed once, UTC. */
 export interface Way {
@@ -102,9 +102,9 @@ export function runWay(
   otherNode: string | undefined,
   sabotage: readonly Edit[] = [],
 ): Promise<Line[]> {
-  return withEngineSource([...sabotage, ...(way.edits ?? [])], async (source) => {
+  return withEngine([...sabotage, ...(way.edits ?? [])], async (modules) => {
     const start: ChildStart = {
-      source,
+      modules,
       ...jobs,
       executors: way.executors ?? 1,
       nestedFramesMax: way.nestedFramesMax ?? 64,

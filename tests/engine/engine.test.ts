@@ -384,11 +384,11 @@ describe("what ends a run without an answer", () => {
         const answer = await nonAnswer(engine.run({ worker }));
         expect(answer).toMatchObject({ kind: "host" });
         expect((answer as { message: string }).message).toMatch(
-          new RegExp(`^worker ${worker} \\(request [0-9a-f]{40}\\) ran for more than 0\\.2 s and was stopped$`),
+          new RegExp(`^worker ${worker} \\(request [0-9a-f]{40}\\) ran for more than 2 s and was stopped$`),
         );
         expect(resultOf(await engine.run({ worker: engine.addWorker(silent) }))).toBe(vectors.empty_blob);
       },
-      { wallClockMsMax: 200 },
+      { wallClockMsMax: 2000 },
     );
   });
 

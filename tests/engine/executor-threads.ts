@@ -82,7 +82,7 @@ export async function watchExecutors<T>(work: (threads: ExecutorThreads) => Prom
   workerThreads.Worker = class extends Worker {
     constructor(file: string | URL, options: WorkerOptions) {
       super(file, options);
-      if (/\/executor\.[jt]s$/.test(String(file))) threads.add(this, options.workerData as ExecutorStart);
+      if (/\/executor\.c?[jt]s$/.test(String(file))) threads.add(this, options.workerData as ExecutorStart);
     }
     override postMessage(message: ToExecutor): void {
       threads.sent(this, message);

@@ -9,7 +9,7 @@ import {
   type SessionSummary,
 } from "./graph-campaign.ts";
 
-const timeout = 300_000;
+const timeout = 900_000;
 
 /** So many sessions, over the numbers of executors and of nested frames in turn. */
 async function play(

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import {
+  NonAnswerError,
   UnfitScript,
   UnfitWorker,
   openEngine,
@@ -264,13 +265,22 @@ describe("whatever a script does, the engine goes on", () => {
   /** Other scripts and wasm guests run beside it, before and after. */
   async function survives(engine: Engine, harm: () => PromiseLike<unknown>): Promise<void> {
     const leaf = await add(engine, body("return job.text(job.args.in) + '!'"));
-    const runs = (salt: string) => engine.run({ worker: leaf, args: { in: "x" }, salt });
-    const before = textOf(engine, runs("before"));
+    /** Asked for again where a busy machine did not let it run within the wall clock. */
+    const text = async (salt: string): Promise<string> => {
+      try {
+        return await textOf(engine, engine.run({ worker: leaf, args: { in: "x" }, salt }));
+      } catch (error) {
+        const answer = error instanceof NonAnswerError ? error.answer : undefined;
+        if (answer?.kind === "host" && answer.stoppedAfterMs !== undefined) return text(salt);
+        throw error;
+      }
+    };
+    const before = text("before");
     const beside = harm();
-    expect(await textOf(engine, runs("beside"))).toBe("x!");
+    expect(await text("beside")).toBe("x!");
     await beside;
     expect(await before).toBe("x!");
-    expect(await textOf(engine, runs("after"))).toBe("x!");
+    expect(await text("after")).toBe("x!");
     expect((await engine.run({ worker: engine.addWorker(silent) })).outcome.kind).toBe("blob");
   }
 

@@ -47,7 +47,7 @@ describe("the spec's fixtures", () => {
 // It starts some thirty processes, which takes a while on a machine that does other things, too.
 it(
   "a small run of the benchmark computes the same at each run, the same as a plain function, and executes nothing when warm",
-  { timeout: 240_000 },
+  { timeout: 900_000 },
   async () => {
     const rows = await bench("small");
     // Which native commands there are is the machine's.

@@ -224,10 +224,24 @@ describe("a guest that runs without end", () => {
     // Far less than a thread needs to start.
     await withEngine({ wallClockMsMax: 1 }, async (engine) => {
       const worker = engine.addWorker(silent);
-      expect((await engine.run({ worker, salt: "1" })).outcome.kind).toBe("blob");
+      /** On a busy machine even a guest that does nothing may run for longer than that; then it is the one that is named, and the next try finds another executor starting. */
+      const isDone = async (salt: string) => {
+        try {
+          expect((await engine.run({ worker, salt })).outcome.kind).toBe("blob");
+          return true;
+        } catch (error) {
+          if (!(error instanceof NonAnswerError) || error.answer.kind !== "host") throw error;
+          expect(error.answer.message).toMatch(`worker ${worker} (request `);
+          return false;
+        }
+      };
+      while (!(await isDone("1")));
       const runaway = engine.addWorker(looping);
-      expect(await nonAnswer(engine.run({ worker: runaway }))).toMatchObject({ kind: "host" });
-      expect((await engine.run({ worker, salt: "2" })).outcome.kind).toBe("blob");
+      expect(await nonAnswer(engine.run({ worker: runaway }))).toMatchObject({
+        kind: "host",
+        message: expect.stringContaining(`worker ${runaway} (request `) as string,
+      });
+      while (!(await isDone("2")));
     });
   });
 });

@@ -34,7 +34,7 @@ beforeAll(async () => {
     return [name, JSON.parse(stdout) as Compared] as const;
   });
   seen = Object.fromEntries(await Promise.all(all)) as typeof seen;
-}, 120_000);
+});
 
 test("the bits of NaNs differ between V8's compilers, and are canonical in a fitted module", () => {
   const differing = Object.keys(seen.baseline.plain.bits).filter(

@@ -39,7 +39,7 @@ export type Calls = (tool: string, args: Record<string, unknown>, options?: Requ
 export interface Served {
   readonly client: Client;
   readonly call: Calls;
-  /** Ends the server as clients do, and gives what it said on stderr. */
+  /** Ends the server as clients do, and gives what it said on stderr once its process is gone. */
   readonly close: () => Promise<string>;
   readonly pid: number;
 }
@@ -54,6 +54,9 @@ export async function served(room: Room, ...args: readonly string[]): Promise<Se
     stderr: "pipe",
   });
   const said: Buffer[] = [];
+  // The transport waits for some seconds, then kills the process and waits no more.
+  const ended = Promise.withResolvers<void>();
+  Object.assign(transport, { onclose: ended.resolve });
   transport.stderr?.on("data", (chunk: Buffer) => said.push(chunk));
   const client = new Client({ name: "test", version: "1" });
   await client.connect(transport);
@@ -61,7 +64,8 @@ export async function served(room: Room, ...args: readonly string[]): Promise<Se
     const { isError, content, structuredContent } = await client.callTool(
       { name, arguments: given },
       undefined,
-      options,
+      // The client's own, a minute, is short on a busy machine.
+      { timeout: 250_000, ...options },
     );
     const [shown, ...more] = content as readonly { readonly text: string }[];
     if (shown === undefined || more.length > 0) throw new Error(`one text was wanted: ${JSON.stringify(content)}`);
@@ -69,6 +73,7 @@ export async function served(room: Room, ...args: readonly string[]): Promise<Se
   };
   const close = async () => {
     await client.close();
+    await ended.promise;
     return Buffer.concat(said).toString("utf8");
   };
   return { client, call, close, pid: transport.pid ?? 0 };

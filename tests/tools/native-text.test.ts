@@ -432,7 +432,7 @@ test("diff gives GNU diff's bytes for any two texts", () => {
     }),
     { numRuns: runs * 3 },
   );
-}, 120_000);
+});
 
 test("diff of long texts with much in common chooses the same changes as GNU diff", () => {
   fc.assert(
@@ -456,7 +456,7 @@ test("diff of long texts with much in common chooses the same changes as GNU dif
     ),
     { numRuns: runs / 2 },
   );
-}, 120_000);
+});
 
 test("diff of folders tells what GNU diff tells", () => {
   for (const path of ["d", "d/s", "d/only", "e", "e/s", "e/as-file"]) mkdirSync(join(folder, path));
@@ -580,7 +580,7 @@ test("sort orders and checks as GNU sort", () => {
     ),
     { numRuns: runs * 3 },
   );
-}, 120_000);
+});
 
 // Regular expressions.
 const extendedAtom = fc.constantFrom(
@@ -671,7 +671,7 @@ test("a regular expression matches where grep -o says", () => {
     ),
     { numRuns: runs * 3 },
   );
-}, 120_000);
+});
 
 // What would be a JavaScript error, or the end of the process.
 test.each([
@@ -1003,7 +1003,7 @@ test("grep finds what GNU grep finds, whatever the patterns, the options and the
     ),
     { numRuns: runs * 5 },
   );
-}, 120_000);
+});
 
 test("grep ends with a sentence where more is printed than anybody reads, or an expression is not to be had", () => {
   const said = (...args: readonly string[]) =>

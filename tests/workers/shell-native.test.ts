@@ -35,7 +35,7 @@ describe("in an engine, with tools that are WebAssembly", () => {
   let shell: Shell;
   beforeAll(() => {
     shell = openShell(putWasmTools, ["cat", "cut", "grep", "head", "ln", "sed", "sort", "tail", "tr", "uniq", "wc"]);
-  }, 60_000);
+  });
   afterAll(() => shell[Symbol.asyncDispose]());
 
   test.each(scripts.filter(({ tool }) => tool === undefined))("$script", async (each) => {

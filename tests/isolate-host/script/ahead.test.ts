@@ -114,7 +114,7 @@ test("what is too much for a pipe is not sent ahead, nor what would follow it", 
 test("one that never ends is waited for under another name than that of the job that is asked for", () => {
   const frame = new MemoryFrame();
   let isHearing = false;
-  const doomed = new OwnChild({ heapMb: 128, turnMs: 500 }, (hears) => (isHearing = hears || isHearing));
+  const doomed = new OwnChild({ heapMb: 128, turnMs: 2000 }, (hears) => (isHearing = hears || isHearing));
   const [first, endless, third] = jobs(frame, "1", "spin", "3") as [ScriptJob, ScriptJob, ScriptJob];
   ask(first, frame, [endless, third], doomed);
   expect(isHearing).toBe(false);
@@ -125,7 +125,7 @@ test("one that never ends is waited for under another name than that of the job 
 
 test("a job ahead that ends its process has not hurt the one before it", () => {
   const frame = new MemoryFrame();
-  const doomed = new OwnChild({ heapMb: 128, turnMs: 500 });
+  const doomed = new OwnChild({ heapMb: 128, turnMs: 2000 });
   const [first, endless] = jobs(frame, "1", "spin") as [ScriptJob, ScriptJob];
   expect(endText(ask(first, frame, [endless], doomed).turn)).toBe("1");
   expect(() => ask(endless, frame, [], doomed)).toThrow(ScriptChildDied);

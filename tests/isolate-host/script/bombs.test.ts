@@ -17,13 +17,13 @@ beforeAll(async () => {
 });
 afterAll(() => watcher.terminate());
 
-/** How a job ends that a new child runs, watched. */
-function end(body: string): string {
+/** How a job ends that a new child runs, watched; for as long as it takes, unless it `takesAll`. */
+function end(body: string, takesAll: boolean): string {
   const frame = new MemoryFrame();
   const child = new OwnChild({ heapMb: 64 });
   child.awaitReady();
   const pid = child.process.pid as number;
-  Atomics.store(shared, 1, 0);
+  Atomics.store(shared, 1, takesAll ? 0 : -1e9);
   Atomics.store(shared, 0, pid);
   try {
     return endText(runToEnd(child, frame, jobOf(frame, `exports.default = async (job) => {${body}\n};`)));
@@ -36,9 +36,10 @@ function end(body: string): string {
   }
 }
 
-test.each(bombs)("a guest that %s ends as an error", { timeout: 60_000 }, (_what, body, expected) => {
-  expect(end(body)).toBe(expected);
-  expect(end("return 'unharmed'")).toBe("unharmed");
+test.each(bombs)("a guest that %s ends as an error", (_what, body, expected) => {
+  // What ends by itself may take long on a busy machine.
+  expect(end(body, expected === "gone")).toBe(expected);
+  expect(end("return 'unharmed'", false)).toBe("unharmed");
 });
 
 test.each(["log('x')", "putBlob('x')", "putBlob(big)", "text(small)", "putTree({ x: 'y' })", "run('a')"])(

@@ -29,7 +29,7 @@ async function bundled(text: string): Promise<string> {
   return output[0].code;
 }
 
-test("TypeScript compiles as it does outside, job after job", { timeout: 60_000 }, async () => {
+test("TypeScript compiles as it does outside, job after job", async () => {
   const module = await bundled(worker);
   const child = new OwnChild({ heapMb: 512 });
   const frame = new MemoryFrame();

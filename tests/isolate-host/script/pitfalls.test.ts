@@ -54,4 +54,4 @@ test("time, zone, locale and random numbers differ between processes of plain No
   const [here, there] = places.map((place) => inChild(place));
   expect(here).toHaveLength(Object.keys(expressions).length);
   expect(there).toEqual(here);
-}, 60_000);
+});
