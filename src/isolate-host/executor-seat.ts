@@ -12,6 +12,7 @@ import type { Dispatch, Report } from "../scheduler/runner.ts";
 import type { ExecutorStart, FromExecutor, ToExecutor } from "./message.ts";
 import { residentBytes } from "./script/resident-bytes.ts";
 import {
+  childBytesMax,
   closeChildEnds,
   defaultTurnMsMax,
   killProcess,
@@ -41,9 +42,6 @@ const youngMbMax = 24;
  * process, where several threads do so (a check of the table of compiled code that all of them share; nodejs/node#64500 tells of the same). So it is put off for ever, at 40 ns a call.
  */
 const importWrapperFlag = "--wasm-wrapper-tiering-budget=2000000000";
-
-/** Memory that a process of scripts may take, all told. */
-const childBytesMax = 1 << 30;
 
 export interface SeatOptions {
   readonly storePath: string;

@@ -4,6 +4,7 @@
  *
  * What the machine does to a script is no outcome: a script whose child dies, or that overflows its stack or its memory, is run again on an empty stack, in a child that has run nothing else, and then is a non-answer. What waits in a child that died is lost and replayed.
  */
+import { decodeStrings, typedText } from "../abi/command.ts";
 import { errorText } from "../abi/error-numbers.ts";
 import { NonAnswerError } from "../abi/non-answer.ts";
 import type { NestedCall } from "../abi/call.ts";
@@ -18,6 +19,7 @@ import { BusyShare } from "./busy-share.ts";
 import { Frame, GuestFailed, Unwind, type FrameHost } from "./frame.ts";
 import type { Runtime } from "./runtimes.ts";
 import {
+  childBytesMax,
   ScriptChild,
   ScriptChildBroken,
   ScriptChildDied,
@@ -228,7 +230,7 @@ export class ScriptGuests implements Runtime {
       }
       return {
         how: "needs-empty-stack",
-        why: `${error.message}: ${this.#nameOf(frame)} ran in it, and it may have run out of memory`,
+        why: `${error.message}: ${this.#calledAs(frame)} ran in it, and it may have run out of memory (${scriptHeapMbMax} MiB of the script's, ${childBytesMax >> 20} in all); fewer or smaller files at a time take less`,
       };
     }
     if (number !== undefined) child.drop(number);
@@ -245,6 +247,15 @@ export class ScriptGuests implements Runtime {
 
   #place(frame: Frame, module: Oid, detail: string): string {
     return placeInModule(detail, this.#nameOf(frame), module);
+  }
+
+  /** A command as it would be typed, any other script by its name. */
+  #calledAs(frame: Frame): string {
+    const { objects } = this.#host;
+    const argv = decodeTree(objects.get(frame.job.request.args).body).find(({ name }) => name === "argv")?.oid;
+    const words =
+      argv !== undefined && objects.kindOf(argv) === "blob" ? decodeStrings(objects.get(argv).body) : undefined;
+    return words === undefined ? this.#nameOf(frame) : typedText(words);
   }
 
   #nameOf({ job }: Frame): string {

@@ -92,6 +92,8 @@ export interface ScriptChildOptions {
 
 /** Heap of an executor's child, which all of its jobs share. */
 export const scriptHeapMbMax = 512;
+/** Memory that a process of scripts may take, all told: who watches it ends one that takes more. */
+export const childBytesMax = 1 << 30;
 /** See `turnMs`. */
 export const defaultTurnMsMax = 600_000;
 
