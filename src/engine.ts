@@ -14,6 +14,7 @@ import {
   type GuestLimits,
 } from "./abi/limits.ts";
 import {
+  typedText,
   MalformedCommand,
   putCommandArgs,
   readCommandResult,
@@ -27,7 +28,7 @@ import { bindArgs, putRuntimeNode, resolveImage, scriptMarker, wasiMarker, wasmM
 import { failureDetail } from "./failure-origin.ts";
 import { executedJobs, type ExecutedJob } from "./executed-jobs.ts";
 import { entriesOf, foldedPath, type FoldedPath } from "./folded-path.ts";
-import { JobNames, mapRef, typedText, namesPrefix } from "./job-names.ts";
+import { JobNames, mapRef, namesPrefix } from "./job-names.ts";
 import type { Executing } from "./executing.ts";
 import type { ExplainOptions, Explanation } from "./explaining.ts";
 import type { ChromeTrace } from "./chrome-trace.ts";

@@ -2,7 +2,7 @@
  * What jobs are called before people: their worker by name, their place in what is folded as a path. Reads requests as they are asked for, each once. What
  * is gone by now has no name, or no place.
  */
-import { decodeStrings } from "./abi/command.ts";
+import { decodeStrings, typedText } from "./abi/command.ts";
 import type { ObjectReader } from "./abi/objects.ts";
 import { MalformedRequest, readRequest, type Request } from "./abi/request.ts";
 import { resolveImage, workerName } from "./abi/worker.ts";
@@ -168,17 +168,6 @@ export function stringsIn(objects: ObjectReader, name: Oid): readonly string[] |
     if (error instanceof MissingObject) return undefined;
     throw error;
   }
-}
-
-/** Characters of a command that are shown. */
-const typedTextMax = 120;
-
-/** A command as it would be typed: quoted where a shell would take it apart, cut where it is long. */
-export function typedText(argv: readonly string[]): string {
-  const text = argv
-    .map((each) => (/^[\w@%+=:,./-]+$/.test(each) ? each : `'${each.replaceAll("'", "'\\''")}'`))
-    .join(" ");
-  return text.length <= typedTextMax ? text : `${text.slice(0, typedTextMax)}…`;
 }
 
 function remembered<K, T>(known: Map<K, T>, name: K, find: () => T): T {

@@ -271,3 +271,14 @@ function isCwd(path: string): boolean {
     .split("/")
     .every((part) => part !== "" && part !== "." && part !== "..");
 }
+
+/** Characters of a command that are shown. */
+const typedTextMax = 120;
+
+/** A command as it would be typed: quoted where a shell would take it apart, cut where it is long. */
+export function typedText(argv: readonly string[]): string {
+  const text = argv
+    .map((each) => (/^[\w@%+=:,./-]+$/.test(each) ? each : `'${each.replaceAll("'", "'\\''")}'`))
+    .join(" ");
+  return text.length <= typedTextMax ? text : `${text.slice(0, typedTextMax)}…`;
+}

@@ -1,8 +1,6 @@
 /** The process of scripts that a thread has, as the thread sees it that started it and waits for its end. A thread has one at a time, and gives it back or dies. */
-import { ScriptProcess, type ScriptPipes, type ScriptProcessOptions } from "./script/script-process.ts";
+import { childBytesMax, ScriptProcess, type ScriptPipes, type ScriptProcessOptions } from "./script/script-process.ts";
 
-/** Memory that a process of scripts may take, all told. */
-const childBytesMax = 1 << 30;
 /** How long a killed process may take to give back its memory, a gigabyte of it on a busy machine: its pipe ends only then, and nobody who waits for it comes back before. */
 export const goneGraceMs = 30_000;
 

@@ -4,6 +4,7 @@
  *
  * What the machine does to a script is no outcome: a script whose child dies, or that overflows its stack or its memory, is run again on an empty stack, in a child that has run nothing else, and then is a non-answer. What waits in a child that died is lost and replayed.
  */
+import { decodeStrings, typedText } from "../abi/command.ts";
 import { errorText } from "../abi/error-numbers.ts";
 import { NonAnswerError } from "../abi/non-answer.ts";
 import type { NestedCall } from "../abi/call.ts";
@@ -26,7 +27,7 @@ import {
   type ScriptJob,
   type ScriptTurn,
 } from "./script/script-child.ts";
-import type { ScriptPipes } from "./script/script-process.ts";
+import { childBytesMax, type ScriptPipes } from "./script/script-process.ts";
 
 /** How many arguments come with a job, and how long each may be. */
 const nearObjectsMax = 16;
@@ -223,7 +224,7 @@ export class ScriptGuests implements Runtime {
       }
       return {
         how: "needs-empty-stack",
-        why: `${error.message}: ${this.#nameOf(frame)} ran in it, and it may have run out of memory`,
+        why: `${error.message}: ${this.#calledAs(frame)} ran in it, and it may have run out of memory (${scriptHeapMbMax} MiB of the script's, ${childBytesMax >> 20} in all); fewer or smaller files at a time take less`,
       };
     }
     if (number !== undefined) child.drop(number);
@@ -240,6 +241,15 @@ export class ScriptGuests implements Runtime {
 
   #place(frame: Frame, module: Oid, detail: string): string {
     return placeInModule(detail, this.#nameOf(frame), module);
+  }
+
+  /** A command as it would be typed, any other script by its name. */
+  #calledAs(frame: Frame): string {
+    const { objects } = this.#host;
+    const argv = decodeTree(objects.get(frame.job.request.args).body).find(({ name }) => name === "argv")?.oid;
+    const words =
+      argv !== undefined && objects.kindOf(argv) === "blob" ? decodeStrings(objects.get(argv).body) : undefined;
+    return words === undefined ? this.#nameOf(frame) : typedText(words);
   }
 
   #nameOf({ job }: Frame): string {

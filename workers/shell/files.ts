@@ -165,10 +165,13 @@ export class TreeFiles implements IFileSystem {
     }
   }
 
-  /** A file's bytes; undefined for what is no file. */
+  /** A file's bytes; undefined for what is no file. Not kept: of many large files each is read once, and all of them would not fit. */
   text(path: string): string | undefined {
     try {
-      return this.#read(path);
+      const device = this.#deviceContent(path);
+      if (device !== undefined) return device;
+      const { node } = this.#find(path, true);
+      return node.kind === "file" ? (node.content ?? this.contentOf(node.blob as Entry)) : undefined;
     } catch (error) {
       if (error instanceof FileFault) return undefined;
       throw error;

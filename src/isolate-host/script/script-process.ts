@@ -32,6 +32,8 @@ export interface ScriptPipes {
 
 /** Heap of an executor's process, which all of its jobs share. */
 export const scriptHeapMbMax = 512;
+/** Memory that a process of scripts may take, all told: who watches it ends one that takes more. */
+export const childBytesMax = 1 << 30;
 /** See `turnMs`. */
 export const defaultTurnMsMax = 600_000;
 
