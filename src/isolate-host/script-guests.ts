@@ -27,7 +27,7 @@ import {
   type ScriptJob,
   type ScriptTurn,
 } from "./script/script-child.ts";
-import { childBytesMax, type ScriptPipes } from "./script/script-process.ts";
+import { childBytesMax, scriptHeapMbMax, type ScriptPipes } from "./script/script-process.ts";
 
 /** How many arguments come with a job, and how long each may be. */
 const nearObjectsMax = 16;

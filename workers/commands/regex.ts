@@ -530,6 +530,8 @@ function matcherOf(bare: Node, groups: number, comesAgain: boolean, syntax: Rege
   let known = new Map<string, number>();
   const seen = new Uint32Array(steps.length);
   let round = 0;
+  /** The states in which a search and a match begin, by what stands before. */
+  const starts = new Int32Array(8).fill(-1);
 
   function stateOf(places: readonly number[], before: number): number {
     const key = `${before}:${places.join()}`;
@@ -544,6 +546,7 @@ function matcherOf(bare: Node, groups: number, comesAgain: boolean, syntax: Rege
     if (states.length < statesMax) return;
     states = [];
     known = new Map();
+    starts.fill(-1);
     stateOf([], other); // state 0, from which nothing matches
   }
   stateOf([], other);
@@ -588,7 +591,10 @@ function matcherOf(bare: Node, groups: number, comesAgain: boolean, syntax: Rege
   /** Where the longest match from `start` ends, or with `isAny` the first of any place behind it; -1 when there is none. */
   function run(text: string, start: number, isAny: boolean): number {
     forget();
-    let state = states[stateOf([isAny ? program.searching : program.start], contextBefore(text, start))] as State;
+    const before = contextBefore(text, start);
+    const slot = isAny ? before + 4 : before;
+    if ((starts[slot] as number) < 0) starts[slot] = stateOf([isAny ? program.searching : program.start], before);
+    let state = states[starts[slot] as number] as State;
     let end = -1;
     for (let at = start; ; at++) {
       const byte = at < text.length ? text.charCodeAt(at) & 255 : 256;

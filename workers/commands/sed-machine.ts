@@ -9,7 +9,7 @@ import { expanded } from "./sed-replacement.ts";
 import { SedFault } from "./sed-words.ts";
 
 /** Commands of a script that are run without a line being read, so that a loop ends. */
-const stepsMax = 100_000_000;
+const stepsMax = 20_000_000;
 
 /** How files are edited in place. */
 export interface Editing {
@@ -401,9 +401,14 @@ function jumped(machine: Machine, { when, to }: Extract<Action, { is: "jump" }>,
   const has = machine.hasReplaced;
   if (when !== "b") machine.hasReplaced = false;
   if (when !== "b" && has !== (when === "t")) return next;
-  if (to < next && (machine.steps += next - to) > stepsMax)
-    throw new SedFault(`it runs more than ${stepsMax} commands for a line`, 4);
+  if (to < next) step(machine, next - to);
   return to;
+}
+
+/** Counts commands that are run again without another line. Throws SedFault where they are too many. */
+function step(machine: Machine, count: number): void {
+  machine.steps += count;
+  if (machine.steps > stepsMax) throw new SedFault(`it runs more than ${stepsMax} commands for a line`, 4);
 }
 
 function printFirst(machine: Machine, output: Output): void {
@@ -423,7 +428,7 @@ const plainActions = {
     const at = machine.space.indexOf(machine.asked.end);
     if (at < 0) return drops;
     machine.space = machine.space.slice(at + 1);
-    if (++machine.steps > stepsMax) throw new SedFault(`it begins a line's cycle more than ${stepsMax} times`, 4);
+    step(machine, machine.asked.commands.length + 1);
     return restarts;
   },
   F: (machine, next) => {
