@@ -11,6 +11,7 @@ export const ownCommandNames = [
   "hexdump",
   "link",
   "ln",
+  "patch",
   "sort",
   "tac",
   "tar",
