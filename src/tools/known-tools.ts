@@ -93,6 +93,7 @@ export const scriptTools: ReadonlyMap<string, ScriptName> = new Map<string, Scri
   ["hexdump", "commands"],
   ["link", "commands"],
   ["ln", "commands"],
+  ["patch", "commands"],
   ["sed", "commands"],
   ["sort", "commands"],
   ["tac", "commands"],

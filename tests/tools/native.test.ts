@@ -481,6 +481,21 @@ const cases: readonly Case[] = [
   line("tac -r -s . a.txt"),
   line("tac -r -s ee$ a.txt"),
   line("tac -r -s a\\{2\\}", { stdin: "aaaab" }),
+  line("patch a.txt", { stdin: "--- a.txt\n+++ a.txt\n@@ -1,3 +1,4 @@\n one\n-two\n+zwei\n+drei\n three\n" }),
+  line("patch -s -p1", { stdin: "--- a/src/lib/deep.c\n+++ b/src/lib/deep.c\n@@ -1 +1 @@\n-int deep;\n+long deep;\n" }),
+  line("patch -R -p0", { stdin: "--- a.txt\n+++ a.txt\n@@ -1,2 +1,3 @@\n one\n+two\n three\n" }),
+  line("patch --dry-run a.txt", { stdin: "--- a.txt\n+++ a.txt\n@@ -2 +2 @@\n-two\n+2\n" }),
+  line("patch a.txt", { stdin: "--- a.txt\n+++ a.txt\n@@ -11,3 +11,3 @@\n two\n-three\n+3\n TODO: four\n" }),
+  line("patch a.txt", { stdin: "--- a.txt\n+++ a.txt\n@@ -1,3 +1,3 @@\n none\n-two\n+2\n three\n" }),
+  line("patch a.txt", { stdin: "--- a.txt\n+++ a.txt\n@@ -1,2 +1,2 @@\n one\n-2\n+zwei\n" }),
+  line("patch -p1", {
+    stdin: "--- /dev/null\n+++ b/new/file\n@@ -0,0 +1,2 @@\n+x\n+y\n\\ No newline at end of file\n",
+  }),
+  line("patch -p1", { stdin: "--- a/src/lib/deep.c\n+++ /dev/null\n@@ -1 +0,0 @@\n-int deep;\n" }),
+  line("patch b.txt", {
+    stdin: "--- b.txt\n+++ b.txt\n@@ -5,2 +5,2 @@\n five\n-six\n\\ No newline at end of file\n+seven\n",
+  }),
+  line("patch -p1", { stdin: "no patch\n" }),
   line("xxd a.txt"),
   line("xxd -p binary.bin"),
   line("xxd -g1 -c 8 -u b.txt"),
@@ -651,7 +666,7 @@ describe("what one packs the other unpacks", () => {
 test("every command of the table is compared several times", () => {
   const times = Map.groupBy(cases, ({ argv: [name] }) => name as string);
   const wanted =
-    "ls cat head tail wc sort uniq cut tr sha256sum cp mv ln link chmod mkdir rm touch find grep egrep fgrep sed awk diff tac xxd hexdump hd tar gzip jq";
+    "ls cat head tail wc sort uniq cut tr sha256sum cp mv ln link chmod mkdir rm touch find grep egrep fgrep sed awk diff tac patch xxd hexdump hd tar gzip jq";
   expect([...times.keys()].toSorted()).toEqual(wanted.split(" ").toSorted());
   expect(Math.min(...[...times.values()].map((each) => each.length))).toBeGreaterThan(1);
 });

@@ -13,6 +13,7 @@ import { find } from "./find.ts";
 import { grep } from "./grep.ts";
 import { hexdump } from "./hexdump.ts";
 import { linked } from "./link.ts";
+import { patch } from "./patch.ts";
 import { RegexFault } from "./regex.ts";
 import { sed } from "./sed.ts";
 import { sort } from "./sort.ts";
@@ -73,6 +74,11 @@ async function endedIn(call: OwnCall, tree: TreeFiles, cwd: string): Promise<Own
           exitCode: 1,
         }
       );
+    case "patch":
+      return patch(call, {
+        makeFile: tarTree(tree, cwd).makeFile,
+        remove: (path) => tree.rm(tree.resolvePath(cwd, path)),
+      });
     case "tar":
       return tar(call, tarTree(tree, cwd));
     case "find":

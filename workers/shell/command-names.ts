@@ -12,6 +12,7 @@ export const ownCommandNames = [
   "hexdump",
   "link",
   "ln",
+  "patch",
   "sed",
   "sort",
   "tac",

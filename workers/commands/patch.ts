@@ -1,0 +1,322 @@
+/**
+ * patch, as GNU's, of unified differences, `git diff`'s among them: files are made, changed and removed. A hunk is looked for near its place, and with up to two lines less of what is around it. What can't be placed goes to FILE.rej, and
+ * what was placed elsewhere leaves FILE.orig behind.
+ */
+import type { OwnCall, OwnEnded, OwnFiles } from "./call.ts";
+import { OptionFault, readWords, type Known } from "./options.ts";
+
+/** What patch does to the tree, by paths as they were typed. */
+export interface PatchTree {
+  readonly makeFile: (path: string, content: string, isExecutable: boolean) => Promise<void>;
+  readonly remove: (path: string) => Promise<void>;
+}
+
+const known: Known = {
+  flags: "RNEbfstulv",
+  valued: "pidoFrBzY",
+  long: {
+    "strip=": "p",
+    "input=": "i",
+    "directory=": "d",
+    "output=": "o",
+    "fuzz=": "F",
+    reverse: "R",
+    forward: "N",
+    "remove-empty-files": "E",
+    force: "f",
+    batch: "t",
+    silent: "s",
+    quiet: "s",
+    unified: "u",
+    "dry-run": "dry",
+    "no-backup-if-mismatch": "bare",
+  },
+};
+
+interface Hunk {
+  readonly from: number;
+  readonly to: number;
+  /** Lines with what they are: ` `, `-` or `+`, the end of the line included where it has one. */
+  readonly lines: readonly (readonly [sign: string, text: string])[];
+}
+
+interface FilePatch {
+  readonly old: string;
+  readonly now: string;
+  /** Its first two lines, as they stand. */
+  readonly heads: readonly [old: string, now: string];
+  readonly isExecutable: boolean | undefined;
+  readonly hunks: readonly Hunk[];
+}
+
+/** Status 1: a hunk could not be placed; 2: something else is wrong. */
+export async function patch(call: OwnCall, tree: PatchTree): Promise<OwnEnded> {
+  try {
+    return await run(call, tree);
+  } catch (error) {
+    if (!(error instanceof OptionFault)) throw error;
+    return { stdout: "", stderr: `patch: ${error.message}\n`, exitCode: 2 };
+  }
+}
+
+async function run({ args, files, stdin }: OwnCall, tree: PatchTree): Promise<OwnEnded> {
+  const { operands, has, value } = readWords(args, known);
+  for (const letter of ["o", "r", "B", "z", "Y", "l"])
+    if (has(letter)) throw new OptionFault(`-${letter} is not known`);
+  const [target, patchFile, ...more] = operands;
+  if (more.length > 0) throw new OptionFault("more than a file and a patch are named");
+  const input = value("i") ?? patchFile ?? "-";
+  const text = input === "-" ? stdin() : files.text(input);
+  if (text === undefined) throw new OptionFault(`Can't open patch file ${input} : No such file or directory`);
+  const folder = value("d");
+  const at = (path: string) =>
+    folder === undefined || path.startsWith("/") ? path : `${folder.replace(/\/+$/, "")}/${path}`;
+  const patches = patchesIn(text);
+  if (patches.length === 0) {
+    if (text.trim() === "") return { stdout: "", stderr: "", exitCode: 0 };
+    throw new OptionFault("**** Only garbage was found in the patch input.");
+  }
+  const strip = value("p");
+  const fuzzMax = value("F") === undefined ? 2 : Number(value("F"));
+  let stdout = "";
+  let isWhole = true;
+  for (const given of patches) {
+    const each = has("R") ? reversed(given) : given;
+    const path =
+      target ??
+      pathOf(
+        each,
+        strip === undefined ? undefined : Number(strip),
+        (name) => files.look(at(name), true)?.isFile === true,
+      );
+    if (path === undefined)
+      throw new OptionFault("can't find file to patch; -p says how many parts of its name are to be left out");
+    const place = at(path);
+    stdout += has("s") ? "" : `${has("dry") ? "checking" : "patching"} file ${path}\n`;
+    const before = files.text(place) ?? "";
+    const done = patched(before, each.hunks, fuzzMax);
+    stdout += has("s")
+      ? done.told
+          .filter((told) => told.includes("FAILED"))
+          .map((told) => `${told}\n`)
+          .join("")
+      : done.told.map((told) => `${told}\n`).join("");
+    const failed = each.hunks.filter((_, number) => done.failed.has(number));
+    if (failed.length > 0) {
+      isWhole = false;
+      const saved = has("dry") ? "" : ` -- saving rejects to file ${path}.rej`;
+      stdout += `${failed.length} out of ${each.hunks.length} hunk${each.hunks.length === 1 ? "" : "s"} FAILED${saved}\n`;
+    }
+    if (has("dry")) continue;
+    const keeps = has("b") || (done.isInexact && !has("bare"));
+    if (keeps && files.look(place, true) !== undefined)
+      await tree.makeFile(`${place}.orig`, before, isExecutable(files, place));
+    if (failed.length > 0) await tree.makeFile(`${place}.rej`, rejectsOf(each, failed), false);
+    const isGone = done.text === "" && failed.length === 0 && (isNothing(each.now, each.heads[1]) || has("E"));
+    if (isGone) await tree.remove(place);
+    else if (
+      done.text !== before ||
+      (failed.length === 0 && (files.look(place, true) === undefined || each.isExecutable !== undefined))
+    )
+      await tree.makeFile(place, done.text, each.isExecutable ?? isExecutable(files, place));
+  }
+  return { stdout, stderr: "", exitCode: isWhole ? 0 : 1 };
+}
+
+function isExecutable(files: OwnFiles, path: string): boolean {
+  return ((files.look(path, true)?.mode ?? 0) & 0o100) !== 0;
+}
+
+/** Whether a side of a difference is no file: diff -N gives it the first time that there is. */
+function isNothing(name: string, head: string): boolean {
+  return name === "/dev/null" || /\t(?:1970-01-01|1969-12-31) /.test(head);
+}
+
+/** The first of the names that is there; else the one of the file that is made. Without `strip` the folders are left out. */
+function pathOf(
+  { old, now, heads }: FilePatch,
+  strip: number | undefined,
+  isThere: (path: string) => boolean,
+): string | undefined {
+  const stripped = (name: string) => {
+    if (name === "/dev/null") return [];
+    const parts = name.split(/\/+/);
+    if (strip === undefined) return parts.slice(-1);
+    return strip < parts.length ? [parts.slice(strip).join("/")] : [];
+  };
+  const names = [...stripped(old), ...stripped(now)];
+  return names.find(isThere) ?? (isNothing(old, heads[0]) ? stripped(now)[0] : undefined);
+}
+
+function reversed({ old, now, heads, hunks }: FilePatch): FilePatch {
+  const sign: Readonly<Record<string, string>> = { "+": "-", "-": "+", " ": " " };
+  return {
+    old: now,
+    now: old,
+    heads: [heads[1].replace(/^\+\+\+/, "---"), heads[0].replace(/^---/, "+++")],
+    isExecutable: undefined,
+    hunks: hunks.map(({ from, to, lines }) => ({
+      from: to,
+      to: from,
+      lines: lines.map(([each, text]) => [sign[each] as string, text] as const),
+    })),
+  };
+}
+
+const hunkHead = /^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@/;
+const nameOf = (line: string) =>
+  (/^[-+]{3} ("(?:[^"\\]|\\.)*"|[^\t\n]*?)(?:\t.*| \d{4}-\d\d-\d\d .*)?$/.exec(line)?.[1] ?? "").replaceAll(
+    /^"|"$/g,
+    "",
+  );
+
+/** The files of a patch. Throws OptionFault for a hunk that is cut short. */
+function patchesIn(text: string): FilePatch[] {
+  const lines = text.split(/(?<=\n)/);
+  const bare = (at: number) => (lines[at] ?? "").replace(/\r?\n$/, "");
+  const patches: FilePatch[] = [];
+  let mode: boolean | undefined;
+  for (let at = 0; at < lines.length;) {
+    const line = bare(at);
+    if (line.startsWith("diff --git ")) mode = undefined;
+    const found = /^(?:new file mode|new mode) 100(\d{3})/.exec(line)?.[1];
+    if (found !== undefined) mode = found === "755";
+    if (!line.startsWith("--- ") || !bare(at + 1).startsWith("+++ ")) {
+      at++;
+      continue;
+    }
+    const heads = [line, bare(at + 1)] as const;
+    const [old, now] = [nameOf(heads[0]), nameOf(heads[1])];
+    at += 2;
+    const hunks: Hunk[] = [];
+    for (let head = hunkHead.exec(bare(at)); head !== null; head = hunkHead.exec(bare(at))) {
+      const [, from, fromCount = "1", to, toCount = "1"] = head;
+      let [olds, news] = [Number(fromCount), Number(toCount)];
+      const body: [string, string][] = [];
+      at++;
+      while (olds > 0 || news > 0) {
+        const next = lines[at];
+        if (next === undefined) throw new OptionFault(`**** malformed patch at line ${at}: its last hunk is cut short`);
+        const sign = next === "\n" ? " " : (next[0] as string);
+        if (!" +-\\".includes(sign)) throw new OptionFault(`**** malformed patch at line ${at + 1}: ${next.trimEnd()}`);
+        at++;
+        if (sign === "\\") continue;
+        body.push([sign, next === "\n" ? next : next.slice(1)]);
+        if (sign !== "+") olds--;
+        if (sign !== "-") news--;
+        if (lines[at]?.startsWith("\\") === true) body.push([sign, (body.pop()?.[1] ?? "").replace(/\n$/, "")]);
+      }
+      if (lines[at]?.startsWith("\\") === true) at++;
+      hunks.push({ from: Number(from), to: Number(to), lines: body });
+    }
+    patches.push({ old, now, heads, isExecutable: mode, hunks });
+  }
+  return patches;
+}
+
+interface Patched {
+  readonly text: string;
+  readonly told: readonly string[];
+  readonly failed: ReadonlySet<number>;
+  readonly isInexact: boolean;
+}
+
+function patched(before: string, hunks: readonly Hunk[], fuzzMax: number): Patched {
+  const lines = before === "" ? [] : before.split(/(?<=\n)/);
+  const out: string[] = [];
+  const told: string[] = [];
+  const failed = new Set<number>();
+  let isInexact = false;
+  let [done, shift] = [0, 0];
+  for (const [number, hunk] of hunks.entries()) {
+    const found = placed(lines, hunk, done, shift, fuzzMax);
+    if (found === undefined) {
+      failed.add(number);
+      isInexact = true;
+      told.push(`Hunk #${number + 1} FAILED at ${hunk.from + (hunk.lines.some(([sign]) => sign !== "+") ? 0 : 1)}.`);
+      continue;
+    }
+    const { at, fuzz, head, tail } = found;
+    const wanted = firstOf(hunk) + head;
+    const offset = at - wanted;
+    if (fuzz > 0 || offset !== shift || offset !== 0) {
+      const far = offset === 0 ? "" : ` (offset ${offset} line${Math.abs(offset) === 1 ? "" : "s"})`;
+      const how = fuzz === 0 ? "" : ` with fuzz ${fuzz}`;
+      told.push(`Hunk #${number + 1} succeeded at ${at - head + 1 + addedIn(out, done)}${how}${far}.`);
+      isInexact = true;
+    }
+    shift = offset;
+    out.push(...lines.slice(done, at));
+    let from = at;
+    for (const [sign, text] of hunk.lines.slice(head, hunk.lines.length - tail)) {
+      if (sign === "+") out.push(text);
+      else if (sign === "-") from++;
+      else out.push(lines[from++] as string);
+    }
+    done = from;
+  }
+  return { text: out.concat(lines.slice(done)).join(""), told, failed, isInexact };
+}
+
+/** How many lines more were put out than were taken. */
+const addedIn = (out: readonly string[], done: number) => out.length - done;
+
+/** The line that a hunk begins at, from 0; one that takes none stands behind that line. */
+function firstOf({ from, lines }: Hunk): number {
+  return lines.some(([sign]) => sign !== "+") ? from - 1 : from;
+}
+
+const isContext = ([sign]: readonly [string, string]) => sign === " ";
+
+/** Where a hunk fits, nearest to its place, with as few lines left out around it as it takes. */
+function placed(lines: readonly string[], hunk: Hunk, done: number, shift: number, fuzzMax: number) {
+  const leading = hunk.lines.findIndex((each) => !isContext(each));
+  const before = leading < 0 ? hunk.lines.length : leading;
+  const after = hunk.lines.length - 1 - hunk.lines.findLastIndex((each) => !isContext(each));
+  const context = Math.max(before, after);
+  for (let fuzz = 0; fuzz <= Math.min(fuzzMax, context); fuzz++) {
+    const head = Math.max(0, fuzz + before - context);
+    const tail = Math.max(0, fuzz + after - context);
+    const wanted = hunk.lines.slice(head, hunk.lines.length - tail).filter(([sign]) => sign !== "+");
+    const fits = (at: number) =>
+      at >= done && at + wanted.length <= lines.length && wanted.every(([, text], next) => lines[at + next] === text);
+    const guess = firstOf(hunk) + head + shift;
+    // What has less behind it than in front ends the file, and the other way round it begins it, where nothing is left out.
+    const isAtStart = before < after && hunk.from <= 1 && fuzz === 0;
+    const isAtEnd = after < before && fuzz === 0;
+    if (isAtEnd) {
+      const end = lines.length - wanted.length;
+      if (fits(end)) return { at: end, fuzz, head, tail };
+      if (!fits(guess)) continue;
+    }
+    if (isAtStart) {
+      if (fits(0)) return { at: 0, fuzz, head, tail };
+      continue;
+    }
+    if (wanted.length === 0) {
+      if (lines.length === 0 || hunk.from > 0) return fits(guess) ? { at: guess, fuzz, head, tail } : undefined;
+      return lines.length === 0 ? { at: 0, fuzz, head, tail } : undefined;
+    }
+    for (let away = 0; away <= lines.length + guess; away++) {
+      if (fits(guess + away)) return { at: guess + away, fuzz, head, tail };
+      if (fits(guess - away)) return { at: guess - away, fuzz, head, tail };
+    }
+  }
+  return undefined;
+}
+
+const count = (lines: Hunk["lines"], sign: string) => lines.filter(([each]) => each !== sign).length;
+const range = (from: number, lines: number) => (lines === 1 ? String(from) : `${from},${lines}`);
+
+function rejectsOf({ heads }: FilePatch, hunks: readonly Hunk[]): string {
+  const texts = hunks.map(({ from, to, lines }) => {
+    const head = `@@ -${range(from, count(lines, "+"))} +${range(to, count(lines, "-"))} @@\n`;
+    return (
+      head +
+      lines
+        .map(([sign, text]) => (text.endsWith("\n") ? sign + text : `${sign}${text}\n\\ No newline at end of file\n`))
+        .join("")
+    );
+  });
+  return `${heads.join("\n")}\n${texts.join("")}`;
+}
