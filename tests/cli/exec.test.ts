@@ -372,7 +372,6 @@ describe("bad input is told in one sentence, and nothing runs", () => {
     ["a script in a folder", ["--cwd", "sub", "--", "../run.sh"], 126, "coppice exec -- sh ../run.sh"],
     ["a folder as a command", ["--", "./sub"], 126, `"./sub" can't be started: it is a folder`],
     ["a file that is not there", ["--", "./nope"], 127, `"./nope": command not found; the tree has no such file`],
-    ["env", ["--", "env", "A=1", "ls"], 127, "coppice exec --env NAME=VALUE -- COMMAND"],
     ["what a shell does itself", ["--", "time", "ls"], 127, `a shell has it: coppice exec -- sh -c "time ls"`],
     ["a line in one word", ["--", "ls | wc"], 127, `a line is for a shell: coppice exec -- sh -c "ls | wc"`],
     ["a command's path", ["--", "/usr/bin/ls"], 127, "commands go by their names alone: coppice exec -- ls"],
