@@ -79,14 +79,13 @@ class FakeProcess {
   }
 }
 
-vi.mock("../../src/isolate-host/script/script-process.ts", () => ({
+vi.mock(import("../../src/isolate-host/script/script-process.ts"), async (original) => ({
+  ...(await original()),
   ScriptProcess: class {
     constructor() {
       return new FakeProcess() as unknown as object;
     }
-  },
-  scriptHeapMbMax: 1,
-  defaultTurnMsMax: 1,
+  } as never,
 }));
 
 const noCounts = { executed: 0, frames: 0, asked: 0 };
