@@ -65,14 +65,14 @@ describe("a folder as it stands", () => {
     expect((await imported(folder)).paths).toEqual(["100644 a.txt"]);
   });
 
-  test("is without what no tree can hold, which is told; in a work tree git knows nothing of it", async () => {
+  test("is without what no tree can hold, which is told, in a work tree, too, of which git knows nothing", async () => {
     const plain = temporaryFolder();
     mkdirSync(join(plain, "a"));
     writeFileSync(join(plain, "a/file"), "x");
     execFileSync("mkfifo", [join(plain, "a/pipe")]);
     expect(await imported(plain)).toMatchObject({ paths: ["a/", "100644 a/file"], unstorable: ["a/pipe"] });
     git(plain, ["init", "-q"]);
-    expect(await imported(plain)).toMatchObject({ paths: ["a/", "100644 a/file"], unstorable: [] });
+    expect(await imported(plain)).toMatchObject({ paths: ["a/", "100644 a/file"], unstorable: ["a/pipe"] });
     git(plain, ["add", "-A"]);
     expect((await imported(plain)).oid).toBe(git(plain, ["write-tree"]));
     // Where git tracks a file, a pipe is refused, as git refuses it.
