@@ -308,6 +308,7 @@ const cases: readonly Case[] = [
   line("find . -type q"),
   line("find . -maxdepth one"),
   line("find . -exec"),
+  line("find . -exec echo {} {} +"),
   line("grep TODO a.txt b.txt"),
   line("grep -n TODO a.txt"),
   unordered("grep", "-rn", "TODO", "src"),

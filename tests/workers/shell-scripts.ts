@@ -98,7 +98,7 @@ const plain = [
   `. ./lib.sh; greet you; echo $LIB`,
   `./run.sh one "two words"; sh run.sh x; bash -c 'echo $0 $1' name arg; sh -c 'exit 3'; echo $?`,
   `export E=exported; N=not; sh -c 'echo "$E:$N"'; V=once sh -c 'echo $V'; echo "\${V:-gone}"`,
-  `env -i A=1 sh -c 'echo $A \${HOME:-no}'; timeout 5 echo in time; eval 'echo ev; y=2'; echo $y`,
+  `env -i A=1 sh -c 'echo $A \${HOME:-no}'; timeout 5 echo in time; timeout x ls; echo $?; eval 'echo ev; y=2'; echo $y`,
   `type echo; command -v cd; hash; echo $0`,
   `getopts_test() { while getopts ab:c o; do echo "$o \${OPTARG:-}"; done; shift $((OPTIND-1)); echo "$@"; }; getopts_test -a -b val rest`,
   `mkdir out && cp a.txt out/ && mv out/a.txt out/c.txt && rm -r out/c.txt && rmdir out && echo all`,

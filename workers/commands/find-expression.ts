@@ -300,6 +300,9 @@ class Parser {
       if (word !== ";" && !isBatch) continue;
       const argv = this.#words.slice(from, this.#at++);
       if (argv.length === 0) throw new FindFault(`missing argument to \`-${name}'`);
+      if (isBatch && argv.slice(0, -1).some((each) => each.includes("{}"))) {
+        throw new FindFault(`only one instance of {} is supported with -${name} ... +`);
+      }
       if (!isBatch) return (file) => this.#started(name, argv, file);
       const batch = new Batch(argv.slice(0, -1), name === "execdir", this.#effects);
       this.#batches.push(batch);

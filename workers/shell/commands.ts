@@ -37,7 +37,7 @@ export const ownCommands: Readonly<Record<string, Own>> = {
   sleep: () => ended(""),
   stdbuf: (call) => afterOptions(call, "stdbuf", { i: 1, o: 1, e: 1 }, 0),
   times: () => ended("0m0.000s 0m0.000s\n0m0.000s 0m0.000s\n"),
-  timeout: (call) => afterOptions(call, "timeout", { k: 1, s: 1 }, 1),
+  timeout: (call) => afterOptions(call, "timeout", { k: 1, s: 1 }, 1, intervalFault),
   ulimit: () => ended("unlimited\n"),
   umask: ({ args }) => ended(args.length === 0 ? "0022\n" : ""),
   xargs,
@@ -77,12 +77,18 @@ function follows(args: readonly string[]): boolean {
   return false;
 }
 
-/** `timeout 5 COMMAND …` and the like: COMMAND, after options and `operands` other operands. `values` are options that take one. */
+/** What is wrong with a time that `timeout` is given. No command takes time, so none is ended by it. */
+function intervalFault(text: string): string | undefined {
+  return /^(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?[smhd]?$/i.test(text) ? undefined : `invalid time interval '${text}'`;
+}
+
+/** `timeout 5 COMMAND …` and the like: COMMAND, after options and `operands` other operands, none with a fault. `values` are options that take one. */
 async function afterOptions(
   call: Call,
   name: string,
   values: Readonly<Record<string, number>>,
   operands: number,
+  faultOf: (operand: string) => string | undefined = () => undefined,
 ): Promise<Ended> {
   let at = 0;
   for (; at < call.args.length; at++) {
@@ -96,6 +102,11 @@ async function afterOptions(
   }
   const argv = call.args.slice(at + operands);
   if (argv.length === 0) return ended("", `${name}: missing operand\n`, 125);
+  const fault = call.args
+    .slice(at, at + operands)
+    .map(faultOf)
+    .find((each) => each !== undefined);
+  if (fault !== undefined) return ended("", `${name}: ${fault}\n`, 125);
   return call.spawn(argv, call.env, call.cwd, call.stdin);
 }
 
