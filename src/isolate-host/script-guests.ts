@@ -48,8 +48,6 @@ export interface ChildSource {
   hearsOut(isHearing: boolean): void;
   /** Told true before a turn of a script is waited for, and false after it: what the script asks for runs on this thread in between. */
   waits(isWaiting: boolean): void;
-  /** Told true while a job's process is waited for, and false after that: only then does ending it bring this thread back. */
-  waits(isWaiting: boolean): void;
   /** Whether what runs is to end: the process may have been killed for that, and none is to take its place. */
   isCancelled(): boolean;
 }

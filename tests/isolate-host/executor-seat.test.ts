@@ -129,6 +129,18 @@ function seatOf(graves?: (() => void)[], wallClockMsMax = 60_000) {
   return { seat, news, burials: () => burials };
 }
 
+/** A seat whose run is cancelled while its thread waits for a process that it was given. */
+function cancelledInItsProcess() {
+  const { seat } = seatOf();
+  const dispatch = dispatchOf(1);
+  const report = seat.start(dispatch);
+  const [thread] = threads as [FakeThread];
+  thread.say({ type: "childWanted" });
+  thread.board.waits = true;
+  seat.cancel(dispatch);
+  return { seat, report, thread };
+}
+
 /** What a promise has come to by now. */
 async function state<T>(promise: Promise<T>): Promise<T | "pending"> {
   await vi.advanceTimersByTimeAsync(0);
@@ -246,13 +258,7 @@ test("a thread whose process was killed is not ended before the process has give
 });
 
 test("a seat whose thread was ended is closed once its process has ended", async () => {
-  const { seat } = seatOf();
-  const dispatch = dispatchOf(1);
-  const report = seat.start(dispatch);
-  const [thread] = threads as [FakeThread];
-  thread.say({ type: "childWanted" });
-  thread.board.waits = true;
-  seat.cancel(dispatch);
+  const { seat, report, thread } = cancelledInItsProcess();
   await vi.advanceTimersByTimeAsync(40_000);
   thread.end?.(1);
   expect(await state(report)).toMatchObject({ how: "ended", answer: { kind: "cancelled" } });
@@ -263,13 +269,7 @@ test("a seat whose thread was ended is closed once its process has ended", async
 });
 
 test("a thread that asks for a process while it is to stop gets none, and its process goes with it", async () => {
-  const { seat } = seatOf();
-  const dispatch = dispatchOf(1);
-  const report = seat.start(dispatch);
-  const [thread] = threads as [FakeThread];
-  thread.say({ type: "childWanted" });
-  thread.board.waits = true;
-  seat.cancel(dispatch);
+  const { report, thread } = cancelledInItsProcess();
   await vi.advanceTimersByTimeAsync(1000);
   thread.say({ type: "childClosed" });
   thread.say({ type: "childWanted" });

@@ -8,20 +8,17 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
-  realpathSync,
-  renameSync,
   rmSync,
-  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import * as fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
-import type { OwnFiles } from "../../workers/commands/call.ts";
 import { sed } from "../../workers/commands/sed.ts";
+import { filesIn } from "./real-files.ts";
 
 const top = mkdtempSync(join(tmpdir(), "coppice-sed-"));
 afterAll(() => rmSync(top, { recursive: true, force: true }));
@@ -30,47 +27,6 @@ const runs = Number(process.env["COPPICE_TEXT_RUNS"] ?? 60);
 fc.configureGlobal({ seed: Number(process.env["COPPICE_TEXT_SEED"] ?? 1) });
 
 type Layout = Readonly<Record<string, string>>;
-
-function orNone<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch {
-    return undefined;
-  }
-}
-const isDone = (change: () => void) =>
-  orNone(() => {
-    change();
-    return true;
-  }) === true;
-
-const filesIn = (folder: string): OwnFiles => ({
-  look: (path, follows) =>
-    orNone(() => {
-      if (path === "") return undefined;
-      const stat = (follows ? statSync : lstatSync)(resolve(folder, path));
-      return {
-        isFile: stat.isFile(),
-        isDirectory: stat.isDirectory(),
-        isSymbolicLink: stat.isSymbolicLink(),
-        mode: stat.mode & 0o777,
-        size: stat.size,
-      };
-    }),
-  text: (path) => orNone(() => readFileSync(resolve(folder, path), "latin1")),
-  put: (path, content) => isDone(() => writeFileSync(resolve(folder, path), content, "latin1")),
-  replace: (path, content, isExecutable) =>
-    isDone(() => {
-      const fresh = join(folder, ".fresh");
-      writeFileSync(fresh, content, "latin1");
-      chmodSync(fresh, isExecutable ? 0o755 : 0o644);
-      renameSync(fresh, resolve(folder, path));
-    }),
-  move: (from, to) => isDone(() => renameSync(resolve(folder, from), to.endsWith("/") ? "" : resolve(folder, to))),
-  names: (path) => readdirSync(resolve(folder, path)).toSorted(),
-  real: (path) => orNone(() => realpathSync(resolve(folder, path))),
-  target: (path) => orNone(() => readlinkSync(resolve(folder, path))),
-});
 
 const layout: Layout = {
   "a.txt": "one\ntwo\nthree\nfour five\n",

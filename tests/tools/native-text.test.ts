@@ -1,21 +1,8 @@
 /** awk, diff, grep, sort and the regular expressions of our own beside the native commands: what they print and how they end, over tables and random texts, without an engine. */
 import { spawnSync } from "node:child_process";
-import {
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  readlinkSync,
-  realpathSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import * as fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
 import { awkCommand } from "../../workers/commands/awk-command.ts";
@@ -26,6 +13,7 @@ import type { OwnCall, OwnEnded, OwnFiles } from "../../workers/commands/call.ts
 import { regexOf, RegexFault } from "../../workers/commands/regex.ts";
 import { sort } from "../../workers/commands/sort.ts";
 import { tar } from "../../workers/commands/tar.ts";
+import { filesIn } from "./real-files.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "coppice-text-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -34,35 +22,7 @@ const runs = Number(process.env["COPPICE_TEXT_RUNS"] ?? 60);
 // The same texts each time, unless somebody asks for others: native commands have corners of their own.
 fc.configureGlobal({ seed: Number(process.env["COPPICE_TEXT_SEED"] ?? 1) });
 
-function orNone<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch {
-    return undefined;
-  }
-}
-
-const files: OwnFiles = {
-  look: (path, follows) =>
-    orNone(() => {
-      if (path === "") return undefined;
-      const stat = (follows ? statSync : lstatSync)(resolve(folder, path));
-      return {
-        isFile: stat.isFile(),
-        isDirectory: stat.isDirectory(),
-        isSymbolicLink: stat.isSymbolicLink(),
-        mode: stat.mode & 0o777,
-        size: stat.size,
-      };
-    }),
-  text: (path) => orNone(() => readFileSync(resolve(folder, path), "latin1")),
-  put: (path, content) => orNone(() => writeFileSync(resolve(folder, path), content, "latin1")) === undefined,
-  replace: () => false,
-  move: () => false,
-  names: (path) => readdirSync(resolve(folder, path)).toSorted(),
-  real: (path) => orNone(() => realpathSync(resolve(folder, path))),
-  target: (path) => orNone(() => readlinkSync(resolve(folder, path))),
-};
+const files = filesIn(folder);
 
 function ours(own: (call: OwnCall) => OwnEnded, [name = "", ...args]: readonly string[], stdin = "") {
   const readPattern = (path: string) => (path === "-" ? stdin : files.text(path));

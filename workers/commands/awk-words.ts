@@ -1,4 +1,5 @@
 /** The words of an awk program. A slash is a division here: where it begins a regular expression, the parser asks for that. */
+import { controlCharacters } from "../shell/bytes.ts";
 
 export interface Word {
   readonly is: "number" | "string" | "name" | "call" | "builtin" | "keyword" | "mark" | "newline" | "end";
@@ -102,18 +103,7 @@ export function faultAt(program: string, at: number, what: string): AwkFault {
 /** A text with its escapes made characters. What is no escape stays, backslash and all. */
 export function unescaped(text: string): string {
   if (!text.includes("\\")) return text;
-  const known: Readonly<Record<string, string>> = {
-    '"': '"',
-    "\\": "\\",
-    a: "\x07",
-    b: "\b",
-    f: "\f",
-    n: "\n",
-    r: "\r",
-    t: "\t",
-    v: "\v",
-    "\n": "",
-  };
+  const known: Readonly<Record<string, string>> = { ...controlCharacters, '"': '"', "\\": "\\", "\n": "" };
   return text.replaceAll(
     /\\(?:([0-7]{1,3})|x([0-9a-fA-F]{1,2})|([^]))/g,
     (whole: string, octal?: string, hex?: string, char?: string) => {

@@ -1,21 +1,12 @@
 /** What find prints of a file: `-printf` and `-ls`. */
 import { dateText, startSeconds } from "./awk-dates.ts";
+import { controlCharacters, permissionLetters } from "../shell/bytes.ts";
 import type { OwnFiles } from "./call.ts";
 import { baseOf, FindFault, kindAt, modeOf, sizeOf, type Found } from "./find-tests.ts";
 
 export type Print = (file: Found) => string;
 
-const escapes: Readonly<Record<string, string>> = {
-  a: "\x07",
-  b: "\b",
-  f: "\f",
-  n: "\n",
-  r: "\r",
-  t: "\t",
-  v: "\v",
-  "0": "\0",
-  "\\": "\\",
-};
+const escapes: Readonly<Record<string, string>> = { ...controlCharacters, "\\": "\\" };
 
 /** A format of `-printf`. What is no directive stands as it is. */
 export function printOf(format: string, files: OwnFiles): Print {
@@ -133,8 +124,7 @@ function blocks({ kind }: Found, size: number): number {
 }
 
 function modeText(kind: string, mode: number): string {
-  const letters = Array.from("rwxrwxrwx", (letter, at) => ((mode >> (8 - at)) & 1 ? letter : "-"));
-  return (kind === "f" ? "-" : kind) + letters.join("");
+  return (kind === "f" ? "-" : kind) + permissionLetters(mode);
 }
 
 /** A line of `-ls`. The number in front is 0: a tree has no inodes. */

@@ -1,4 +1,5 @@
 /** Runs sed scripts: a cycle a line, the commands in their order. What is put behind a line waits until the cycle ends, or the next line is read. */
+import { escapedInC } from "../shell/bytes.ts";
 import type { OwnFiles } from "./call.ts";
 import { textBytesMax } from "./awk-text.ts";
 import { RegexFault, type Regex } from "./regex.ts";
@@ -481,23 +482,11 @@ const plainActions = {
   },
 } as const satisfies Readonly<Record<string, (machine: Machine, next: number) => number>>;
 
-const spelled: Readonly<Record<string, string>> = {
-  "\\": "\\\\",
-  "\x07": "\\a",
-  "\b": "\\b",
-  "\f": "\\f",
-  "\n": "\\n",
-  "\r": "\\r",
-  "\t": "\\t",
-  "\v": "\\v",
-};
-
 /** A text as `l` shows it, in lines of that width; 0 is no limit. */
 function listed(text: string, width: number, end: string): string {
   let [made, column] = ["", 0];
   for (const char of text) {
-    const shown =
-      spelled[char] ?? (char >= " " && char <= "~" ? char : `\\${char.charCodeAt(0).toString(8).padStart(3, "0")}`);
+    const shown = char >= " " && char <= "~" && char !== "\\" ? char : escapedInC(char);
     if (width > 0 && column + shown.length > width - 1) {
       made += `\\${end}`;
       column = 0;

@@ -2,12 +2,12 @@
  * tar, as GNU's: archives in its format, of files, folders and symlinks with their exec bits; archives of others (ustar, pax, v7) are read. An archive follows from the tree: all in it is root's, of the time that every file
  * has, and what is in a folder goes by the order of names, so it has the bytes of `tar --sort=name --owner=root:0 --group=root:0 --mtime=@1000000000`.
  */
-import { escapedInC } from "../shell/bytes.ts";
+import { escapedInC, permissionLetters } from "../shell/bytes.ts";
 import { globRegex } from "./glob.ts";
 import { GzipFault, gunzipped, gzipped, isGzip } from "./gzip-bytes.ts";
 import { OptionFault, readWords, type Known, type ReadWords } from "./options.ts";
 import type { OwnCall, OwnEnded, OwnFiles } from "./call.ts";
-import { refusalOf } from "../shell/mended.ts";
+import { refusalOf } from "../shell/files.ts";
 
 /** What tar does to the tree, by paths as they were typed. Throws what the file system refuses. */
 export interface TarTree {
@@ -505,13 +505,12 @@ interface Widths {
 function longLine(member: Member, isNumeric: boolean, widths: Widths): string {
   const { type, mode, size, name, link, mtime } = member;
   const kind = type === "5" ? "d" : type === "2" ? "l" : type === "1" ? "h" : "-";
-  const letters = Array.from("rwxrwxrwx", (letter, at) => (((mode >> (8 - at)) & 1) === 1 ? letter : "-")).join("");
   const owner = isNumeric ? "0/0" : member.owner;
   const digits = String(size);
   widths.widest = Math.max(widths.widest, owner.length + 1 + digits.length);
   const time = new Date(Math.abs(mtime) <= lastSecond ? mtime * 1000 : 0).toISOString().slice(0, 16).replace("T", " ");
   const behind = type === "2" ? ` -> ${shown(link)}` : type === "1" ? ` link to ${shown(link)}` : "";
-  return `${kind}${letters} ${owner}${digits.padStart(widths.widest - owner.length)} ${time} ${shown(name)}${behind}`;
+  return `${kind}${permissionLetters(mode)} ${owner}${digits.padStart(widths.widest - owner.length)} ${time} ${shown(name)}${behind}`;
 }
 
 /** Whether a name, or a folder that it is in, is meant by a pattern; without a slash in it, by any part of the name. */

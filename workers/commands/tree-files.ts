@@ -1,6 +1,5 @@
 /** The tree of a script (workers/shell/files.ts) as commands see it that are written here. */
-import type { TreeFiles } from "../shell/files.ts";
-import { refusalOf } from "../shell/mended.ts";
+import { refusalOf, type TreeFiles } from "../shell/files.ts";
 import type { OwnFiles } from "./call.ts";
 
 export function filesFrom(tree: TreeFiles, cwd: string): OwnFiles {

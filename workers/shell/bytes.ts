@@ -57,14 +57,18 @@ export function listOf(strings: readonly string[]): Uint8Array<ArrayBuffer> {
   return bytesOf(strings.map((each) => `${each}\0`).join(""));
 }
 
+/** Control characters, by the letters that stand for them behind a backslash in C. */
+export const controlCharacters: Readonly<Record<string, string>> = {
+  a: "\x07",
+  b: "\b",
+  f: "\f",
+  n: "\n",
+  r: "\r",
+  t: "\t",
+  v: "\v",
+};
 const escapes: Readonly<Record<string, string>> = {
-  "\x07": "a",
-  "\b": "b",
-  "\t": "t",
-  "\n": "n",
-  "\v": "v",
-  "\f": "f",
-  "\r": "r",
+  ...Object.fromEntries(Object.entries(controlCharacters).map(([letter, char]) => [char, letter])),
   '"': '"',
   "\\": "\\",
 };
@@ -72,4 +76,9 @@ const escapes: Readonly<Record<string, string>> = {
 /** A byte's character as it is written in a literal of C: a backslash, and a letter or three octal digits. */
 export function escapedInC(char: string): string {
   return `\\${escapes[char] ?? char.charCodeAt(0).toString(8).padStart(3, "0")}`;
+}
+
+/** The bits of a mode that are rights, as a listing shows them. */
+export function permissionLetters(mode: number): string {
+  return Array.from("rwxrwxrwx", (letter, at) => (((mode >> (8 - at)) & 1) === 1 ? letter : "-")).join("");
 }

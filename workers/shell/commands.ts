@@ -2,8 +2,7 @@
 import { find as walked } from "../commands/find.ts";
 import { filesFrom, removalIn } from "../commands/tree-files.ts";
 import { startsCommands } from "../../src/tools/starting-call.ts";
-import type { TreeFiles } from "./files.ts";
-import { refusalOf } from "./mended.ts";
+import { refusalOf, type TreeFiles } from "./files.ts";
 import type { Spawn } from "./shell.ts";
 
 export interface Ended {

@@ -64,6 +64,24 @@ const sentences = {
   EILSEQ: "the name is not UTF-8",
 } as const;
 
+/** What the system says of a file that it does not open, by errno. */
+const refusals: Readonly<Record<string, string>> = {
+  ENOTEMPTY: "Directory not empty",
+  ENOENT: "No such file or directory",
+  ENOTDIR: "Not a directory",
+  EISDIR: "Is a directory",
+  EEXIST: "File exists",
+  ELOOP: "Too many levels of symbolic links",
+  EINVAL: "Invalid argument",
+  EILSEQ: "Invalid or incomplete multibyte or wide character",
+};
+
+/** What the system says of that error of the file system; undefined for any other. */
+export function refusalOf(error: unknown): string | undefined {
+  const { code } = error as { readonly code?: unknown };
+  return typeof code === "string" && Object.hasOwn(refusals, code) ? refusals[code] : undefined;
+}
+
 /** What the file system needs of a job. */
 export type FileObjects = Pick<Job, "tree" | "bytes" | "putBlob" | "putTree" | "entry">;
 

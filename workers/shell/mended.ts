@@ -2,6 +2,7 @@
  * What just-bash's interpreter does otherwise than a shell, done as one does. The build puts calls of these functions into its text (workers/bundle-shell.ts); they work on the interpreter's state, which has fields of ours
  * beside its own.
  */
+import { refusalOf } from "./files.ts";
 
 interface State {
   groupStdin?: string;
@@ -390,24 +391,6 @@ export function coppiceJoined(expression: string): string {
 export function coppiceLazy<T extends object>(make: () => T): T {
   let made: T | undefined;
   return new Proxy({} as T, { get: (_, name) => Reflect.get((made ??= make()), name) as unknown });
-}
-
-/** What the system says of a file that it does not open, by errno. */
-const refusals: Readonly<Record<string, string>> = {
-  ENOTEMPTY: "Directory not empty",
-  ENOENT: "No such file or directory",
-  ENOTDIR: "Not a directory",
-  EISDIR: "Is a directory",
-  EEXIST: "File exists",
-  ELOOP: "Too many levels of symbolic links",
-  EINVAL: "Invalid argument",
-  EILSEQ: "Invalid or incomplete multibyte or wide character",
-};
-
-/** What the system says of that error of the file system; undefined for any other. */
-export function refusalOf(error: unknown): string | undefined {
-  const { code } = error as { readonly code?: unknown };
-  return typeof code === "string" && Object.hasOwn(refusals, code) ? refusals[code] : undefined;
 }
 
 /** The message of a redirection that the file system refused. What else went wrong is thrown on. */
