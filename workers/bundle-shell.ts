@@ -14,7 +14,7 @@ const folder = join(import.meta.dirname, "shell");
 /** What the bundles are made of. */
 const folders = [folder, join(import.meta.dirname, "commands")];
 /** What it shares with the engine. */
-const shared = ["plain-call.ts", "starting-call.ts"].map((file) =>
+const shared = ["file-start.ts", "plain-call.ts", "starting-call.ts"].map((file) =>
   join(import.meta.dirname, "..", "src", "tools", file),
 );
 const require = createRequire(import.meta.url);
@@ -34,7 +34,7 @@ const mendings: readonly (readonly [found: string, instead: string])[] = [
   // A tool is called with what it looks at, and no more: what just-bash makes for commands of others takes as long as a small one.
   [
     'let d=r||i.state.groupStdin||"",p=!1,h=o();',
-    "r=u.internalIsExtension?r:coppicePiped(i.state,q,r);let d=coppiceStdin(r,i.state),p=!1,h=o();if(u.internalIsExtension)try{let y={cwd:i.state.cwd,exportedEnv:h,called:q,ownStdin:r.length>0||q?.piped!==void 0||i.state.coppiceOwnStdin===!0,get stdin(){return p=!0,coppiceDrain(r,i.state),d}},A=await u.execute(n,y);return{...A,internalStdinConsumed:p?r.length:0}}catch(v){if(v instanceof x||v instanceof ze||v instanceof _t)throw v;return D(`${t}: ${wt($t(v))}\n`)}",
+    "r=u.internalIsExtension?r:coppicePiped(i.state,q,r);let d=coppiceStdin(r,i.state),p=!1,h=o();if(u.internalIsExtension)try{let y={cwd:i.state.cwd,exportedEnv:h,called:q,ownStdin:r.length>0||q?.piped!==void 0||i.state.coppiceOwnStdin===!0,leave(v){coppiceLeave(r,i.state,v)},get stdin(){return p=!0,coppiceDrain(r,i.state),d}},A=await u.execute(n,y);return{...A,internalStdinConsumed:p?r.length:0}}catch(v){if(v instanceof x||v instanceof ze||v instanceof _t)throw v;return D(`${t}: ${wt($t(v))}\n`)}",
   ],
   // What it prints goes to the next one by its name.
   [
@@ -73,14 +73,14 @@ const mendings: readonly (readonly [found: string, instead: string])[] = [
     'case"SimpleCommand":return this.executeSimpleCommand(t,n);',
     'case"SimpleCommand":return this.executeSimpleCommand(t,n).then(coppiceAfter(this.ctx.state,G));',
   ],
-  // A script's name is what was typed.
+  // A file that is called by its path is started as a command is, or refused in bash's words.
   [
-    "await a(c.path,n,r);",
-    'await(i.state.coppiceTyped=t.includes("/")?t:c.path,a(c.path,n,coppicePiped(i.state,q,r)));',
+    'if("error"in c)return c.error==="permission_denied"?D(`bash: ${t}: Permission denied\n`,126):D(`bash: ${t}: No such file or directory\n`,127);if("script"in c)return t.includes("/")||(i.state.hashTable||(i.state.hashTable=new Map),i.state.hashTable.set(t,c.path)),await a(c.path,n,r);let{cmd:u,path:f}=c;',
+    'if("error"in c||"script"in c)c={cmd:i.state.coppiceFile(t.includes("/")?t:c.path),path:c.path};let{cmd:u,path:f}=c;',
   ],
   [
-    'e.state.currentSource=t,e.state.env.set("0",t)',
-    'e.state.currentSource=t,e.state.env.set("0",e.state.coppiceTyped)',
+    "c=e.commands.get(l);return c&&Ms(o,l)?{cmd:c,path:o}",
+    'c=e.commands.get(l);return c&&Ms(o,l)&&t.startsWith("/")?{cmd:c,path:o}',
   ],
   // Parameters may have spaces.
   ['i=(e.state.env.get("@")||"").split(" ").filter(Boolean)', "i=coppiceParameters(e.state)"],

@@ -1,5 +1,5 @@
 /**
- * `coppice exec`: a command over a tree. What it writes to stdout and stderr is written on byte for byte, and its exit status is ours; an error of Coppice's own is one sentence and 125, a file of the tree in place of a command 126, a command that is
+ * `coppice exec`: a command over a tree. What it writes to stdout and stderr is written on byte for byte, and its exit status is ours; an error of Coppice's own is one sentence and 125, a file of the tree that can't be started 126, a command that is
  * not to be had 127, as container tools have it. Nothing of the machine is seen by the command but the tree, its arguments and the environment that stands here.
  */
 import { isUtf8 } from "node:buffer";
@@ -57,7 +57,10 @@ export const execCommands: Commands = {
 
 function execOptions(command: Command): Command {
   return command
-    .argument("<COMMAND>", "its name; `coppice tool list` shows those that are known")
+    .argument(
+      "<COMMAND>",
+      "its name (`coppice tool list` shows those that are known), or the path of a script of the tree",
+    )
     .argument("[ARG...]", "all that follows is the command's")
     .passThroughOptions()
     .option(

@@ -271,3 +271,42 @@ export function entryAt(
   }
   return at;
 }
+
+/** Symlinks that are followed on the way of one path, as in Linux. */
+const followedLinksMax = 40;
+
+/** What stands at an absolute path in a tree whose root is `/`, symlinks followed; undefined where nothing stands. `list` gives a tree's entries, `targetOf` where a symlink leads. */
+export function entryBehind(
+  list: (tree: Oid) => readonly TreeEntry[],
+  targetOf: (link: Oid) => string,
+  tree: Oid,
+  path: string,
+): Pick<TreeEntry, "mode" | "oid"> | undefined {
+  const root: Pick<TreeEntry, "mode" | "oid"> = { mode: "40000", oid: tree };
+  const way = [root];
+  const todo = partsOf(path).toReversed();
+  let links = 0;
+  for (let name = todo.pop(); name !== undefined; name = todo.pop()) {
+    const at = way.at(-1) ?? root;
+    if (at.mode !== "40000") return undefined;
+    if (name === "..") {
+      way.pop();
+      continue;
+    }
+    const entry = list(at.oid).find((each) => each.name === name);
+    if (entry === undefined) return undefined;
+    if (entry.mode !== "120000") {
+      way.push(entry);
+      continue;
+    }
+    if (++links > followedLinksMax) return undefined;
+    const target = targetOf(entry.oid);
+    if (target.startsWith("/")) way.length = 1;
+    todo.push(...partsOf(target).toReversed());
+  }
+  return way.at(-1) ?? root;
+}
+
+function partsOf(path: string): readonly string[] {
+  return path.split("/").filter((part) => part !== "" && part !== ".");
+}

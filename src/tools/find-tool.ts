@@ -20,7 +20,7 @@ import { CommandNotFound, UnfitTool } from "./tool-errors.ts";
 import { putScript, shellWorker, toolStore } from "./shell.ts";
 import { isForShell } from "./starting-call.ts";
 import { MalformedTar, putTar } from "./tar-tree.ts";
-import { unknownCommand } from "./unknown-command.ts";
+import { startsInShell, unknownCommand } from "./unknown-command.ts";
 
 export interface FoundTool {
   readonly worker: Oid;
@@ -64,6 +64,7 @@ export function findTool(engine: Engine, name: string, folders: readonly string[
   if (shellNames.has(name)) return { worker: shellOf(engine, folders) };
   const known = Object.hasOwn(knownTools, name) ? knownTools[name] : undefined;
   if (known === undefined) {
+    if (call !== undefined && startsInShell(engine, name, call)) return { worker: shellOf(engine, folders) };
     throw unknownCommand(engine, name, call);
   }
   const worker = knownWorker(engine, name, known, folders);

@@ -3,8 +3,10 @@
  */
 import { posix } from "node:path";
 import type { Engine, Oid } from "../engine.ts";
-import { entryAt } from "../store/tree.ts";
+import { entryBehind, type entryAt } from "../store/tree.ts";
+import { fileStart, headBytes, programOf, type Interpreter } from "./file-start.ts";
 import { scriptTools, shellNames, knownTools } from "./known-tools.ts";
+import { ownTool } from "./own-tools.ts";
 import { CommandNotFound, UnstartableFile } from "./tool-errors.ts";
 
 /** What the shell does itself and nothing else can: it changes the shell, or is a word of its language. */
@@ -21,50 +23,69 @@ const otherNames: ReadonlyMap<string, string> = new Map([
   ["ripgrep", "rg"],
 ]);
 
-/** Bytes of a file that are looked at for what starts it. */
-const headBytes = 200;
+type Call = { readonly argv: readonly string[]; readonly in: Oid; readonly cwd: string };
+type FoundEntry = NonNullable<ReturnType<typeof entryAt>>;
 
-/** What a file is, as far as starting it goes. */
-function startedBy(head: Buffer): "module" | "program" | { readonly interpreter: string } | undefined {
-  const text = head.toString("latin1", 0, headBytes);
-  if (text.startsWith("\0asm")) return "module";
-  if (/^(?:\x7fELF|MZ|[\xcf\xce]\xfa\xed\xfe|\xca\xfe\xba\xbe)/.test(text)) return "program";
-  const [, path = "", rest = ""] = /^#![ \t]*(\S+)[ \t]*(.*)/.exec(text) ?? [];
-  const words = rest.split(/[ \t]+/).filter((word) => word !== "" && !word.startsWith("-") && !word.includes("="));
-  const base = posix.basename(path);
-  if (path !== "") return { interpreter: base === "env" ? posix.basename(words[0] ?? "env") : base };
-  return text.includes("\0") ? undefined : { interpreter: "sh" };
+/** Whether a command's name is the path of a file that the shell starts as any shell would: it may be executed, and is a shell's script or one for a command that there is. */
+export function startsInShell(engine: Engine, name: string, call: Call): boolean {
+  const entry = entryNamed(engine, name, call);
+  if (entry?.mode !== "100755") return false;
+  const start = fileStart(contentOf(engine, entry));
+  if (typeof start === "string") return start === "script";
+  const program = programOf(start.interpreter);
+  const started = interpreterOf(start);
+  return (
+    program !== start.interpreter && (started === "dash" || isKnown(started) || ownTool(engine, started) !== undefined)
+  );
 }
 
 /** The fault of a call whose command is not known by its name. `call` is where a name with a slash is looked for. */
 export function unknownCommand(
   engine: Engine,
   name: string,
-  call: { readonly argv: readonly string[]; readonly in: Oid; readonly cwd: string } | undefined,
+  call: Call | undefined,
 ): CommandNotFound | UnstartableFile {
-  const entry =
-    call === undefined || !name.includes("/") ? undefined : entryOf(engine, posix.resolve(call.cwd, name), call.in);
+  const entry = call === undefined ? undefined : entryNamed(engine, name, call);
   if (entry !== undefined) return new UnstartableFile(name, fileHint(engine, name, entry));
   const words = call?.argv.slice(1) ?? [];
   return new CommandNotFound(name, `command not found; ${hint(name, words)}`);
 }
 
-function entryOf(engine: Engine, path: string, tree: Oid): ReturnType<typeof entryAt> {
-  return entryAt((each) => engine.list(each), tree, path);
+/** What a name with a slash is the path of, symlinks followed. */
+function entryNamed(engine: Engine, name: string, { cwd, in: tree }: Call): FoundEntry | undefined {
+  if (!name.includes("/")) return undefined;
+  const textOf = (oid: Oid) => Buffer.from(engine.get(oid).body).toString("utf8");
+  return entryBehind((each) => engine.list(each), textOf, tree, posix.resolve(cwd, name));
 }
 
-function fileHint(engine: Engine, name: string, { mode, oid }: { readonly mode: string; readonly oid: Oid }): string {
-  if (mode === "40000" || mode === "160000") return "it is a folder";
-  const kind = mode === "120000" ? { interpreter: "sh" } : startedBy(Buffer.from(engine.get(oid).body));
-  if (kind === "module")
+function contentOf(engine: Engine, { oid }: FoundEntry): string {
+  return Buffer.from(engine.get(oid).body.subarray(0, headBytes)).toString("latin1");
+}
+
+/** The name of the command that runs such a script in the end. */
+function interpreterOf({ interpreter, argument = "" }: Interpreter): string {
+  const base = posix.basename(interpreter);
+  const words = argument.split(/[ \t]+/).filter((word) => word !== "" && !word.startsWith("-") && !word.includes("="));
+  return base === "env" ? posix.basename(words[0] ?? "env") : base;
+}
+
+function fileHint(engine: Engine, name: string, entry: FoundEntry): string {
+  if (entry.mode === "40000" || entry.mode === "160000") return "it is a folder";
+  const start = fileStart(contentOf(engine, entry));
+  if (start === "module")
     return `a WebAssembly module of a tree is no command until it is added: coppice tool add ${posix.basename(name, ".wasm")} ${name}`;
-  if (kind === "program") return "it is a program for one kind of machine, and commands here are WebAssembly modules";
-  if (kind === undefined) return "it is no script and no program";
-  const { interpreter } = kind;
+  if (start === "program") return "it is a program for one kind of machine, and commands here are WebAssembly modules";
+  if (start === "binary") return "it is no script and no program";
+  const interpreter = start === "script" ? "sh" : interpreterOf(start);
+  if (interpreter.endsWith("\r"))
+    return "its first line ends with CR, which is taken for a part of the interpreter's name";
   const known = otherNames.get(interpreter) ?? interpreter;
   if (!isKnown(known)) return `it is a script for ${interpreter}, which is none of the commands that there are`;
   const option = known === "awk" || known === "sed" || known === "jq" ? " -f" : "";
-  return `a file of the tree is started by what it is written for: coppice exec -- ${known}${option} ${name}`;
+  const call = `coppice exec -- ${known}${option} ${name}`;
+  if (entry.mode !== "100755")
+    return `permission denied, since it has no exec bit (chmod +x ${name}); without one: ${call}`;
+  return `a file of the tree is started by what it is written for: ${call}`;
 }
 
 function hint(name: string, words: readonly string[]): string {

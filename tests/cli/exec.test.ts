@@ -108,6 +108,20 @@ describe("exec", () => {
     expect(again).toMatchObject({ exit: 3, executed: 1 });
   });
 
+  it("starts a script of the tree by its path, and gives its output and status", async () => {
+    const folder = room.path("scripts");
+    mkdirSync(join(folder, "sub"), { recursive: true });
+    writeFileSync(join(folder, "run.sh"), '#!/bin/bash -eu\necho "$0 $# $2"; cat a.txt\nfalse\necho never\n', {
+      mode: 0o755,
+    });
+    writeFileSync(join(folder, "sub", "a.txt"), "here\n");
+    const call = ["-C", folder, "--cwd", "sub", "--", "../run.sh", "one", "two  words"];
+    const said = await execJson(...call);
+    expect(said).toMatchObject({ exit: 1, stdout: "../run.sh 2 two  words\nhere\n", stderr: "" });
+    expect(await execJson(...call)).toMatchObject({ remembered: true, exit: 1 });
+    expect(await exec("-C", folder, "--", "/run.sh")).toMatchObject({ status: 1 });
+  });
+
   it("sees a few variables, always the same, and those that are given", async () => {
     const said = await exec("--env", "A=1=2", "--env", "TZ=CET", "--cwd", "sub", "--", "printenv");
     expect(said.out.split("\n").toSorted()).toEqual([
@@ -368,8 +382,8 @@ describe("bad input is told in one sentence, and nothing runs", () => {
       127,
       `"nope": command not found; \`coppice tool list\` shows those that are known, \`coppice tool add NAME FILE.wasm\` adds one`,
     ],
-    ["a script of the tree", ["--", "./run.sh"], 126, "what it is written for: coppice exec -- sh ./run.sh"],
-    ["a script in a folder", ["--cwd", "sub", "--", "../run.sh"], 126, "coppice exec -- sh ../run.sh"],
+    ["a file that may not be executed", ["--", "./a.txt"], 126, "has no exec bit (chmod +x ./a.txt)"],
+    ["another file so", ["--cwd", "sub", "--", "../a.txt"], 126, "without one: coppice exec -- sh ../a.txt"],
     ["a folder as a command", ["--", "./sub"], 126, `"./sub" can't be started: it is a folder`],
     ["a file that is not there", ["--", "./nope"], 127, `"./nope": command not found; the tree has no such file`],
     ["what a shell does itself", ["--", "time", "ls"], 127, `a shell has it: coppice exec -- sh -c "time ls"`],

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openEngine, type Engine, type Oid } from "../../src/engine.ts";
+import { openEngine, type Engine, type Mode, type Oid } from "../../src/engine.ts";
 import { assemble } from "../guests/assemble.ts";
 import { findTool } from "../../src/tools/find-tool.ts";
 import {
@@ -142,10 +142,10 @@ describe("a known command", () => {
   test.each([
     ["a module", "\0asm\x01\0\0\0", "until it is added: coppice tool add a.out ./a.out"],
     ["a machine's program", "\x7fELF\x02\x01", "a program for one kind of machine"],
-    ["a script", "#!/bin/bash -e\n", "coppice exec -- bash ./a.out"],
-    ["a script by way of env", "#!/usr/bin/env -S A=1 awk -f\n", "coppice exec -- awk -f ./a.out"],
     ["another language's script", "#! /usr/bin/python3\n", "a script for python3, which is none of the commands"],
-    ["a script that does not say so", "echo hi\n", "coppice exec -- sh ./a.out"],
+    ["another language's script by way of env", "#!/usr/bin/env -S python3 -u\n", "it is a script for python3"],
+    ["an interpreter from nowhere", "#!bash\n", "started by what it is written for: coppice exec -- bash ./a.out"],
+    ["a line's end of Windows", "#!/bin/sh\r\n", "its first line ends with CR"],
     ["nothing that starts", "\x01\0", "it is no script and no program"],
   ])("that is a file of the tree with %s says what starts it", (_what, content, message) => {
     const oid = engine.putBlob(Buffer.from(content, "latin1"));
@@ -153,6 +153,27 @@ describe("a known command", () => {
     const find = () => findTool(engine, "./a.out", [repository], { argv: ["./a.out"], in: tree, cwd: "/" });
     expect(find).toThrow(UnstartableFile);
     expect(find).toThrow(message);
+  });
+
+  test.each([
+    ["a script", "#!/bin/bash -e\n", "coppice exec -- bash ./a.out"],
+    ["a script by way of env", "#!/usr/bin/env -S A=1 awk -f\n", "coppice exec -- awk -f ./a.out"],
+    ["a script that does not say so", "echo hi\n", "coppice exec -- sh ./a.out"],
+  ])("that is a file of the tree with %s is the shell's if it may be executed", (_what, content, message) => {
+    const oid = engine.putBlob(Buffer.from(content));
+    const link = { mode: "120000", name: "link", oid: engine.putBlob(Buffer.from("/in/../in/a.out")) } as const;
+    const treeOf = (mode: Mode) => {
+      const folder = engine.putTree([{ mode, name: "a.out", oid }]);
+      return engine.putTree([{ mode: "40000", name: "in", oid: folder }, link]);
+    };
+    const found = (mode: Mode, name: string) =>
+      findTool(engine, name, [repository], { argv: [name], in: treeOf(mode), cwd: "/in" });
+    const shell = findTool(engine, "sh", [repository]);
+    for (const name of ["./a.out", "/in/a.out", "../link"]) expect(found("100755", name)).toEqual(shell);
+    expect(() => found("100644", "./a.out")).toThrow(UnstartableFile);
+    expect(() => found("100644", "./a.out")).toThrow(
+      `permission denied, since it has no exec bit (chmod +x ./a.out); without one: ${message}`,
+    );
   });
 
   test("is none of the names that every object has", () => {

@@ -57,7 +57,7 @@ describe("the build", () => {
     await withTemporaryFolder(async (folder) => {
       cpSync(join(root, "workers"), join(folder, "workers"), { recursive: true });
       cpSync(join(root, "package.json"), join(folder, "package.json"));
-      for (const file of ["plain-call.ts", "starting-call.ts"])
+      for (const file of ["file-start.ts", "plain-call.ts", "starting-call.ts"])
         cpSync(join(root, "src", "tools", file), join(folder, "src", "tools", file));
       symlinkSync(join(root, "node_modules"), join(folder, "node_modules"), "dir");
       const script = join(folder, "workers", "build.ts");

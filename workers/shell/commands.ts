@@ -2,24 +2,9 @@
 import { find as walked } from "../commands/find.ts";
 import { filesFrom, removalIn } from "../commands/tree-files.ts";
 import { startsCommands } from "../../src/tools/starting-call.ts";
+import { ended, type Call, type Ended } from "./call.ts";
+import { env } from "./env.ts";
 import { refusalOf, type TreeFiles } from "./files.ts";
-import type { Spawn } from "./shell.ts";
-
-export interface Ended {
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly exitCode: number;
-}
-
-/** A command with its arguments, what it inherits, and how it starts another one. */
-export interface Call {
-  readonly args: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
-  readonly cwd: string;
-  readonly stdin: string;
-  readonly spawn: Spawn;
-  readonly files: TreeFiles;
-}
 
 type Own = (call: Call) => Promise<Ended> | Ended;
 
@@ -47,10 +32,6 @@ export const ownCommands: Readonly<Record<string, Own>> = {
 const yesBytesMax = 1024 * 1024;
 /** Bytes of one command's arguments that xargs puts together, as GNU's does. */
 const xargsBytesMax = 128 * 1024;
-
-function ended(stdout: string, stderr = "", exitCode = 0): Ended {
-  return { stdout, stderr, exitCode };
-}
 
 /** Every command here runs at once and takes no time, so a reader that stops early can't be told from one that does not: `yes` is ended as if its reader had gone. */
 function yes({ args }: Call): Ended {
@@ -107,40 +88,6 @@ async function afterOptions(
     .find((each) => each !== undefined);
   if (fault !== undefined) return ended("", `${name}: ${fault}\n`, 125);
   return call.spawn(argv, call.env, call.cwd, call.stdin);
-}
-
-/** `env [-i] [-u NAME] [-C DIR] [NAME=VALUE …] [COMMAND …]`. */
-async function env({ args, env: inherited, cwd, stdin, spawn }: Call): Promise<Ended> {
-  let variables: Record<string, string> = { ...inherited };
-  let end = "\n";
-  let folder = cwd;
-  let at = 0;
-  for (; at < args.length; at++) {
-    const arg = args[at] as string;
-    if (arg === "-i" || arg === "-" || arg === "--ignore-environment") variables = {};
-    else if (arg === "-0" || arg === "--null") end = "\0";
-    else if (arg === "-u" || arg === "--unset") delete variables[args[++at] ?? ""];
-    else if (arg.startsWith("--unset=")) delete variables[arg.slice("--unset=".length)];
-    else if (arg === "-C") folder = args[++at] ?? cwd;
-    else if (arg === "-S")
-      return spawn([...(args[++at] ?? "").split(/ +/), ...args.slice(at + 1)], variables, folder, stdin);
-    else if (arg === "--") {
-      at++;
-      break;
-    } else if (arg.startsWith("-")) return ended("", `env: invalid option -- '${arg.slice(1)}'\n`, 125);
-    else break;
-  }
-  for (; at < args.length && (args[at] as string).includes("="); at++) {
-    const [name, ...value] = (args[at] as string).split("=");
-    variables[name as string] = value.join("=");
-  }
-  const argv = args.slice(at);
-  if (argv.length > 0) return spawn(argv, variables, folder, stdin);
-  return ended(
-    Object.entries(variables)
-      .map(([name, value]) => `${name}=${value}${end}`)
-      .join(""),
-  );
 }
 
 /** find is a tool, and one that can't start commands: where it is to, it is done here, so that each command finds what the ones before it left. */

@@ -13,8 +13,6 @@ interface State {
   coppiceReplaced?: boolean;
   /** The command that runs has an fd 0 of its own, be it empty. */
   coppiceOwnStdin?: boolean;
-  /** The name by which a script was called. */
-  coppiceTyped?: string;
   cwd: string;
   arrays?: Map<string, { readonly elements: Map<string, string> }>;
   /** What `trap` has set, by signal. */
@@ -24,6 +22,7 @@ interface State {
   lastBackgroundPid: number;
   nextVirtualPid: number;
   callDepth: number;
+  coppicePipes?: { unread: string };
   fileDescriptors?: Map<number, unknown>;
   fdAliases?: Map<number, Set<number>>;
   closedStandardFds?: Set<number>;
@@ -48,7 +47,12 @@ export function coppiceStdin(own: string, state: State): string {
 
 /** A command that reads the shell's stdin reads all of it. */
 export function coppiceDrain(own: string, state: State): void {
-  if (own === "" && state.coppiceOwnStdin !== true && state.groupStdin !== undefined) state.groupStdin = "";
+  coppiceLeave(own, state, "");
+}
+
+/** What a command that may have read the shell's stdin leaves of it. */
+export function coppiceLeave(own: string, state: State, unread: string): void {
+  if (own === "" && state.coppiceOwnStdin !== true && state.groupStdin !== undefined) state.groupStdin = unread;
 }
 
 /** After a simple command and its redirections: the end of the shell when it was `exec`. */
@@ -85,9 +89,25 @@ export function coppiceTrap(state: State, args: readonly string[]): Output {
   return done;
 }
 
+interface Interpreter<Tree> {
+  readonly ctx: Context;
+  executeScript(script: Tree): Promise<Output>;
+}
+
 /** Runs a script, and what it has set to be done at its end. */
 export async function coppiceScript<Tree>(
-  interpreter: { readonly ctx: Context; executeScript(script: Tree): Promise<Output> },
+  interpreter: Interpreter<Tree>,
+  script: Tree,
+  parse: (text: string) => Tree,
+): Promise<Output> {
+  const { state } = interpreter.ctx;
+  const output = await withTraps(interpreter, script, parse);
+  if (state.coppicePipes !== undefined) state.coppicePipes.unread = state.groupStdin ?? "";
+  return output;
+}
+
+async function withTraps<Tree>(
+  interpreter: Interpreter<Tree>,
   script: Tree,
   parse: (text: string) => Tree,
 ): Promise<Output> {

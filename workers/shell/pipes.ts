@@ -21,6 +21,8 @@ export interface Pipes {
   called: Called | undefined;
   /** What `last` has printed. */
   tail: Entry | undefined;
+  /** When the script has ended: what is left of its stdin. */
+  unread: string;
 }
 
 /** What a tool is called with beside its text. */

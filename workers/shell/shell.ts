@@ -7,11 +7,13 @@
  */
 import type { Entry, Job, WorkerFailed } from "coppice/worker";
 import { listOf, nameBytes, bytesOf, stringsOf, textOf } from "./bytes.ts";
-import { hardLinks, ownCommands, refusedCall, type Ended } from "./commands.ts";
-import { emptyOid, TreeFiles } from "./files.ts";
+import type { Ended, Spawn } from "./call.ts";
+import { hardLinks, ownCommands, refusedCall } from "./commands.ts";
+import { emptyOid, refusalOf, TreeFiles } from "./files.ts";
 import { isFilter, readsStdin } from "./inputs.ts";
 import { plainPipeline } from "./pipeline.ts";
 import type { Called, Pipes } from "./pipes.ts";
+import { fileStart, programOf } from "../../src/tools/file-start.ts";
 import { isPlainText, passesPlain, plainCall, printsPlain } from "../../src/tools/plain-call.ts";
 
 /** Commands that a script may run, those of the shells that it starts included. */
@@ -41,15 +43,6 @@ const shells = new Set(["sh", "bash", "dash"]);
 /** Commands of the shell that are no builtins of just-bash's, and stay what they are whatever `tools` holds. */
 const builtins = ["echo", "printf", "pwd", "true", "false", "alias", "unalias", "which"] as const;
 const always = new Set<string>([...builtins, "test", "[", ":"]);
-
-/** Starts a command as a shell would: `argv`, the exported variables, the folder, what stands in its stdin. `asTool` passes what the shell does itself by. */
-export type Spawn = (
-  argv: readonly string[],
-  env: Readonly<Record<string, string>>,
-  cwd: string,
-  stdin: string,
-  asTool?: boolean,
-) => Promise<Ended>;
 
 type ShellJob = Job<"argv" | "env" | "stdin" | "in" | "cwd" | "tools">;
 
@@ -84,6 +77,7 @@ interface Started {
   readonly env: Map<string, string>;
   readonly exportedVars: Set<string>;
   coppicePipes?: Pipes;
+  coppiceFile?: (path: string) => object;
 }
 
 /** What a command came to; `stdout` is the blob of what a tool printed until somebody looks at it. */
@@ -91,6 +85,8 @@ interface Finished {
   readonly stdout: string | Entry;
   readonly stderr: string;
   readonly exitCode: number;
+  /** Of a shell: what it has not read of its stdin. */
+  readonly unread?: string;
 }
 
 /** How a shell is started: options in effect, the script or where it is read, and its parameters. */
@@ -251,8 +247,10 @@ async function runShell(
     handed: undefined,
     called: undefined,
     tail: undefined,
+    unread: "",
   };
   state.coppicePipes = pipes;
+  state.coppiceFile = (path) => commandOf(world, depth, path);
   for (const variable of ["HOME", "OLDPWD"]) {
     if (Object.hasOwn(env, variable)) continue;
     state.env.delete(variable);
@@ -275,7 +273,7 @@ async function runShell(
   const { tail } = pipes;
   const stdout =
     tail === undefined || result.stdout === "" ? (tail ?? result.stdout) : result.stdout + world.files.contentOf(tail);
-  return { stdout, stderr: result.stderr, exitCode: result.exitCode & 255 };
+  return { stdout, stderr: result.stderr, exitCode: result.exitCode & 255, unread: pipes.unread };
 }
 
 /** `sh [-euxo OPTION …] [-c SCRIPT | FILE] [NAME or ARGUMENT …]`, or what is wrong with it. */
@@ -319,8 +317,7 @@ function startOf([self = "sh", ...args]: readonly string[]): Start | string {
 
 /** The interpreter's builtins, and what is started here: made when it is called, since there are a hundred. */
 function commandsOf(world: World, depth: number, builtin: Commands): Commands {
-  const isStarted = (name: string) =>
-    !always.has(name) && (shells.has(name) || Object.hasOwn(ownCommands, name) || world.tools.has(name));
+  const isStarted = (name: string) => !always.has(name) && isStartable(world, name);
   return {
     get: (name) => builtin.get(name) ?? (isStarted(name) ? commandOf(world, depth, name) : undefined),
     has: (name) => builtin.has(name) || isStarted(name),
@@ -328,7 +325,7 @@ function commandsOf(world: World, depth: number, builtin: Commands): Commands {
   };
 }
 
-/** A command as the interpreter has those that it does not bring itself. */
+/** A command as the interpreter has those that it does not bring itself, or a file's path in place of its name. */
 function commandOf(world: World, depth: number, name: string) {
   return {
     name,
@@ -341,12 +338,13 @@ function commandOf(world: World, depth: number, name: string) {
         readonly stdin: unknown;
         readonly called?: Called;
         readonly ownStdin: boolean;
+        readonly leave: (unread: string) => void;
       },
     ) => {
       const { piped, takes } = context.called ?? { piped: undefined, takes: false };
       // Asking for it empties it, so a command that does not read leaves it to the next.
       const stdin = mayRead(name, args, context.ownStdin) ? (piped ?? (context.stdin as string)) : "";
-      const { stdout, ...ended } = await startCommand(
+      const { stdout, unread, ...ended } = await startCommand(
         world,
         depth,
         [name, ...args],
@@ -354,6 +352,7 @@ function commandOf(world: World, depth: number, name: string) {
         context.cwd,
         stdin,
       );
+      if (unread !== undefined && piped === undefined) context.leave(unread);
       const output =
         takes && typeof stdout === "object" ? { stdout: "", piped: stdout } : { stdout: textFrom(world.files, stdout) };
       return { ...ended, ...output, stdoutKind: "bytes" as const };
@@ -362,15 +361,10 @@ function commandOf(world: World, depth: number, name: string) {
 }
 
 function mayRead(name: string, args: readonly string[], ownStdin: boolean): boolean {
-  if (shells.has(name)) return true;
+  if (shells.has(name) || name.includes("/")) return true;
   if (name === "find") return false;
   if (name in ownCommands) return true;
   return readsStdin(name, args, ownStdin);
-}
-
-/** A program's name, by which it is known, from the place where systems have it. */
-function programOf(name: string): string {
-  return /^(?:\/usr)?\/bin\/([^/]+)$/.exec(name)?.[1] ?? name;
 }
 
 function isShell(name: string): boolean {
@@ -406,7 +400,7 @@ async function startCommand(
     const known = world.known.has(base) ? await instead(world, base, args, cwd) : undefined;
     if (known !== undefined) return known;
     const plain = (await isPlain(world, argv, base, cwd, stdin)) ? world.plain.get(base) : undefined;
-    const ended = await runTool(world, plain ?? tool, base, argv, env, cwd, stdin);
+    const ended = await runTool(world, plain ?? tool, base, [base, ...args], env, cwd, stdin);
     const isPlainly =
       plain === undefined
         ? world.known.has(base) && isKnownPlain(world, stdin) && passesPlain([base, ...args])
@@ -415,13 +409,60 @@ async function startCommand(
     if (isPlainly && typeof ended.stdout === "object") notePlain(world, ended.stdout);
     return ended;
   }
+  if (name.includes("/")) return startFile(world, depth, argv, env, cwd, stdin);
   if (asTool) return { stdout: "", stderr: `${name}: command not found\n`, exitCode: 127 };
   return runShell(world, ["sh", "-c", argv.map(quoted).join(" ")], env, cwd, stdin, depth + 1);
 }
 
+/** Starts a file by its path, as Linux and bash do: what its first line names, a command that is found in /bin and /usr/bin, else a shell. */
+async function startFile(
+  world: World,
+  depth: number,
+  [path = "", ...args]: readonly string[],
+  env: Readonly<Record<string, string>>,
+  cwd: string,
+  stdin: string | Entry,
+): Promise<Finished> {
+  const { files } = world;
+  const failed = (message: string, exitCode: number): Finished => ({
+    stdout: "",
+    stderr: `bash: ${path}: ${message}\n`,
+    exitCode,
+  });
+  const place = files.resolvePath(cwd, path);
+  let content: string | undefined;
+  try {
+    const found = await files.stat(place);
+    if (found.isDirectory) return failed("Is a directory", 126);
+    if (path.endsWith("/")) return failed("Not a directory", 126);
+    if ((found.mode & 0o100) === 0) return failed("Permission denied", 126);
+    content = files.text(place);
+  } catch (error) {
+    const refusal = refusalOf(error);
+    if (refusal === undefined) throw error;
+    return failed(refusal, (error as { readonly code?: unknown }).code === "ENOENT" ? 127 : 126);
+  }
+  // A program that is known by its name, of which the tree has nothing.
+  if (content === undefined) return failed("No such file or directory", 127);
+  const start = fileStart(content);
+  if (start === "script") return runShell(world, ["sh", "--", path, ...args], env, cwd, stdin, depth + 1);
+  if (typeof start === "string") return failed("cannot execute binary file: Exec format error", 126);
+  const { interpreter, argument } = start;
+  const program = programOf(interpreter);
+  if (program === interpreter || !isStartable(world, program)) {
+    return failed("cannot execute: required file not found", 127);
+  }
+  const words = argument === undefined ? [program] : [program, argument];
+  return startCommand(world, depth, [...words, path, ...args], env, cwd, stdin);
+}
+
+function isStartable({ tools }: World, program: string): boolean {
+  return shells.has(program) || Object.hasOwn(ownCommands, program) || tools.has(program);
+}
+
 function spawnFrom(world: World, depth: number): Spawn {
   return async (argv, env, cwd, stdin, asTool) => {
-    const { stdout, ...ended } = await startCommand(world, depth, argv, env, cwd, stdin, asTool);
+    const { stdout, unread: _, ...ended } = await startCommand(world, depth, argv, env, cwd, stdin, asTool);
     return { ...ended, stdout: textFrom(world.files, stdout) };
   };
 }
@@ -499,12 +540,14 @@ async function runTool(
   const { job, files } = world;
   const isInScratch = cwd === "/tmp" || cwd.startsWith("/tmp/");
   if (isInScratch || name === "mktemp" || argv.some((arg) => arg.includes("/tmp"))) files.makeScratch();
+  // Of its folder a program learns by PWD, which `env -C` and `find -execdir` leave as it was.
+  const placed = (env["PWD"] ?? "/") === cwd ? env : { ...env, PWD: cwd };
   const common = {
     argv: listOf(argv),
     env: repeated(
       world,
       "env",
-      Object.entries(env)
+      Object.entries(placed)
         .map(([key, value]) => `${key}=${value}\0`)
         .toSorted()
         .join(""),
