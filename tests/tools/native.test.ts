@@ -144,6 +144,9 @@ interface Case {
 }
 
 /** Packages of their own, which not every machine has. */
+/** A patch whose change the file has already, and another one after it. */
+const appliedPatch = "--- a.txt\n+++ a.txt\n@@ -1,3 +1,3 @@\n one\n-zwei\n+two\n three\n@@ -4 +4 @@\n-x\n+y\n";
+
 const isThere = (name: string) => !["xxd", "hexdump", "hd", "patch"].includes(name) || hasNative(name);
 
 function hasNative(name: string): boolean {
@@ -498,6 +501,13 @@ const cases: readonly Case[] = [
     stdin: "--- b.txt\n+++ b.txt\n@@ -5,2 +5,2 @@\n five\n-six\n\\ No newline at end of file\n+seven\n",
   }),
   line("patch -p1", { stdin: "no patch\n" }),
+  ...["", "-N ", "-t ", "-f ", "-s ", "-N -s ", "-t -s ", "-b ", "--dry-run ", "-t --dry-run "].flatMap((options) => [
+    line(`patch ${options}a.txt`, { stdin: appliedPatch }),
+    line(`patch ${options}-R a.txt`, { stdin: appliedPatch.replaceAll(/^[+]two$/gm, "+2").replace("-zwei", "-two") }),
+    line(`patch ${options}-p1`, { stdin: "--- /dev/null\n+++ b/b.txt\n@@ -0,0 +1 @@\n+new\n" }),
+    line(`patch ${options}-p1`, { stdin: "--- a/gone\n+++ /dev/null\n@@ -1,2 +0,0 @@\n-x\n-y\n" }),
+    line(`patch ${options}-p1 -R`, { stdin: "--- a/empty.txt\n+++ /dev/null\n@@ -1 +0,0 @@\n-x\n" }),
+  ]),
   line("xxd a.txt"),
   line("xxd -p binary.bin"),
   line("xxd -g1 -c 8 -u b.txt"),

@@ -76,51 +76,118 @@ async function run({ args, files, stdin }: OwnCall, tree: PatchTree): Promise<Ow
     if (text.trim() === "") return { stdout: "", stderr: "", exitCode: 0 };
     throw new OptionFault("**** Only garbage was found in the patch input.");
   }
-  const strip = value("p");
+  const given = value("p");
+  const strip = given === undefined ? undefined : Number(given);
   const fuzzMax = value("F") === undefined ? 2 : Number(value("F"));
   let stdout = "";
   let isWhole = true;
-  for (const given of patches) {
-    const each = has("R") ? reversed(given) : given;
-    const path =
-      target ??
-      pathOf(
-        each,
-        strip === undefined ? undefined : Number(strip),
-        (name) => files.look(at(name), true)?.isFile === true,
-      );
+  for (const filePatch of patches) {
+    let each = has("R") ? reversed(filePatch) : filePatch;
+    let isMismatch = false;
+    const path = target ?? pathOf(each, strip, (name) => files.look(at(name), true)?.isFile === true);
     if (path === undefined)
       throw new OptionFault("can't find file to patch; -p says how many parts of its name are to be left out");
     const place = at(path);
-    stdout += has("s") ? "" : `${has("dry") ? "checking" : "patching"} file ${path}\n`;
     const before = files.text(place) ?? "";
+    const odd = oddity(each, has("R"), path, files.look(place, true) === undefined ? undefined : before);
+    const first = odd === undefined ? undefined : answered(odd, has);
+    stdout += first?.told ?? "";
+    if (first?.answer === "skip") {
+      isWhole = false;
+      stdout += `${hunksOf(each.hunks.length, each)} ignored\n`;
+      continue;
+    }
+    stdout += has("s") ? "" : `${has("dry") ? "checking" : "patching"} file ${path}\n`;
+    if (first?.answer === "reverse") each = reversed(each);
+    else if (first === undefined && !has("f") && looksReversed(before, each, fuzzMax)) {
+      const which = has("R") ? "Unreversed" : "Reversed (or previously applied)";
+      const { answer, told } = answered(`${which} patch detected!`, has);
+      stdout += told;
+      if (answer === "skip") {
+        isWhole = false;
+        const saved = has("dry") ? "" : ` -- saving rejects to file ${path}.rej`;
+        stdout += `${hunksOf(each.hunks.length, each)} ignored${saved}\n`;
+        if (!has("dry")) await tree.makeFile(`${place}.rej`, rejectsOf(each, each.hunks, strip), false);
+        continue;
+      }
+      each = reversed(each);
+      isMismatch = true;
+    }
     const done = patched(before, each.hunks, fuzzMax);
-    stdout += has("s")
-      ? done.told
-          .filter((told) => told.includes("FAILED"))
-          .map((told) => `${told}\n`)
-          .join("")
-      : done.told.map((told) => `${told}\n`).join("");
+    if (!has("s")) stdout += done.told.map((told) => `${told}\n`).join("");
     const failed = each.hunks.filter((_, number) => done.failed.has(number));
+    const isRemoval = emptiness(each, "now") === "file";
+    if (isRemoval && done.text !== "") {
+      isWhole = false;
+      stdout += has("s") ? "" : `Not deleting file ${path} as content differs from patch\n`;
+    }
     if (failed.length > 0) {
       isWhole = false;
       const saved = has("dry") ? "" : ` -- saving rejects to file ${path}.rej`;
-      stdout += `${failed.length} out of ${each.hunks.length} hunk${each.hunks.length === 1 ? "" : "s"} FAILED${saved}\n`;
+      stdout += `${hunksOf(failed.length, each)} FAILED${saved}\n`;
     }
     if (has("dry")) continue;
-    const keeps = has("b") || (done.isInexact && !has("bare"));
-    if (keeps && files.look(place, true) !== undefined)
-      await tree.makeFile(`${place}.orig`, before, isExecutable(files, place));
-    if (failed.length > 0) await tree.makeFile(`${place}.rej`, rejectsOf(each, failed), false);
-    const isGone = done.text === "" && failed.length === 0 && (isNothing(each.now, each.heads[1]) || has("E"));
-    if (isGone) await tree.remove(place);
-    else if (
-      done.text !== before ||
-      (failed.length === 0 && (files.look(place, true) === undefined || each.isExecutable !== undefined))
-    )
+    const keeps = has("b") || ((isMismatch || done.isInexact) && !has("bare"));
+    if (keeps) await tree.makeFile(`${place}.orig`, before, isExecutable(files, place));
+    if (failed.length > 0) await tree.makeFile(`${place}.rej`, rejectsOf(each, failed, strip), false);
+    const isThere = files.look(place, true) !== undefined;
+    if (done.text === "" && (isRemoval || (has("E") && failed.length === 0))) {
+      if (isThere) await tree.remove(place);
+    } else if (done.text !== before || (failed.length === 0 && (!isThere || each.isExecutable !== undefined)))
       await tree.makeFile(place, done.text, each.isExecutable ?? isExecutable(files, place));
   }
   return { stdout, stderr: "", exitCode: isWhole ? 0 : 1 };
+}
+
+function hunksOf(count: number, { hunks }: FilePatch): string {
+  return `${count} out of ${hunks.length} hunk${hunks.length === 1 ? "" : "s"}`;
+}
+
+/** What is odd about a patch that makes a file which is there, or removes one that is not; `content` is the file's. */
+function oddity(given: FilePatch, isReversed: boolean, path: string, content: string | undefined): string | undefined {
+  const isEmpty = content === undefined || content === "";
+  const [old, now] = [emptiness(given, "old"), emptiness(given, "now")];
+  if (isEmpty ? now === "no" : old !== "file") return undefined;
+  const [does, is] =
+    content === undefined
+      ? ["delete", "does not exist"]
+      : isEmpty
+        ? ["empty out", "is already empty"]
+        : ["create", "already exists"];
+  return `The next patch${isReversed ? ", when reversed," : ""} would ${does} the file ${path},\nwhich ${is}!`;
+}
+
+/** Whether there is nothing on a side of a difference: no, perhaps an empty file, or no file. */
+function emptiness({ hunks, heads, old, now }: FilePatch, side: "old" | "now"): "no" | "perhaps" | "file" {
+  const [first] = hunks;
+  if (first === undefined || (side === "old" ? first.from : first.to) !== 0) return "no";
+  return (side === "old" ? isNothing(old, heads[0]) : isNothing(now, heads[1])) ? "file" : "perhaps";
+}
+
+/** Whether the first hunk fits nowhere as it is, but the other way round. */
+function looksReversed(before: string, given: FilePatch, fuzzMax: number): boolean {
+  const lines = linesOf(before);
+  const [hunk] = given.hunks;
+  const [other] = reversed(given).hunks;
+  if (hunk === undefined || other === undefined) return false;
+  for (let fuzz = 0; fuzz <= Math.min(fuzzMax, aroundOf(hunk).context); fuzz++) {
+    if (placedWith(lines, hunk, 0, 0, fuzz) !== undefined) return false;
+    if (placedWith(lines, other, 0, 0, fuzz) !== undefined) return true;
+  }
+  return false;
+}
+
+/** What is done about a patch that looks reversed, and what is told. Nobody can be asked, which is a no to each question. */
+function answered(
+  fault: string,
+  has: (flag: string) => boolean,
+): { readonly answer: "skip" | "reverse" | "apply"; readonly told: string } {
+  if (has("N")) return { answer: "skip", told: `${fault}  Skipping patch.\n` };
+  if (has("f")) return { answer: "apply", told: has("s") ? "" : `${fault}  Applying it anyway.\n` };
+  const reversal = has("R") ? ["Ignoring -R", "Ignore -R"] : ["Assuming -R", "Assume -R"];
+  if (has("t")) return { answer: "reverse", told: `${fault}  ${reversal[0]}.\n` };
+  const asked = `${fault}  ${reversal[1]}? [n] \nApply anyway? [n] \n`;
+  return { answer: "skip", told: has("s") ? asked : `${asked}Skipping patch.\n` };
 }
 
 function isExecutable(files: OwnFiles, path: string): boolean {
@@ -138,14 +205,16 @@ function pathOf(
   strip: number | undefined,
   isThere: (path: string) => boolean,
 ): string | undefined {
-  const stripped = (name: string) => {
-    if (name === "/dev/null") return [];
-    const parts = name.split(/\/+/);
-    if (strip === undefined) return parts.slice(-1);
-    return strip < parts.length ? [parts.slice(strip).join("/")] : [];
-  };
-  const names = [...stripped(old), ...stripped(now)];
-  return names.find(isThere) ?? (isNothing(old, heads[0]) ? stripped(now)[0] : undefined);
+  const [from, to] = [stripped(old, strip), stripped(now, strip)];
+  const there = [from, to].find((name) => name !== undefined && isThere(name));
+  return there ?? (isNothing(old, heads[0]) ? to : isNothing(now, heads[1]) ? from : undefined);
+}
+
+function stripped(name: string, strip: number | undefined): string | undefined {
+  if (name === "/dev/null") return undefined;
+  const parts = name.split(/\/+/);
+  if (strip === undefined) return parts.at(-1);
+  return strip < parts.length ? parts.slice(strip).join("/") : undefined;
 }
 
 function reversed({ old, now, heads, hunks }: FilePatch): FilePatch {
@@ -158,9 +227,24 @@ function reversed({ old, now, heads, hunks }: FilePatch): FilePatch {
     hunks: hunks.map(({ from, to, lines }) => ({
       from: to,
       to: from,
-      lines: lines.map(([each, text]) => [sign[each] as string, text] as const),
+      lines: oldFirst(lines.map(([each, text]) => [sign[each] as string, text] as const)),
     })),
   };
+}
+
+/** A hunk's lines with what is taken in front of what is put there. */
+function oldFirst(lines: Hunk["lines"]): Hunk["lines"] {
+  const ordered: Hunk["lines"][number][] = [];
+  let put: Hunk["lines"][number][] = [];
+  for (const each of lines) {
+    if (each[0] === "+") put.push(each);
+    else if (each[0] === "-") ordered.push(each);
+    else {
+      ordered.push(...put, each);
+      put = [];
+    }
+  }
+  return [...ordered, ...put];
 }
 
 const hunkHead = /^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@/;
@@ -222,7 +306,7 @@ interface Patched {
 }
 
 function patched(before: string, hunks: readonly Hunk[], fuzzMax: number): Patched {
-  const lines = before === "" ? [] : before.split(/(?<=\n)/);
+  const lines = linesOf(before);
   const out: string[] = [];
   const told: string[] = [];
   const failed = new Set<number>();
@@ -258,6 +342,10 @@ function patched(before: string, hunks: readonly Hunk[], fuzzMax: number): Patch
   return { text: out.concat(lines.slice(done)).join(""), told, failed, isInexact };
 }
 
+function linesOf(text: string): readonly string[] {
+  return text === "" ? [] : text.split(/(?<=\n)/);
+}
+
 /** How many lines more were put out than were taken. */
 const addedIn = (out: readonly string[], done: number) => out.length - done;
 
@@ -268,39 +356,64 @@ function firstOf({ from, lines }: Hunk): number {
 
 const isContext = ([sign]: readonly [string, string]) => sign === " ";
 
+/** How many lines of context a hunk begins and ends with. */
+function aroundOf({ lines }: Hunk): { readonly before: number; readonly after: number; readonly context: number } {
+  const leading = lines.findIndex((each) => !isContext(each));
+  const before = leading < 0 ? lines.length : leading;
+  const after = lines.length - 1 - lines.findLastIndex((each) => !isContext(each));
+  return { before, after, context: Math.max(before, after) };
+}
+
+interface Place {
+  /** From 0. */
+  readonly at: number;
+  readonly fuzz: number;
+  /** Lines of the hunk that are left out at its ends. */
+  readonly head: number;
+  readonly tail: number;
+}
+
 /** Where a hunk fits, nearest to its place, with as few lines left out around it as it takes. */
-function placed(lines: readonly string[], hunk: Hunk, done: number, shift: number, fuzzMax: number) {
-  const leading = hunk.lines.findIndex((each) => !isContext(each));
-  const before = leading < 0 ? hunk.lines.length : leading;
-  const after = hunk.lines.length - 1 - hunk.lines.findLastIndex((each) => !isContext(each));
-  const context = Math.max(before, after);
-  for (let fuzz = 0; fuzz <= Math.min(fuzzMax, context); fuzz++) {
-    const head = Math.max(0, fuzz + before - context);
-    const tail = Math.max(0, fuzz + after - context);
-    const wanted = hunk.lines.slice(head, hunk.lines.length - tail).filter(([sign]) => sign !== "+");
-    const fits = (at: number) =>
-      at >= done && at + wanted.length <= lines.length && wanted.every(([, text], next) => lines[at + next] === text);
-    const guess = firstOf(hunk) + head + shift;
-    // What has less behind it than in front ends the file, and the other way round it begins it, where nothing is left out.
-    const isAtStart = before < after && hunk.from <= 1 && fuzz === 0;
-    const isAtEnd = after < before && fuzz === 0;
-    if (isAtEnd) {
-      const end = lines.length - wanted.length;
-      if (fits(end)) return { at: end, fuzz, head, tail };
-      if (!fits(guess)) continue;
-    }
-    if (isAtStart) {
-      if (fits(0)) return { at: 0, fuzz, head, tail };
-      continue;
-    }
-    if (wanted.length === 0) {
-      if (lines.length === 0 || hunk.from > 0) return fits(guess) ? { at: guess, fuzz, head, tail } : undefined;
-      return lines.length === 0 ? { at: 0, fuzz, head, tail } : undefined;
-    }
-    for (let away = 0; away <= lines.length + guess; away++) {
-      if (fits(guess + away)) return { at: guess + away, fuzz, head, tail };
-      if (fits(guess - away)) return { at: guess - away, fuzz, head, tail };
-    }
+function placed(lines: readonly string[], hunk: Hunk, done: number, shift: number, fuzzMax: number): Place | undefined {
+  for (let fuzz = 0; fuzz <= Math.min(fuzzMax, aroundOf(hunk).context); fuzz++) {
+    const place = placedWith(lines, hunk, done, shift, fuzz);
+    if (place !== undefined) return place;
+  }
+  return undefined;
+}
+
+function placedWith(
+  lines: readonly string[],
+  hunk: Hunk,
+  done: number,
+  shift: number,
+  fuzz: number,
+): Place | undefined {
+  const { before, after, context } = aroundOf(hunk);
+  const head = Math.max(0, fuzz + before - context);
+  const tail = Math.max(0, fuzz + after - context);
+  const wanted = hunk.lines.slice(head, hunk.lines.length - tail).filter(([sign]) => sign !== "+");
+  const fits = (at: number) =>
+    at >= done && at + wanted.length <= lines.length && wanted.every(([, text], next) => lines[at + next] === text);
+  const guess = firstOf(hunk) + head + shift;
+  // What has less behind it than in front ends the file, and the other way round it begins it, where nothing is left out.
+  const isAtStart = before < after && hunk.from <= 1 && fuzz === 0;
+  const isAtEnd = after < before && fuzz === 0;
+  if (isAtEnd) {
+    const end = lines.length - wanted.length;
+    if (fits(end)) return { at: end, fuzz, head, tail };
+    if (!fits(guess)) return undefined;
+  }
+  if (isAtStart) {
+    return fits(0) ? { at: 0, fuzz, head, tail } : undefined;
+  }
+  if (wanted.length === 0) {
+    if (lines.length === 0 || hunk.from > 0) return fits(guess) ? { at: guess, fuzz, head, tail } : undefined;
+    return lines.length === 0 ? { at: 0, fuzz, head, tail } : undefined;
+  }
+  for (let away = 0; away <= lines.length + guess; away++) {
+    if (fits(guess + away)) return { at: guess + away, fuzz, head, tail };
+    if (fits(guess - away)) return { at: guess - away, fuzz, head, tail };
   }
   return undefined;
 }
@@ -308,7 +421,8 @@ function placed(lines: readonly string[], hunk: Hunk, done: number, shift: numbe
 const count = (lines: Hunk["lines"], sign: string) => lines.filter(([each]) => each !== sign).length;
 const range = (from: number, lines: number) => (lines === 1 ? String(from) : `${from},${lines}`);
 
-function rejectsOf({ heads }: FilePatch, hunks: readonly Hunk[]): string {
+function rejectsOf({ old, now, heads }: FilePatch, hunks: readonly Hunk[], strip: number | undefined): string {
+  const names = [old, now].map((name, at) => (heads[at] as string).replace(name, () => stripped(name, strip) ?? name));
   const texts = hunks.map(({ from, to, lines }) => {
     const head = `@@ -${range(from, count(lines, "+"))} +${range(to, count(lines, "-"))} @@\n`;
     return (
@@ -318,5 +432,5 @@ function rejectsOf({ heads }: FilePatch, hunks: readonly Hunk[]): string {
         .join("")
     );
   });
-  return `${heads.join("\n")}\n${texts.join("")}`;
+  return `${names.join("\n")}\n${texts.join("")}`;
 }
