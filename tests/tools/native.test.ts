@@ -271,6 +271,16 @@ const cases: readonly Case[] = [
   unordered("find", ".", "-type", "f", "-name", "*.txt", ",", "-type", "l", "-printf", "link %P\\n"),
   unordered("find", ".", "-false", "-o", "-true"),
   unordered("find", ".", "-regex", ".*/[a-z]+\\.\\(c\\|md\\)"),
+  ...[
+    String.raw`.*/\(a+?\|run\)\.[^.]*`,
+    "*./run.sh",
+    String.raw`./\(*\|run\).sh`,
+    "./r+*un?.sh",
+    String.raw`./[]r]u\{1\}n.sh`,
+    String.raw`.*\+.*`,
+  ].flatMap((pattern) =>
+    ["emacs", "findutils-default"].map((type) => unordered("find", ".", "-regextype", type, "-regex", pattern)),
+  ),
   unordered("find", ".", "-regextype", "posix-extended", "-iregex", ".*/[A-Z]{4}\\.(c|md)"),
   unordered("find", ".", "-xtype", "f"),
   unordered("find", "-L", ".", "-xtype", "l"),

@@ -1,6 +1,7 @@
 /** What find asks of one file: kind, size, age and the like. Times are those that every file has, the clock's start; everything belongs to root. */
 import { startSeconds } from "./awk-dates.ts";
 import type { OwnFiles } from "./call.ts";
+import { fromEmacs } from "./emacs-regex.ts";
 import { globRegex } from "./glob.ts";
 import { regexOf, type RegexSyntax } from "./regex.ts";
 
@@ -256,23 +257,6 @@ export function checkRegexType(type: string): void {
 }
 
 function wholeRegex(pattern: string, type: string, ignoresCase: boolean) {
-  const syntax: RegexSyntax = { isExtended: !basic.has(type), ignoresCase, within: "text" };
-  return regexOf(emacs.has(type) ? fromEmacs(pattern) : pattern, syntax);
-}
-
-/** An expression of Emacs's, which are find's own, as an extended one: groups and alternatives with a backslash, braces without a meaning. */
-function fromEmacs(pattern: string): string {
-  let out = "";
-  for (let at = 0; at < pattern.length; at++) {
-    const char = pattern[at] as string;
-    if (char === "[") {
-      const [bracket = "\\["] = /^\[\^?\]?[^\]]*\]/.exec(pattern.slice(at)) ?? [];
-      out += bracket;
-      if (bracket !== "\\[") at += bracket.length - 1;
-    } else if (char === "\\") {
-      const next = pattern[++at] ?? "\\";
-      out += "()|".includes(next) ? next : `\\${next}`;
-    } else out += "(){}|".includes(char) ? `\\${char}` : char;
-  }
-  return out;
+  const syntax: RegexSyntax = { isExtended: extended.has(type), ignoresCase, within: "text" };
+  return regexOf(emacs.has(type) ? fromEmacs(pattern, type !== "emacs") : pattern, syntax);
 }

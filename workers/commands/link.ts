@@ -1,6 +1,6 @@
 /** ln and link, as GNU's. A tree has no links but symlinks, so a hard link is the same object under another name: a copy, whatever is done to either later. */
-import { hardLinks } from "../shell/commands.ts";
 import { refusalOf, type TreeFiles } from "../shell/files.ts";
+import { hardLinks } from "./hard-link.ts";
 import { OptionFault, readWords, type Known } from "./options.ts";
 import type { OwnCall, OwnEnded } from "./call.ts";
 

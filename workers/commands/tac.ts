@@ -1,6 +1,7 @@
 /** tac, as GNU's: the records of each file from the last to the first. */
 import type { OwnCall, OwnEnded } from "./call.ts";
 import { OptionFault, readWords, type Known } from "./options.ts";
+import { fromEmacs } from "./emacs-regex.ts";
 import { regexOf } from "./regex.ts";
 
 const known: Known = {
@@ -61,7 +62,7 @@ function placesOf(separator: string): (text: string) => Iterable<Span> {
 
 /** Looked for from the end: the match that begins last, and of those that begin there the longest that ends in front of the one found before. */
 function matchesOf(pattern: string): (text: string) => Iterable<Span> {
-  const regex = regexOf(fromEmacs(pattern), { isExtended: false, isMultiline: true });
+  const regex = regexOf(fromEmacs(pattern, false), { isExtended: false, isMultiline: true });
   return function* spans(text) {
     const begins: number[] = [];
     for (let found = regex.find(text); found !== undefined;) {
@@ -77,13 +78,4 @@ function matchesOf(pattern: string): (text: string) => Iterable<Span> {
       end = from;
     }
   };
-}
-
-/** As Emacs has expressions, which tac reads: `+` and `?` count without a backslash and are characters with one, braces never count, and a dot is no line's end. */
-function fromEmacs(pattern: string): string {
-  return pattern.replaceAll(/\[\^?\]?[^\]]*\]|\\[^]|[+?.]/g, (part) => {
-    if (part === ".") return "[^\n]";
-    if (part === "+" || part === "?") return `\\${part}`;
-    return /^\\[+?{}]$/.test(part) ? `[${part[1] as string}]` : part;
-  });
 }

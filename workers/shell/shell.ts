@@ -8,7 +8,8 @@
 import type { Entry, Job, WorkerFailed } from "coppice/worker";
 import { listOf, nameBytes, bytesOf, stringsOf, textOf } from "./bytes.ts";
 import type { Ended, Spawn } from "./call.ts";
-import { hardLinks, ownCommands, refusedCall } from "./commands.ts";
+import { hardLinks } from "../commands/hard-link.ts";
+import { ownCommands, refusedCall } from "./commands.ts";
 import { emptyOid, refusalOf, TreeFiles } from "./files.ts";
 import { isFilter, readsStdin } from "./inputs.ts";
 import { plainPipeline } from "./pipeline.ts";
