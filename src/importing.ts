@@ -84,6 +84,8 @@ export interface ImportedFolder {
   readonly unstorable: readonly string[];
   /** Folders that git may not look into, from the work tree's root: what is there and not tracked is left out. */
   readonly unread: readonly string[];
+  /** What git does not know, from the work tree's root, with a slash at the end, and is left out: empty folders, and other repositories. */
+  readonly unknown: readonly string[];
 }
 
 /**
@@ -105,16 +107,21 @@ export async function importFolderInto(store: Store, path: string, host: Host, l
     store.addSource(objectsFolderOf(repository));
     const tracked = trackedTree(store, repository, inside, host, look);
     const prefix = inside === "" ? "" : `${inside}/`;
-    const [unstorable, unread]: [string[], string[]] = [[], []];
-    const untracked = await untrackedPaths(repository, inside, host, "files", (each) => unread.push(each));
-    const paths = (untracked ?? []).filter((each) => each.startsWith(prefix)).map((each) => each.slice(prefix.length));
+    const [unstorable, unread, unknown]: [string[], string[], string[]] = [[], [], []];
+    const untracked = await untrackedPaths(repository, inside, host, "files", {
+      unread: (each) => unread.push(each),
+      empty: (each) => unknown.push(`${each}/`),
+    });
+    const below = (untracked ?? []).filter((each) => each.startsWith(prefix));
+    unknown.push(...below.filter((each) => each.endsWith("/")));
+    const paths = below.map((each) => each.slice(prefix.length));
     if (tracked === undefined && paths.length === 0) return wholeFolder(store, path);
     const folder = inside === "" ? workTree : `${workTree}/${inside}`;
     const oid = putFilesInto(store, tracked ?? store.put("tree", encodeTree([])), folder, paths, (each) =>
       unstorable.push(each),
     );
     store.flush();
-    return { oid, how: "work tree", isComplete: untracked !== undefined, unstorable, unread };
+    return { oid, how: "work tree", isComplete: untracked !== undefined, unstorable, unread, unknown };
   } finally {
     repository.objects.close();
   }
@@ -124,7 +131,7 @@ function wholeFolder(store: Store, path: string): ImportedFolder {
   const unstorable: string[] = [];
   const oid = putFolder(store, resolve(path), (each) => unstorable.push(each));
   store.flush();
-  return { oid, how: "whole", isComplete: true, unstorable, unread: [] };
+  return { oid, how: "whole", isComplete: true, unstorable, unread: [], unknown: [] };
 }
 
 /** Undefined where git tracks nothing, or nothing of it is left. */

@@ -16,6 +16,7 @@ import {
 import { isRequestTree } from "../store/request-tree.ts";
 import { UsageError } from "./exit.ts";
 import { shortList } from "./output.ts";
+import { untrackedNote } from "./untracked.ts";
 
 /** The tree without entries, which every git has: naming it never needs an import. */
 const emptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
@@ -227,12 +228,13 @@ function isFile(path: string): boolean {
 }
 
 /** What of a folder is not in the tree that was made of it, in a sentence each. */
-export function leftOutNotes({ isComplete, unstorable, unread }: ImportedFolder): string[] {
+export function leftOutNotes({ isComplete, unstorable, unread, unknown }: ImportedFolder): string[] {
   return [
     ...(isComplete ? [] : ["there is no git to ask: files that git does not track, if any, are left out"]),
     ...(unread.length === 0
       ? []
       : [`git may not look into ${shortList(unread)}: what it does not track there is left out`]),
+    ...(unknown.length === 0 ? [] : [untrackedNote(unknown)]),
     ...(unstorable.length === 0
       ? []
       : [`left out, since no tree can hold a pipe, a socket or a device: ${shortList(unstorable)}`]),

@@ -18,7 +18,12 @@ export async function noteUntracked(
 ): Promise<void> {
   const paths = await untracked;
   if (paths === undefined) printNote(printer, "untracked files, if any, are left out");
-  else if (paths.length > 0) printNote(printer, `left out, since git does not track them: ${shortList(paths)}`);
+  else if (paths.length > 0) printNote(printer, untrackedNote(paths));
+}
+
+/** Tells of paths that are left out because git does not track them. */
+export function untrackedNote(paths: readonly string[]): string {
+  return `left out, since git does not track them: ${shortList(paths)}`;
 }
 
 /** Undefined when git can't say: none is installed, or it refuses (a repository of another user). The import itself asked no git. */

@@ -214,6 +214,28 @@ describe("the tree that a command sees", () => {
     expect((await exec("-C", folder, "--", "find", ".", "-type", "f")).out).toBe("./sub/x.log\n");
   });
 
+  it("is without what git does not know, empty folders and other repositories, which a note tells of", async () => {
+    const folder = room.makeRepository("hollow", { "a.txt": "1", ".gitignore": "ignored/\n", "emptied/x": "2" });
+    for (const each of ["e/f/g", "e/h", "new/hollow", "ignored/i", "emptied/j", "other"])
+      mkdirSync(join(folder, each), { recursive: true });
+    writeFileSync(join(folder, "new/b.txt"), "3");
+    rmSync(join(folder, "emptied/x"));
+    room.git(join(folder, "other"), "init", "--quiet");
+    const said = await room.callIn({ cwd: folder }, "exec", "--", "find", ".");
+    expect(said).toEqual({
+      status: 0,
+      out: ".\n./.gitignore\n./a.txt\n./new\n./new/b.txt\n",
+      err: "left out, since git does not track them: e/, emptied/j/, new/hollow/ and 1 more\n",
+    });
+    const told = (await room.callIn({ cwd: folder }, "fold", ".", "--post", "file-count")).err;
+    expect(told).toContain("left out, since git does not track them: e/, emptied/j/, new/ and 1 more\n");
+    const below = await room.callIn({ cwd: folder }, "exec", "-C", "new", "--", "ls");
+    expect(below).toEqual({ status: 0, out: "b.txt\n", err: "left out, since git does not track them: new/hollow/\n" });
+    // Of nothing but folders git says nothing at all, so all are there.
+    const hollow = await room.callIn({ cwd: folder }, "exec", "-C", "e", "--", "find", ".");
+    expect(hollow).toEqual({ status: 0, out: ".\n./f\n./f/g\n./h\n", err: "" });
+  });
+
   it("is without pipes and sockets, which a note tells of", async () => {
     const folder = room.path("pipes");
     mkdirSync(join(folder, "sub"), { recursive: true });

@@ -15,16 +15,24 @@ import { UnsupportedRepository, type Repository } from "./repository.ts";
 /** With a larger index (of some 10,000 files) git is asked at once, since it looks while we do other things. */
 const lookedAtIndexBytesMax = 1024 * 1024;
 
+/** Each is called with a folder, from the work tree's root. */
+export interface Told {
+  /** Git may not look into it. */
+  readonly unread?: (folder: string) => void;
+  /** It has no file in it nor below, and git does not ignore it; of such folders within each other the outermost. When each file is asked for. */
+  readonly empty?: (folder: string) => void;
+}
+
 /**
  * Untracked paths at or below `path` (inside of the work tree, empty for its root), pipes, sockets and devices last: folders with a slash at the end and not what is in them, or each file (then a folder is a repository of
- * its own). `unread` is told the folders that git may not look into, which are left out. Undefined when there is no git to ask or no work tree. Rejects with GitFailed.
+ * its own). `told` hears of what is left out beside it. Undefined when there is no git to ask or no work tree. Rejects with GitFailed.
  */
 export async function untrackedPaths(
   repository: Repository,
   path: string,
   host: Host,
   as: "folders" | "files" = "folders",
-  unread: (folder: string) => void = () => undefined,
+  told: Told = {},
 ): Promise<string[] | undefined> {
   if (repository.workTree === undefined) return undefined;
   const small = isSmall(repository) ? trackedIn(repository) : undefined;
@@ -50,7 +58,8 @@ export async function untrackedPaths(
   const answer = await asked;
   if (answer === undefined) return undefined;
   const { printed, said } = answer;
-  for (const [, folder] of said.matchAll(/^warning: could not open directory '(.*?)\/?': /gm)) unread(folder as string);
+  for (const [, folder] of said.matchAll(/^warning: could not open directory '(.*?)\/?': /gm))
+    told.unread?.(folder as string);
   const paths: string[] = [];
   for (let at = 0; at < printed.length;) {
     const nul = printed.indexOf(0, at);
@@ -67,7 +76,11 @@ export async function untrackedPaths(
   const whole = paths.filter((each) => each.endsWith("/"));
   const found = new Set([...looked.found, ...below.found]);
   const alone = [...found].toSorted().filter((each) => !whole.some((folder) => each.startsWith(folder)));
-  return [...paths, ...withoutIgnored(alone, repository.workTree, host)];
+  const empty =
+    as === "files" && told.empty !== undefined ? [...looked.empty, ...below.empty].map((each) => `${each}/`) : [];
+  const kept = new Set(withoutIgnored([...alone, ...empty], repository.workTree, host));
+  for (const each of empty.toSorted()) if (kept.has(each)) told.empty?.(each.slice(0, -1));
+  return [...paths, ...alone.filter((each) => kept.has(each))];
 }
 
 /** The folders that paths are in. */
@@ -101,29 +114,44 @@ function withoutIgnored(paths: readonly string[], folder: string, host: Host): r
 
 /**
  * Pipes, sockets and devices in these folders and below them. A folder that is not among the `known` ones is looked into, and left when a file is in it: it may be an ignored one, with very much in it. These are `passed`. A name that
- * is not UTF-8 counts as not there.
+ * is not UTF-8 counts as not there. `empty` are the outermost folders below these in which nothing is but folders; a known one is none.
  */
 function specialPaths(
   workTree: string,
   folders: readonly string[],
   known: ReadonlyMap<string, Names>,
-): { readonly found: readonly string[]; readonly passed: readonly string[] } {
+): { readonly found: readonly string[]; readonly passed: readonly string[]; readonly empty: readonly string[] } {
   const found: string[] = [];
   const passed: string[] = [];
+  const seen: string[] = [];
+  const filled = new Set<string>(folders);
+  const fill = (folder: string) => {
+    for (let at = folder; !filled.has(at); at = at.slice(0, Math.max(0, at.lastIndexOf("/")))) filled.add(at);
+  };
   const open = [...folders];
   for (let folder = open.pop(); folder !== undefined; folder = open.pop()) {
     const names = known.get(folder);
-    const entries = readableEntries(workTree, folder).filter(({ name }) => !name.includes("\ufffd"));
+    const all = readableEntries(workTree, folder);
+    const entries = (all ?? []).filter(({ name }) => !name.includes("\ufffd"));
     const isRepository = entries.some(({ name }) => name === ".git");
-    if (isRepository && folder !== "") continue;
+    seen.push(folder);
+    if (names !== undefined || entries.length !== all?.length || entries.some((entry) => !entry.isDirectory()))
+      fill(folder);
+    if (isRepository && folder !== "") {
+      fill(folder);
+      continue;
+    }
     const at = (entry: Dirent) => (folder === "" ? entry.name : `${folder}/${entry.name}`);
     for (const entry of entries) {
       if (!isStored(entry) && !entry.isDirectory() && names?.has(entry.name) !== true) found.push(at(entry));
+      // What is tracked as a folder, and has nothing tracked in it, is a submodule.
+      if (entry.isDirectory() && names?.get(entry.name) === true) fill(at(entry));
     }
     if (names === undefined && entries.some(isStored)) passed.push(folder);
     else open.push(...entries.filter((entry) => entry.isDirectory() && entry.name !== ".git").map(at));
   }
-  return { found, passed };
+  const isOutermost = (folder: string) => filled.has(folder.slice(0, Math.max(0, folder.lastIndexOf("/"))));
+  return { found, passed, empty: seen.filter((folder) => !filled.has(folder) && isOutermost(folder)) };
 }
 
 /** Names in a folder; true for folders and gitlinks. */
@@ -181,12 +209,12 @@ function isStored(entry: Dirent): boolean {
   return entry.isFile() || entry.isSymbolicLink();
 }
 
-/** None of a folder that may not be read: git tells of it. */
-function readableEntries(workTree: string, folder: string): readonly Dirent[] {
+/** Undefined for a folder that may not be read: git tells of it. */
+function readableEntries(workTree: string, folder: string): readonly Dirent[] | undefined {
   try {
     return entriesOf(workTree, folder);
   } catch (error) {
-    if (errorCode(error) === "EACCES" || errorCode(error) === "EPERM") return [];
+    if (errorCode(error) === "EACCES" || errorCode(error) === "EPERM") return undefined;
     throw error;
   }
 }
