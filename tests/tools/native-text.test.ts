@@ -8,6 +8,7 @@ import { afterAll, expect, test } from "vitest";
 import { awkCommand } from "../../workers/commands/awk-command.ts";
 import { formatted } from "../../workers/commands/c-format.ts";
 import { diff } from "../../workers/commands/diff.ts";
+import { find } from "../../workers/commands/find.ts";
 import { grep } from "../../workers/commands/grep.ts";
 import type { OwnCall, OwnEnded, OwnFiles } from "../../workers/commands/call.ts";
 import { regexOf, RegexFault } from "../../workers/commands/regex.ts";
@@ -465,6 +466,36 @@ test("diff of folders tells what GNU diff tells", () => {
     const argv = ["diff", ...words.split(" ")];
     expect(ours(diff, argv), words).toEqual(native(argv));
   }
+});
+
+const unasked = () => Promise.reject(new Error("it was not asked to"));
+
+/** What stands in front in a listing is the machine's: a number, whose it is, its time. */
+function listedNames(listing: string): readonly string[] {
+  return listing
+    .split("\n")
+    .map((line) => line.replace(/^.*?(?= odd)/, ""))
+    .toSorted();
+}
+
+test("find -ls writes odd characters in names and targets as GNU find does", async () => {
+  const characters = Array.from({ length: 127 }, (_, code) => String.fromCharCode(code + 1)).filter(
+    (char) => char !== "/",
+  );
+  mkdirSync(join(folder, "odd"));
+  for (const char of characters) put(join("odd", `a${char}b`), "");
+  symlinkSync(`to ${characters.join("")}`, join(folder, "odd/link"));
+  const argv = ["find", "odd", "-type", "f,l", "-ls"];
+  const call = {
+    name: "find",
+    args: argv.slice(1),
+    env: new Map(),
+    files,
+    stdin: () => "",
+    readPattern: () => undefined,
+  };
+  const { stdout } = await find(call, { remove: unasked, start: unasked });
+  expect(listedNames(stdout)).toEqual(listedNames(native(argv).stdout));
 });
 
 // sort.

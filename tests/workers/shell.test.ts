@@ -251,19 +251,24 @@ describe("how a script ends", () => {
   });
 
   test.each([
-    ["tail -f a.txt & kill $!", true],
-    ["tail -n 2 -F a.txt", true],
-    ["tail -2f a.txt", true],
-    ["timeout 1 tail --follow=name a.txt", true],
-    ["tail -n 2 f -- -f", false],
-    ["tail -n -f", false],
-    ["tail -nf", false],
-    ["tail --lines -f", false],
-    ["cat -f", false],
-  ])("%s: a tail that waits for more is refused, %j", async (script, isRefused) => {
-    const said = /^tail: -f would wait for ever, since nothing is appended to a file while a command runs$/m;
-    expect(said.test((await shell.end(["-c", script])).stderr)).toBe(isRefused);
+    ["tail -f a.txt & kill $!", ["tail", "a.txt"]],
+    ["tail -n 2 -F a.txt b.txt", ["tail", "-n", "2", "a.txt", "b.txt"]],
+    ["tail -2f a.txt", ["tail", "-n", "2", "a.txt"]],
+    ["tail -qfn3 --retry --pid 7 -s 1 --sleep-interval=1 -- a.txt", ["tail", "-qn3", "--", "a.txt"]],
+    ["timeout 1 tail --follow=name -c +2 a.txt", ["tail", "-c", "+2", "a.txt"]],
+  ])("%s ends where it would wait for more, and says so", async (script, argv) => {
+    const result = await shell.run(["-c", `: ${argv.length}; ${script}`], { rerun: true });
+    expect(shell.commands(result)).toEqual([argv.join(" ")]);
+    const { stderr } = await shell.end(["-c", script]);
+    expect(stderr).toContain("tail: -f ends here, since nothing is appended to a file while a command runs\n");
   });
+
+  test.each(["tail -n 2 f -- -f", "tail -n -f", "tail -nf", "tail --lines -f", "cat a.txt | tail -f", "cat -f"])(
+    "%s waits for nothing, and nothing is said",
+    async (script) => {
+      expect((await shell.end(["-c", script])).stderr).not.toContain("tail: -f ends here");
+    },
+  );
 
   test("a redirection that is refused fails its command, with what the system says, and keeps the script's edits", async () => {
     const script =

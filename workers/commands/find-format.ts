@@ -133,15 +133,17 @@ export function listingOf(files: OwnFiles): Print {
   const kilobytes = printOf("%k", files);
   return (file) => {
     const when = dateText("%b %e %H:%M", startSeconds);
-    const target = file.kind === "l" ? ` -> ${files.target(file.path) ?? ""}` : "";
+    const target = file.kind === "l" ? ` -> ${escaped(files.target(file.path) ?? "")}` : "";
     const size = String(sizeOf(files, file)).padStart(8);
-    return `${"0".padStart(9)} ${kilobytes(file).padStart(6)} ${mode(file)}   1 root     root     ${size} ${when} ${escaped(file.path)}${escaped(target, " ")}\n`;
+    return `${"0".padStart(9)} ${kilobytes(file).padStart(6)} ${mode(file)}   1 root     root     ${size} ${when} ${escaped(file.path)}${target}\n`;
   };
 }
 
-/** Names in a listing have no odd characters. */
-function escaped(text: string, spared = ""): string {
+/** Names in a listing have no odd characters. Those that a letter stands for are fewer than in C. */
+function escaped(text: string): string {
   const named: Readonly<Record<string, string>> = {
+    "\b": "\\b",
+    "\f": "\\f",
     "\n": "\\n",
     "\t": "\\t",
     "\r": "\\r",
@@ -149,7 +151,8 @@ function escaped(text: string, spared = ""): string {
     " ": "\\ ",
     '"': '\\"',
   };
-  return text.replaceAll(/[^\x21-\x7e]|[\\"]/g, (char) =>
-    spared.includes(char) ? char : (named[char] ?? `\\${char.charCodeAt(0).toString(8).padStart(3, "0")}`),
+  return text.replaceAll(
+    /[^\x21-\x7e]|[\\"]/g,
+    (char) => named[char] ?? `\\${char.charCodeAt(0).toString(8).padStart(3, "0")}`,
   );
 }

@@ -39,23 +39,6 @@ function yes({ args }: Call): Ended {
   return ended(line.repeat(Math.ceil(yesBytesMax / line.length)), why, 141);
 }
 
-/** What a well-known command says instead of running, when it would never end. */
-export function refusedCall(name: string, args: readonly string[]): Ended | undefined {
-  if (name !== "tail" || !follows(args)) return undefined;
-  return ended("", "tail: -f would wait for ever, since nothing is appended to a file while a command runs\n", 1);
-}
-
-/** Whether tail's arguments ask it to wait for more: -f or -F among the letters, but not in the value of -c, -n or -s. */
-function follows(args: readonly string[]): boolean {
-  for (let at = 0; at < args.length; at++) {
-    const arg = args[at] as string;
-    if (arg === "--") return false;
-    if (/^--f(?:o|ol|oll|ollo|ollow)?(?:=|$)/.test(arg) || /^-\d*[^-cns]*[fF]/.test(arg)) return true;
-    if (/^-[^-cns]*[cns]$/.test(arg) || /^--(?:bytes|lines|pid|sleep-interval|max-unchanged-stats)$/.test(arg)) at++;
-  }
-  return false;
-}
-
 /** What is wrong with a time that `timeout` is given. No command takes time, so none is ended by it. */
 function intervalFault(text: string): string | undefined {
   return /^(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?[smhd]?$/i.test(text) ? undefined : `invalid time interval '${text}'`;

@@ -9,12 +9,13 @@ import type { Entry, Job, WorkerFailed } from "coppice/worker";
 import { listOf, nameBytes, bytesOf, stringsOf, textOf } from "./bytes.ts";
 import type { Ended, Spawn } from "./call.ts";
 import { hardLinks } from "../commands/hard-link.ts";
-import { ownCommands, refusedCall } from "./commands.ts";
+import { ownCommands } from "./commands.ts";
 import { emptyOid, refusalOf, TreeFiles } from "./files.ts";
 import { isFilter, readsStdin } from "./inputs.ts";
 import { plainPipeline } from "./pipeline.ts";
 import type { Called, Pipes } from "./pipes.ts";
 import { fileStart, programOf } from "../../src/tools/file-start.ts";
+import { endingTail } from "../../src/tools/starting-call.ts";
 import { isPlainText, passesPlain, plainCall, printsPlain } from "../../src/tools/plain-call.ts";
 
 /** Commands that a script may run, those of the shells that it starts included. */
@@ -398,8 +399,17 @@ async function startCommand(
   }
   const tool = world.tools.get(base);
   if (tool !== undefined) {
-    const known = world.known.has(base) ? await instead(world, base, args, cwd) : undefined;
-    if (known !== undefined) return known;
+    if (world.known.has(base)) {
+      const tail = base === "tail" ? endingTail(args) : undefined;
+      if (tail !== undefined) {
+        const ended = await startCommand(world, depth, [name, ...tail.args], env, cwd, stdin);
+        return tail.waits && (ended.exitCode === 0 || ended.stdout !== "")
+          ? { ...ended, stderr: `${ended.stderr}${tailNote}` }
+          : ended;
+      }
+      const links = base === "ln" ? await hardLinksInstead(world, args, cwd) : undefined;
+      if (links !== undefined) return links;
+    }
     const plain = (await isPlain(world, argv, base, cwd, stdin)) ? world.plain.get(base) : undefined;
     const ended = await runTool(world, plain ?? tool, base, [base, ...args], env, cwd, stdin);
     const isPlainly =
@@ -468,14 +478,10 @@ function spawnFrom(world: World, depth: number): Spawn {
   };
 }
 
-/** What is done in place of a well-known command that would not end, or can't do it. */
-async function instead(
-  { files }: World,
-  name: string,
-  args: readonly string[],
-  cwd: string,
-): Promise<Ended | undefined> {
-  if (name !== "ln") return refusedCall(name, args);
+const tailNote = "tail: -f ends here, since nothing is appended to a file while a command runs\n";
+
+/** What is done in place of a well-known ln without -s, which can't do it. */
+async function hardLinksInstead({ files }: World, args: readonly string[], cwd: string): Promise<Ended | undefined> {
   if (args.some((arg) => arg.includes("/tmp"))) files.makeScratch();
   return hardLinks(files, cwd, args);
 }
