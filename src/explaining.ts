@@ -33,9 +33,9 @@ export interface Compared {
 export type Cause =
   /** Something else stood at its place in an earlier run. */
   | ({ readonly why: "changed" } & Compared)
-  /** Nothing stood at its place in that run: `at` is the outermost job of which that is true. `latest` is a request of the same worker. */
+  /** Nothing stood at its place in that run: `at` is the outermost job of which that is true. `latest` is a request of the same worker, and the same command if it is one. */
   | { readonly why: "new"; readonly run: number; readonly at: JobName; readonly latest: Compared | undefined }
-  /** No earlier run is like its run, or its place is not known; this is the latest request of the same worker. */
+  /** No earlier run is like its run, or its place is not known; this is the latest request of the same worker, and the same command if it is one. */
   | ({ readonly why: "other" } & Compared)
   /** No run that is still recorded had this worker. */
   | { readonly why: "first" }
@@ -238,7 +238,7 @@ function placeOf(
   return compared === undefined ? undefined : { why: "changed", ...compared };
 }
 
-/** The earlier run whose own request differs in the fewest parts (worker, salt, library, each argument); of several those whose folders have anything in common, and of those the newest. */
+/** The earlier run whose own request differs in the fewest parts (worker, salt, library, each argument, each word of a command); of several those whose folders have anything in common, and of those the newest. */
 function closestRun(records: RunRecords, run: RunRecord): RunRecord | undefined {
   const subject = records.names.subjectOf(run.request);
   if (subject === undefined) return undefined;
@@ -251,21 +251,47 @@ function closestRun(records: RunRecords, run: RunRecord): RunRecord | undefined 
   return best?.run;
 }
 
-/** Undefined for requests that have nothing to do with each other. */
+/**
+ * Undefined for requests that have nothing to do with each other, as other commands have though one script be the worker of many. Two for a part that differs, one more where no part has anything in common; of a command's words, which are
+ * one part, as much as differ.
+ */
 function distanceOf(records: RunRecords, a: Subject, b: Subject): number | undefined {
   const isSameWorker = a.request.image === b.request.image;
   const old = new Map(a.args.map((entry) => [entry.name, entry]));
   const now = new Map(b.args.map((entry) => [entry.name, entry]));
   const names = new Set([...old.keys(), ...now.keys()]);
   const changed = [...names].filter((name) => old.get(name)?.oid !== now.get(name)?.oid);
+  const [before, after] = [records.names.argvOf(a), records.names.argvOf(b)];
+  if (before !== undefined && after !== undefined && before[0] !== after[0]) return undefined;
   if (!isSameWorker) {
     const isNamedAlike = old.size === now.size && names.size === old.size;
     if (!isNamedAlike || callName(records, a) !== callName(records, b)) return undefined;
   }
   const others = [!isSameWorker, a.request.salt !== b.request.salt, a.request.std !== b.request.std];
-  const parts = changed.length + others.filter(Boolean).length;
-  const isRelated = changed.every((name) => haveCommon(records, old.get(name)?.oid, now.get(name)?.oid));
+  const share =
+    before === undefined || after === undefined || !changed.includes("argv") ? undefined : changedShare(before, after);
+  const parts = changed.length + others.filter(Boolean).length - (share === undefined ? 0 : 1 - share);
+  const isRelated = changed.every(
+    (name) =>
+      (name === "argv" && share !== undefined && share < 1) ||
+      haveCommon(records, old.get(name)?.oid, now.get(name)?.oid),
+  );
   return 2 * parts + (isRelated ? 0 : 1);
+}
+
+/** How much of two commands' words differs, the commands themselves not counted; above 0, since they are not the same, up to 1. */
+function changedShare([, ...before]: readonly string[], [, ...after]: readonly string[]): number {
+  const left = new Map<string, number>();
+  for (const word of before) left.set(word, (left.get(word) ?? 0) + 1);
+  let common = 0;
+  for (const word of after) {
+    const count = left.get(word) ?? 0;
+    if (count === 0) continue;
+    left.set(word, count - 1);
+    common++;
+  }
+  const words = Math.max(before.length, after.length);
+  return words === 0 ? 1 : Math.max(1, words - common) / words;
 }
 
 /** What tells apart workers that are not the same: those without a name of their own may each be a later version of the other. */
@@ -284,7 +310,7 @@ function haveCommon(records: RunRecords, a: Oid | undefined, b: Oid | undefined)
   return old !== undefined && now !== undefined && [...now.keys()].some((entry) => old.has(entry));
 }
 
-/** The latest request of the same worker in an earlier run. */
+/** The latest request of the same worker, and of the same command, in an earlier run. */
 function latestOf(
   records: RunRecords,
   request: Oid,
@@ -293,6 +319,7 @@ function latestOf(
   const subject = records.names.subjectOf(request);
   if (subject === undefined) return undefined;
   const { store } = records;
+  const [command] = records.names.argvOf(subject) ?? [];
   const image = hashObject("blob", Buffer.from(subject.request.image, "latin1"));
   const seen = new Set<Oid>([request]);
   for (const earlier of records.before(run)) {
@@ -302,6 +329,9 @@ function latestOf(
       seen.add(name);
       const body = store.kindOf(name) === "tree" ? store.get(name).body : undefined;
       if (body === undefined || !isRequestTree(body) || requestEntries(body)[1] !== image) continue;
+      const other = records.names.subjectOf(name);
+      const [another = command] = other === undefined ? [] : (records.names.argvOf(other) ?? []);
+      if (another !== command) continue;
       const compared = comparedWith(records, name, earlier.id, request);
       if (compared !== undefined) return { why: "other", ...compared };
     }

@@ -164,6 +164,31 @@ test("of several runs before, the one is compared that is most alike", async () 
   });
 });
 
+test("a command is compared with the call that has most words in common, and with no other command", async () => {
+  await withEngine({ executors: 1 }, async (engine) => {
+    const source = join(folder, "command.ts");
+    writeFileSync(
+      source,
+      `export default (job: any) => new Map([["exit", "0"], ["out", job.args.in], ["stderr", ""], ["stdout", ""]]);`,
+    );
+    const worker = await engine.addScript(source);
+    const [one, two] = [tree(engine, files("1\n")), tree(engine, files("2\n"))];
+    const call = async (typed: string, root: Oid) =>
+      (await engine.exec({ worker, argv: typed.split(" "), in: root, cwd: "/", env: {} })).request;
+    await call("grep -n old a.txt", one);
+    await call("grep -c other b.txt", one);
+    await call("sort -n old a.txt", two);
+    const words = await call("grep -n new a.txt", one);
+    expect(await why(engine, words)).toEqual(["changed since run 1", expect.stringMatching(/^args\/argv/)]);
+    await call("grep -c other c.txt", two);
+    // A word of four and the tree are less than all words.
+    const both = await call("grep -n old b.txt", two);
+    expect((await why(engine, both))[0]).toBe("changed since run 1");
+    // Nothing of that command was there, whatever the worker.
+    expect(await why(engine, await call("uniq -n old a.txt", two))).toEqual(["first"]);
+  });
+});
+
 test("what was forgotten, and what was executed although it was remembered, is told", async () => {
   await withEngine({ executors: 1 }, async (engine) => {
     const { request } = await fold(engine, files("1\n"));
