@@ -1,8 +1,9 @@
 /**
  * The Model Context Protocol over a pair of streams, by the official SDK: lists the tools and has them called. Guarantees: nothing but the protocol is written to `out`; a call that goes wrong is answered as a tool's
- * error, and the server goes on; a cancelled call, and a client that is gone, ends what runs for it.
+ * error, and the server goes on; a cancelled call ends what runs for it, and so does a client that reads no answers any more; what was asked before the stream ended is answered.
  */
 import type { Readable, Writable } from "node:stream";
+import { setImmediate } from "node:timers/promises";
 import { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js";
 import { CallToolRequestSchema, ListToolsRequestSchema, type CallToolResult } from "@modelcontextprotocol/sdk/types.js";
@@ -32,7 +33,7 @@ export interface Serving extends Pick<Calling, "engine" | "folders" | "toolFolde
   readonly record?: (call: Call, answer: Answer | ToolFault) => void;
 }
 
-/** Serves until the client closes the stream, or `signal`. */
+/** Serves until the client closes the stream, and is answered what it asked before; or until `signal`, or until it reads no more. */
 export async function serve(serving: Serving): Promise<void> {
   const ending = new AbortController();
   const open = new Set<Promise<unknown>>();
@@ -68,8 +69,20 @@ export async function serve(serving: Serving): Promise<void> {
     onclose: () => closed.resolve(),
   });
   const close = () => void server.close();
-  serving.in.once("end", close);
-  serving.in.once("close", close);
+  /** A client may close the stream behind its last call, and wait for the answers. */
+  const answerThenClose = async () => {
+    // A call that was read just now is open by then, and an answer that was made is written.
+    do {
+      await Promise.allSettled(open);
+      await setImmediate();
+    } while (open.size > 0);
+    await new Promise((written) => serving.out.write("", written));
+    close();
+  };
+  serving.in.once("end", () => void answerThenClose());
+  serving.in.once("close", () => {
+    if (!serving.in.readableEnded) close();
+  });
   serving.out.once("error", close);
   serving.signal.addEventListener("abort", close, { once: true });
   await server.connect(new StdioServerTransport(serving.in, serving.out, { maxBufferSize: messageBytesMax }));

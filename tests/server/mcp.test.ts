@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
@@ -501,6 +501,39 @@ describe("a call under way", () => {
     expect(told.length).toBeGreaterThan(0);
     expect(told).toEqual(told.toSorted((a, b) => a - b));
     expect(told.at(-1)).toBeLessThanOrEqual(facts.executed);
+  });
+
+  it("is answered though the stream ends right behind it", () => {
+    const asked = [
+      {
+        id: 1,
+        method: "initialize",
+        params: { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "pipe", version: "1" } },
+      },
+      { method: "notifications/initialized" },
+      { id: 2, method: "tools/call", params: { name: "ls", arguments: { tree: emptyTree } } },
+      {
+        id: 3,
+        method: "tools/call",
+        params: { name: "exec", arguments: { tree: emptyTree, argv: ["sh", "-c", "echo late"] } },
+      },
+      { id: 4, method: "tools/list" },
+    ];
+    const { stdout, status } = spawnSync(process.execPath, [commandFile, "mcp"], {
+      cwd: room.path(),
+      env: room.environment,
+      input: asked.map((message) => `${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`).join(""),
+      encoding: "utf8",
+    });
+    const answers = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { id: number; result: Record<string, unknown> });
+    expect(answers.map(({ id }) => id).toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4]);
+    expect(answers.find(({ id }) => id === 3)?.result).toMatchObject({
+      structuredContent: { exit: 0, stdout: { text: "late\n" } },
+    });
+    expect(status).toBe(0);
   });
 
   it("ends when its client is gone, and so does the server, with all that ran", async () => {
