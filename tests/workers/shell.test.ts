@@ -310,7 +310,7 @@ describe("how a script ends", () => {
     [["--what"], "bash: --what: invalid option\n"],
     [["-o"], "bash: -o: it takes an option's name\n"],
     [["none.sh"], "bash: none.sh: No such file or directory\n"],
-    [["src"], "bash: src: Is a directory\n"],
+    [["src"], "src: src: Is a directory\n"],
   ])("started with %j it says what is wrong", async (argv, stderr) => {
     expect((await shell.end(argv)).stderr).toBe(stderr);
   });

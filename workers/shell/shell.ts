@@ -196,15 +196,10 @@ async function runShell(
   depth: number,
 ): Promise<Finished> {
   const [name = "sh"] = argv;
-  const failed = (message: string, exitCode: number): Finished => ({
-    stdout: "",
-    stderr: `${name}: ${message}\n`,
-    exitCode,
-  });
-  if (depth > shellDepthMax) return failed(`more than ${shellDepthMax} shells are active`, 126);
-  if (++world.shells > shellsMax) return failed(`more than ${shellsMax} shells were started`, 126);
+  if (depth > shellDepthMax) return failed(name, `more than ${shellDepthMax} shells are active`, 126);
+  if (++world.shells > shellsMax) return failed(name, `more than ${shellsMax} shells were started`, 126);
   const start = startOf(argv);
-  if (typeof start === "string") return failed(start, 2);
+  if (typeof start === "string") return failed(name, start, 2);
   const stdin = textFrom(world.files, given);
   let script = "";
   let input = stdin;
@@ -217,9 +212,14 @@ async function runShell(
     try {
       script = await world.files.readFile(world.files.resolvePath(cwd, path));
     } catch (error) {
-      const isFolder = (error as { code?: unknown }).code === "EISDIR";
-      return failed(isFolder ? `${path}: Is a directory` : `${path}: No such file or directory`, isFolder ? 126 : 127);
+      const refusal = refusalOf(error);
+      if (refusal === undefined) throw error;
+      const { code } = error as { readonly code?: unknown };
+      // bash calls itself by a script that it has found.
+      return failed(code === "EISDIR" ? path : name, `${path}: ${refusal}`, code === "ENOENT" ? 127 : 126);
     }
+    if (["module", "program", "binary"].includes(fileStart(script) as string))
+      return failed(path, `${path}: cannot execute binary file`, 126);
   }
   const { Bash } = await import("./interpreter.ts");
   const bash = new Bash({
@@ -276,6 +276,10 @@ async function runShell(
   const stdout =
     tail === undefined || result.stdout === "" ? (tail ?? result.stdout) : result.stdout + world.files.contentOf(tail);
   return { stdout, stderr: result.stderr, exitCode: result.exitCode & 255, unread: pipes.unread };
+}
+
+function failed(self: string, message: string, exitCode: number): Finished {
+  return { stdout: "", stderr: `${self}: ${message}\n`, exitCode };
 }
 
 /** `sh [-euxo OPTION …] [-c SCRIPT | FILE] [NAME or ARGUMENT …]`, or what is wrong with it. */
@@ -435,33 +439,29 @@ async function startFile(
   stdin: string | Entry,
 ): Promise<Finished> {
   const { files } = world;
-  const failed = (message: string, exitCode: number): Finished => ({
-    stdout: "",
-    stderr: `bash: ${path}: ${message}\n`,
-    exitCode,
-  });
+  const refused = (message: string, exitCode: number) => failed("bash", `${path}: ${message}`, exitCode);
   const place = files.resolvePath(cwd, path);
   let content: string | undefined;
   try {
     const found = await files.stat(place);
-    if (found.isDirectory) return failed("Is a directory", 126);
-    if (path.endsWith("/")) return failed("Not a directory", 126);
-    if ((found.mode & 0o100) === 0) return failed("Permission denied", 126);
+    if (found.isDirectory) return refused("Is a directory", 126);
+    if (path.endsWith("/")) return refused("Not a directory", 126);
+    if ((found.mode & 0o100) === 0) return refused("Permission denied", 126);
     content = files.text(place);
   } catch (error) {
     const refusal = refusalOf(error);
     if (refusal === undefined) throw error;
-    return failed(refusal, (error as { readonly code?: unknown }).code === "ENOENT" ? 127 : 126);
+    return refused(refusal, (error as { readonly code?: unknown }).code === "ENOENT" ? 127 : 126);
   }
   // A program that is known by its name, of which the tree has nothing.
-  if (content === undefined) return failed("No such file or directory", 127);
+  if (content === undefined) return refused("No such file or directory", 127);
   const start = fileStart(content);
   if (start === "script") return runShell(world, ["sh", "--", path, ...args], env, cwd, stdin, depth + 1);
-  if (typeof start === "string") return failed("cannot execute binary file: Exec format error", 126);
+  if (typeof start === "string") return refused("cannot execute binary file: Exec format error", 126);
   const { interpreter, argument } = start;
   const program = programOf(interpreter);
   if (program === interpreter || !isStartable(world, program)) {
-    return failed("cannot execute: required file not found", 127);
+    return refused("cannot execute: required file not found", 127);
   }
   const words = argument === undefined ? [program] : [program, argument];
   return startCommand(world, depth, [...words, path, ...args], env, cwd, stdin);
