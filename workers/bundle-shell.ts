@@ -126,13 +126,18 @@ const mendings: readonly (readonly [found: string, instead: string])[] = [
     "let a=this.parseArithmeticExpression(n.trim()),l=this.parseOptionalRedirections();return M.arithmeticCommand",
     "let a=this.parseArithmeticExpression(coppiceJoined(n)),l=this.parseOptionalRedirections();return M.arithmeticCommand",
   ],
+  // What it does not know it says.
+  [
+    "error(t){let n=this.current();throw new xe(t,",
+    "error(t){let n=this.current();throw new xe(n.type===E.SELECT||n.type===E.COPROC?`this shell has no ${n.value}`:t,",
+  ],
   // Its limits are ours, and no option of anybody's.
   [", increase executionLimits.maxCommandCount", ""],
   [", increase executionLimits.maxCallDepth", ""],
-  // `trap` is a builtin.
+  // `trap` and `kill` are builtins.
   [
     'if(t==="wait")return ne;',
-    'if(t==="wait")return coppiceWait(c.state,n);if(t==="trap")return coppiceTrap(c.state,n);',
+    'if(t==="wait")return coppiceWait(c.state,n);if(t==="trap")return coppiceTrap(c.state,n);if(t==="kill")return coppiceKill(c,n,P=>Ge(P,{maxHeredocSize:c.limits.maxHeredocSize}),G);',
   ],
   [
     "l=>Om(e,t,l.stdin??n,r,s||l.stdin!==void 0)",
@@ -292,7 +297,9 @@ export async function bundleShell(
 
 /** Files whose exports stand for free names of just-bash's text. Throws where two have one of the same name, of which the bundler would take either. */
 function injected(): string[] {
-  const files = ["stand-ins.ts", "mended.ts", "mended-commands.ts", "pipes.ts"].map((file) => join(folder, file));
+  const files = ["stand-ins.ts", "mended.ts", "mended-commands.ts", "pipes.ts", "signals.ts"].map((file) =>
+    join(folder, file),
+  );
   const exported = /^export (?:async )?(?:function|const) (\w+)/gm;
   const names = files.flatMap((file) => Array.from(readFileSync(file, "utf8").matchAll(exported), ([, name]) => name));
   const twice = names.find((name, at) => names.indexOf(name) !== at);

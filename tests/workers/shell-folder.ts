@@ -12,7 +12,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
+import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Objects } from "../../src/abi/objects.ts";
 import type { Oid } from "../../src/store/oid.ts";
@@ -87,7 +87,8 @@ export function native(objects: Pick<Objects, "put">, argv: readonly string[], s
       // Its root is another one.
       stdout: run.stdout.replaceAll(folder, "/").replaceAll("//", "/"),
       stderr: run.stderr.replaceAll(folder, "/"),
-      exit: run.status,
+      // As a shell tells of a signal.
+      exit: run.signal === null ? run.status : 128 + constants.signals[run.signal],
       out: treeOf(objects, folder),
     };
   } finally {

@@ -239,6 +239,14 @@ describe("how a script ends", () => {
     expect({ stderr, exit }).toEqual({ stderr: `bash: ${name}: command not found\n`, exit: 127 });
   });
 
+  test("--version is a line that says what the shell is", async () => {
+    const { stdout, exit } = await shell.end(["--version"]);
+    expect({ stdout, exit }).toEqual({
+      stdout: "bash of Coppice: just-bash in a sealed job, much of GNU bash, version 5, without job control\n",
+      exit: 0,
+    });
+  });
+
   test("yes says where it was ended, and why", async () => {
     const { stdout, stderr } = await shell.end([
       "-c",
@@ -292,6 +300,13 @@ describe("how a script ends", () => {
     ["echo 'unclosed", 2, /unexpected EOF|matching/],
     ["if then", 2, /syntax error/],
     ["no-such", 127, /no-such: command not found/],
+    ["echo a; if true; then select x in a; do :; done; fi", 2, /this shell has no select/],
+    ["f() { coproc cat; }; f", 2, /this shell has no coproc/],
+    ["trap : DEBUG", 1, /^bash: trap: DEBUG: this shell never comes to it\n$/],
+    ["trap : EXIT RETURN", 1, /^bash: trap: RETURN: this shell never comes to it\n$/],
+    ["(kill $$)", 1, /a subshell can't signal the shell that it is in\n$/],
+    ["kill -STOP $$", 1, /^bash: kill: SIGSTOP: nothing would let the shell go on\n$/],
+    ["fg", 1, /^bash: fg: no job control\n$/],
     ["./a.txt", 126, /Permission denied/],
     ["traps; echo $?; exit 3", 3, /^traps: .*it fell over/],
     ["while :; do :; done", 126, /too many commands executed/],

@@ -9,8 +9,12 @@ type Own = (call: Call) => Promise<Ended> | Ended;
 
 /** Commands that are done here, by name. */
 export const ownCommands: Readonly<Record<string, Own>> = {
+  bg: () => ended("", "bash: bg: no job control\n", 1),
+  disown: () => ended(""),
   env,
+  fg: () => ended("", "bash: fg: no job control\n", 1),
   find,
+  history: () => ended(""),
   jobs: () => ended(""),
   kill: ({ args }) =>
     args[0] === "-l" ? ended("") : ended("", `bash: kill: (${args.at(-1) ?? ""}) - No such process\n`, 1),

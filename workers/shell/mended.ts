@@ -67,28 +67,6 @@ export function coppiceAfter(
   };
 }
 
-/** `trap [-p] [ACTION] SIGNAL …`. Of the signals only EXIT ever comes. */
-export function coppiceTrap(state: State, args: readonly string[]): Output {
-  const traps = (state.coppiceTraps ??= new Map<string, string>());
-  const given = args[0] === "--" ? args.slice(1) : args;
-  if (given.length === 0 || given[0] === "-p") {
-    const lines = [...traps].map(([signal, action]) => `trap -- '${action.replaceAll("'", "'\\''")}' ${signal}\n`);
-    return { ...done, stdout: lines.join("") };
-  }
-  const [first = "", ...others] = given;
-  const isReset = others.length === 0 || first === "-";
-  const signals = others.length === 0 ? given : others;
-  for (const each of signals) {
-    const signal = each.replace(/^SIG/, "").replace(/^0$/, "EXIT");
-    if (!/^(?:EXIT|ERR|DEBUG|RETURN|[A-Z]+\d?|\d+)$/.test(signal)) {
-      return { stdout: "", stderr: `bash: trap: ${each}: invalid signal specification\n`, exitCode: 1 };
-    }
-    if (isReset) traps.delete(signal);
-    else traps.set(signal, first);
-  }
-  return done;
-}
-
 interface Interpreter<Tree> {
   readonly ctx: Context;
   executeScript(script: Tree): Promise<Output>;

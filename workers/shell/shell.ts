@@ -40,6 +40,9 @@ const plainBlobsMax = 16;
 /** The blob of "0", which is how most commands end. */
 const zeroOid = "c227083464fb9af8955c90d2924774ee50abb547";
 
+/** What `--version` prints: a line that says what this is. */
+const versionLine = "bash of Coppice: just-bash in a sealed job, much of GNU bash, version 5, without job control\n";
+
 /** The shell's names, and what each calls itself. */
 const shells = new Set(["sh", "bash", "dash"]);
 /** Commands of the shell that are no builtins of just-bash's, and stay what they are whatever `tools` holds. */
@@ -94,7 +97,7 @@ interface Finished {
 /** How a shell is started: options in effect, the script or where it is read, and its parameters. */
 interface Start {
   readonly options: readonly string[];
-  readonly script: { readonly text: string } | { readonly path: string } | "stdin";
+  readonly script: { readonly text: string } | { readonly path: string } | "stdin" | "version";
   readonly name: string;
   readonly parameters: readonly string[];
 }
@@ -140,7 +143,12 @@ async function runPipeline(
 ): Promise<Finished | undefined> {
   const { job, files, known, tools } = world;
   const start = startOf(argv);
-  if (typeof start === "string" || start.options.length > 0 || start.script === "stdin" || !("text" in start.script))
+  if (
+    typeof start === "string" ||
+    start.options.length > 0 ||
+    typeof start.script === "string" ||
+    !("text" in start.script)
+  )
     return undefined;
   // Scratch is made by what only looks as if it asked for it, and commands come from where the shell has them.
   const isUsual =
@@ -200,6 +208,7 @@ async function runShell(
   if (++world.shells > shellsMax) return failed(name, `more than ${shellsMax} shells were started`, 126);
   const start = startOf(argv);
   if (typeof start === "string") return failed(name, start, 2);
+  if (start.script === "version") return { stdout: versionLine, stderr: "", exitCode: 0 };
   const stdin = textFrom(world.files, given);
   let script = "";
   let input = stdin;
@@ -294,6 +303,7 @@ function startOf([self = "sh", ...args]: readonly string[]): Start | string {
       at++;
       break;
     }
+    if (arg === "--version") return { options, script: "version", name: self, parameters: [] };
     if (/^--(login|norc|noprofile|posix|noediting)$/.test(arg)) continue;
     if (arg.startsWith("--")) return `${arg}: invalid option`;
     if (!/^[-+]./.test(arg)) break;
