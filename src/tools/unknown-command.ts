@@ -23,6 +23,15 @@ const otherNames: ReadonlyMap<string, string> = new Map([
   ["ripgrep", "rg"],
 ]);
 
+/** Commands that there are not, and those that do what they do. */
+const instead: ReadonlyMap<string, string> = new Map([
+  ["csplit", "awk and split divide files"],
+  ["file", "head -c and xxd show what a file begins with"],
+  ["install", "cp, mkdir -p and chmod do what it does"],
+  ["pr", "fmt, nl and column lay out texts"],
+  ["tree", "find and ls -R list what is in folders"],
+]);
+
 type Call = { readonly argv: readonly string[]; readonly in: Oid; readonly cwd: string };
 type FoundEntry = NonNullable<ReturnType<typeof entryAt>>;
 
@@ -97,6 +106,8 @@ function hint(name: string, words: readonly string[]): string {
   if (program !== undefined && isKnown(program)) return `commands go by their names alone: coppice exec -- ${program}`;
   if (known !== name) return `there is ${known}`;
   if (name.includes("/")) return "the tree has no such file";
+  const other = instead.get(name);
+  if (other !== undefined) return other;
   return "`coppice tool list` shows those that are known, `coppice tool add NAME FILE.wasm` adds one";
 }
 

@@ -411,6 +411,7 @@ describe("bad input is told in one sentence, and nothing runs", () => {
     ["what a shell does itself", ["--", "time", "ls"], 127, `a shell has it: coppice exec -- sh -c "time ls"`],
     ["a line in one word", ["--", "ls | wc"], 127, `a line is for a shell: coppice exec -- sh -c "ls | wc"`],
     ["a command's path", ["--", "/usr/bin/ls"], 127, "commands go by their names alone: coppice exec -- ls"],
+    ["what others do", ["--", "install", "a", "b"], 127, `command not found; cp, mkdir -p and chmod do what it does`],
     ["another name of a command", ["--", "gawk"], 127, `"gawk": command not found; there is awk`],
     ["a path that is not there", ["-C", "./x", "--", "ls"], 125, `there is no path "./x"`],
     ["a file in place of a tree", ["-C", "a.txt", "--", "ls"], 125, `-C wants a tree, and "a.txt" is a blob`],

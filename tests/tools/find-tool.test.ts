@@ -239,6 +239,7 @@ describe("a command that starts others", { timeout: 120_000 }, () => {
     [["xargs", "-n", "2", "echo"], "1 2\n3\n"],
     [["timeout", "5", "wc", "-c"], "6\n"],
     [["tail", "-fn1", "in"], "1 2 3\n"],
+    [["env", "expr", "abc", ":", "a\\(.\\)"], "b\n"],
     [["nice", "sh", "-c", "echo $0 $1", "a", "b"], "a b\n"],
     [["find", ".", "-name", "in", "-exec", "cat", "{}", ";", "-exec", "wc", "-c", "{}", ";"], "1 2 3\n6 ./in\n"],
   ])("%j is done by the shell", async (argv, wanted) => {

@@ -1,4 +1,4 @@
-/** awk, diff, grep, sort and the regular expressions of our own beside the native commands: what they print and how they end, over tables and random texts, without an engine. */
+/** awk, diff, expr, find -ls, grep, sort and the regular expressions of our own beside the native commands: what they print and how they end, over tables and random texts, without an engine. */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,6 +8,7 @@ import { afterAll, expect, test } from "vitest";
 import { awkCommand } from "../../workers/commands/awk-command.ts";
 import { formatted } from "../../workers/commands/c-format.ts";
 import { diff } from "../../workers/commands/diff.ts";
+import { expr, nestedMax } from "../../workers/commands/expr.ts";
 import { find } from "../../workers/commands/find.ts";
 import { grep } from "../../workers/commands/grep.ts";
 import type { OwnCall, OwnEnded, OwnFiles } from "../../workers/commands/call.ts";
@@ -470,6 +471,16 @@ test("diff of folders tells what GNU diff tells", () => {
 
 const unasked = () => Promise.reject(new Error("it was not asked to"));
 
+/** What is no regular expression is told by whoever calls. */
+function exprOrFault(call: OwnCall): OwnEnded {
+  try {
+    return expr(call);
+  } catch (error) {
+    if (!(error instanceof RegexFault)) throw error;
+    return { stdout: "", stderr: "", exitCode: 2 };
+  }
+}
+
 /** What stands in front in a listing is the machine's: a number, whose it is, its time. */
 function listedNames(listing: string): readonly string[] {
   return listing
@@ -496,6 +507,104 @@ test("find -ls writes odd characters in names and targets as GNU find does", asy
   };
   const { stdout } = await find(call, { remove: unasked, start: unasked });
   expect(listedNames(stdout)).toEqual(listedNames(native(argv).stdout));
+});
+
+// expr.
+test.each(
+  String.raw`
+abc : a\(.\)
+abc : b
+abc : a.
+abc : \(x\)
+abc : ^ab
+abc : x*
+abc : \(x*\)
+a : a\|b
+aa : \(a\)\1
+a*c : a*c
+abc : \(a\)\(b\)
+abc : a\{1,2\}
+abc : *a
+a^b : a^b
+foo.c : \(.*\)\.c
+/usr/lib : .*/\(.*\)
+length abc
+length
+length ( abc )
++ length : l
++
+length + length
+1 + 2
+1 + x
+5 / 0
+7 / -2
+-7 % 3
+3 * 4 + 2
+2 + 3 * 4
+( 2 + 3 ) * 4
+( 2
+( 2 + 3 x
+)
+1 | 1 / 0
+0 & 1 / 0
+1 / 0 | 1
+a & b
+a & 0
+0 | 0
+10 < 9
+a10 < a9
+a = a
+a == b
+a != b
+01 = 1
+1 >= 1 < 2
+a < b & c
+3 - 2 - 1
+substr abcdef 2 3
+substr abc 0 2
+substr abc 2 x
+substr abc 2 99
+substr 1 2
+index abcdef xdc
+index abc z
+match abc ab
+match abc \(b\)
+1 2
+1 +
+-- 1 + 1
+--
+-1
+0
+00
+-0
+007
+99999999999999999999 * 99999999999999999999
+1.5 + 1
++1 + 1
+abc : [
+|
+`
+    .trim()
+    .split("\n"),
+)("expr %s", (words) => {
+  const argv = ["expr", ...words.split(" ")];
+  expect(ours(exprOrFault, argv)).toEqual(native(argv));
+});
+
+test("expr takes empty texts, lines and bytes as GNU expr does, and ends where parts stand too deep in each other", () => {
+  for (const words of [
+    [],
+    [""],
+    ["", "|", ""],
+    ["", "|", "x"],
+    ["a\nb", ":", "a.b"],
+    ["a\nb", ":", ".*"],
+    [" 1", "+", "1"],
+  ]) {
+    const argv = ["expr", ...words];
+    expect(ours(exprOrFault, argv), JSON.stringify(words)).toEqual(native(argv));
+  }
+  expect(ours(expr, ["expr", ...Array<string>(2 * nestedMax).fill("length"), "x"])).toEqual({ stdout: "", exit: 2 });
 });
 
 // sort.

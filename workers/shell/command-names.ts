@@ -5,6 +5,7 @@ export const ownCommandNames = [
   "awk",
   "diff",
   "egrep",
+  "expr",
   "fgrep",
   "find",
   "grep",
