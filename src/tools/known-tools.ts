@@ -83,6 +83,7 @@ export type ScriptName = "just-bash" | "commands";
 export const scriptTools: ReadonlyMap<string, ScriptName> = new Map<string, ScriptName>([
   ["awk", "commands"],
   ["diff", "commands"],
+  ["du", "commands"],
   ["egrep", "commands"],
   ["expr", "commands"],
   ["fgrep", "commands"],
@@ -150,7 +151,6 @@ export const knownTools: Readonly<Record<string, KnownTool>> = {
     dir: "1bd6de25dac7ef3b21e9fc2a064ba5bb4e6a3a380834df955d73a00cbc749d97",
     dircolors: "85c6018a190e9f188be9922eff3f91e49a7602d1d8a293a8243121b9e45e37f5",
     dirname: "339fcb8ce4e8576dcae80226c680e68bf466af8e657a42d7e6f6837e1838c226",
-    du: "6cf225165c23e726892bff6f9bc02b668b5f0d361f8b70d5bdd6a937d9e01f2d",
     echo: "a5173428a69aa7270c6ddac97d27b6f3ac521d57d3f05c1b6a1fa82eab1016b7",
     expand: "0b87b3bb8340517a2f3c4b7898521079172d063f2b754f6849ad3f833b017de8",
     factor: "a9ea629590b803fca167b790d65c981ddc35e3ea0510ab841a29850777f809b1",

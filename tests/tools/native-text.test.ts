@@ -1,4 +1,4 @@
-/** awk, diff, expr, find -ls, grep, sort and the regular expressions of our own beside the native commands: what they print and how they end, over tables and random texts, without an engine. */
+/** awk, diff, du, expr, find -ls, grep, sort and the regular expressions of our own beside the native commands: what they print and how they end, over tables and random texts, without an engine. */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,6 +8,7 @@ import { afterAll, expect, test } from "vitest";
 import { awkCommand } from "../../workers/commands/awk-command.ts";
 import { formatted } from "../../workers/commands/c-format.ts";
 import { diff } from "../../workers/commands/diff.ts";
+import { du } from "../../workers/commands/du.ts";
 import { expr, nestedMax } from "../../workers/commands/expr.ts";
 import { find } from "../../workers/commands/find.ts";
 import { grep } from "../../workers/commands/grep.ts";
@@ -507,6 +508,55 @@ test("find -ls writes odd characters in names and targets as GNU find does", asy
   };
   const { stdout } = await find(call, { remove: unasked, start: unasked });
   expect(listedNames(stdout)).toEqual(listedNames(native(argv).stdout));
+});
+
+const ofFiles = ({ stdout }: { readonly stdout: string }) =>
+  stdout
+    .split("\n")
+    .filter((line) => !/\tdu(?:\/a|\/a\/b|\/e)?$/.test(line))
+    .toSorted();
+
+// du. What folders take differs from one file system to the next, so of these it is written down; of files it is asked.
+test("du counts what files and folders take, once each, as GNU du does", () => {
+  for (const path of ["du", "du/a", "du/a/b", "du/e"]) mkdirSync(join(folder, path));
+  for (const [path, bytes] of Object.entries({
+    "a/five": 5000,
+    "a/b/one": 1,
+    "e/big": 3_000_000,
+    "e/empty": 0,
+    "z z": 9999,
+  }))
+    put(join("du", path), "x".repeat(bytes));
+  symlinkSync("a", join(folder, "du/link"));
+  const look: OwnFiles["look"] = (path, follows) => {
+    const found = files.look(path, follows);
+    return found?.isDirectory === true ? { ...found, size: 4096 } : found;
+  };
+  const told = (words: string) =>
+    du({
+      name: "du",
+      args: words.split(" "),
+      env: new Map(),
+      files: { ...files, look },
+      stdin: () => "",
+      readPattern: () => undefined,
+    });
+  expect(told("du").stdout).toBe("8\tdu/a/b\n20\tdu/a\n2936\tdu/e\n2972\tdu\n");
+  expect(told("-S du").stdout).toBe("8\tdu/a/b\n12\tdu/a\n2936\tdu/e\n16\tdu\n");
+  expect(told("-hd1 du").stdout).toBe("20K\tdu/a\n2.9M\tdu/e\n3.0M\tdu\n");
+  expect(told("-csm du/a du").stdout).toBe("1\tdu/a\n3\tdu\n3\ttotal\n");
+  expect(told("-s --exclude=b --exclude=e/* du").stdout).toBe("32\tdu\n");
+  expect(told("-sD du/link none")).toEqual({
+    stdout: "20\tdu/link\n",
+    stderr: "du: cannot access 'none': No such file or directory\n",
+    exitCode: 1,
+  });
+  for (const options of ["-a", "-ab", "-ah --apparent-size", "-a --apparent-size", "-aB 1", "-aBK", "-aB 512", "-am"]) {
+    const argv = ["du", ...options.split(" "), "du"];
+    expect(ofFiles(ours(du, argv)), options).toEqual(ofFiles(native(argv)));
+  }
+  for (const options of ["-as", "-d x", "-Z", "-B x", "--bogus"])
+    expect(ours(du, ["du", ...options.split(" ")]), options).toEqual(native(["du", ...options.split(" ")]));
 });
 
 // expr.

@@ -9,6 +9,7 @@ import { diff } from "./diff.ts";
 import { TreeFiles } from "../shell/files.ts";
 import { ownCommandNames } from "../shell/command-names.ts";
 import type { OwnCall, OwnEnded } from "./call.ts";
+import { du } from "./du.ts";
 import { expr } from "./expr.ts";
 import { find } from "./find.ts";
 import { grep } from "./grep.ts";
@@ -29,6 +30,7 @@ type Name = (typeof ownCommandNames)[number];
 const commands = {
   awk: (call: OwnCall) => awkCommand(call, started(call)),
   diff,
+  du,
   egrep: grep,
   expr,
   fgrep: grep,

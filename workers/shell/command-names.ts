@@ -4,6 +4,7 @@ export const justBashCommands = ["jq", "rg"] as const;
 export const ownCommandNames = [
   "awk",
   "diff",
+  "du",
   "egrep",
   "expr",
   "fgrep",
