@@ -84,6 +84,15 @@ const mendings: readonly (readonly [found: string, instead: string])[] = [
   ],
   // Parameters may have spaces.
   ['i=(e.state.env.get("@")||"").split(" ").filter(Boolean)', "i=coppiceParameters(e.state)"],
+  // What `.` is given may be more than nine.
+  [
+    "for(let u=1;u<=9;u++)o.set(String(u),e.state.env.get(String(u)));",
+    'let q=Math.max(n.length,Number(e.state.env.get("#")??0));for(let u=1;u<=q;u++)o.set(String(u),e.state.env.get(String(u)));',
+  ],
+  [
+    "for(let u=0;u<c.length&&u<9;u++)e.state.env.set(String(u+1),c[u]);for(let u=c.length+1;u<=9;u++)",
+    "for(let u=0;u<c.length;u++)e.state.env.set(String(u+1),c[u]);for(let u=c.length+1;u<=q;u++)",
+  ],
   // A pattern that ends with a slash matches folders.
   [
     "async expand(t){if(this.globstar)",
