@@ -42,6 +42,7 @@ import { executorsMax } from "./scheduler/claims.ts";
 import type { SettledRun } from "./scheduler/scheduler.ts";
 import { nestedFramesMax } from "./scheduler/settle.ts";
 import { decodeTrace, type TraceEvent } from "./scheduler/trace.ts";
+import { RunOfLeaf } from "./leaf-run.ts";
 import { startRun, type Run, type RunResult, type RunTold } from "./run.ts";
 import { putStandardLibrary } from "./standard-library.ts";
 import type { ReplayBundle } from "./replay-bundle.ts";
@@ -660,27 +661,32 @@ export class Engine {
     });
     const known = options.rerun === true ? undefined : this.#remembered(request.oid);
     if (known !== undefined) return result(known, { executed: 0, frames: 0, memoized: 1 });
-    // Executors have handles of their own on the store, so all that they are asked about is committed with the record.
-    const run = this.#store.beginRun(request.oid, Date.now());
     const { rerun = false } = options;
+    const marker = this.#markerOf(request.image);
+    // Executors have handles of their own on the store, so all that they are asked about is committed with the record, or sent to them.
+    const leaf = marker === wasiMarker && !rerun ? new RunOfLeaf(this.#store, request.oid, startedMs) : undefined;
+    const begun = leaf ?? this.#store.beginRun(request.oid, Date.now());
     const closing = this.#closing.signal;
     const signal = options.signal === undefined ? closing : AbortSignal.any([closing, options.signal]);
     let settled: SettledRun | undefined;
     let ending = "bug";
     try {
       const executing = this.#executing ?? (await this.#startExecuting());
-      if (this.#isScript(request.image)) executing.expectScript();
-      settled = await executing.settle(request.oid, { run, rerun, signal, hearer });
+      if (marker === scriptMarker) executing.expectScript();
+      settled = await executing.settle(request.oid, { run: begun, rerun, signal, hearer });
       ending = settled.outcome.kind === "failed" ? "failed" : "result";
     } catch (error) {
       if (error instanceof NonAnswerError) ending = error.answer.kind;
       throw error;
     } finally {
-      const { executed, frames, memoized } = settled?.counts ?? { executed: 0, frames: 0, memoized: 0 };
-      this.#store.endRun(run, { micros: (monotonicMs() - startedMs) * 1000, executed, frames, memoized, ending });
-      this.#flushEndsSoon();
+      if (leaf?.isOver !== true) {
+        const { executed, frames, memoized } = settled?.counts ?? { executed: 0, frames: 0, memoized: 0 };
+        const micros = (monotonicMs() - startedMs) * 1000;
+        this.#store.endRun(numberOf(begun), { micros, executed, frames, memoized, ending });
+        this.#flushEndsSoon();
+      }
     }
-    return { ...(await result(settled.outcome, settled.counts)), run };
+    return { ...(await result(settled.outcome, settled.counts)), run: numberOf(begun) };
   }
 
   async #startExecuting(): Promise<Executing> {
@@ -721,9 +727,10 @@ export class Engine {
     return found === undefined ? detail : `${found.file}:${found.line}:${found.column}`;
   }
 
-  #isScript(image: Oid): boolean {
+  /** Which runtime a worker is of; undefined for what is no worker. */
+  #markerOf(image: Oid): string | undefined {
     const found = resolveImage(this.#store, image, undefined);
-    return !("error" in found) && found.node.marker === scriptMarker;
+    return "error" in found ? undefined : found.node.marker;
   }
 
   /** An outcome that executors committed; undefined when there is none, or two. */
@@ -840,6 +847,10 @@ export class Engine {
     const name = typed(last) ?? `${names.workerName(last.image, undefined)}${inCommand(typed(outermost))}`;
     return `${name}${where} (request ${last.request})`;
   }
+}
+
+function numberOf(run: number | RunOfLeaf): number {
+  return typeof run === "number" ? run : run.number();
 }
 
 function inCommand(typed: string | undefined): string {

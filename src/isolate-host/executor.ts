@@ -6,13 +6,13 @@ import { availableParallelism } from "node:os";
 import { parentPort, workerData, type MessagePort } from "node:worker_threads";
 import { readRequest } from "../abi/request.ts";
 import { scriptMarker, wasiMarker, wasmMarker } from "../abi/worker.ts";
-import type { Dispatch, LogLine, Report } from "../scheduler/runner.ts";
+import type { Along, Dispatch, LeafEnd, LogLine, Report } from "../scheduler/runner.ts";
 import { settleDispatch, type Dispatched, type Place } from "../scheduler/settle-dispatch.ts";
 import { Settler, type Job, type Neighbours } from "../scheduler/settle.ts";
 import { Claims } from "../scheduler/claims.ts";
 import { TraceBuffer } from "../scheduler/trace.ts";
 import type { Oid } from "../store/oid.ts";
-import type { Outcome } from "../store/outcome.ts";
+import type { Memo, Outcome } from "../store/outcome.ts";
 import { openStore, type Store } from "../store/store.ts";
 import { askedChildren } from "./asked-child.ts";
 import type { ExecutorStart, FromExecutor, ToExecutor } from "./message.ts";
@@ -36,6 +36,8 @@ const commitWaitMs = 5;
 /** Commands that end sooner tell what they wrote by their result alone, and later ones now and then. */
 const outputAfterMs = 100;
 const outputEveryMs = 30;
+/** Bytes of what a leaf has made that are left to the engine's thread to commit: copying more takes longer than committing it here. */
+const leftBytesMax = 64 << 10;
 /** How often it is told how far a dispatch is, whoever listens: a message costs as much as a job or two. */
 const progressEveryMs = 100;
 
@@ -56,6 +58,8 @@ class Executor {
   #progressFromMs = 0;
   #offersFromMs = 0;
   #lookedAtEpoch = 0;
+  /** Set while a leaf runs, with what it came to. */
+  #leaf: { memo: Memo | undefined } | undefined;
 
   constructor(start: ExecutorStart, port: MessagePort) {
     this.#store = openStore(start.storePath);
@@ -87,7 +91,10 @@ class Executor {
     this.#settler = new Settler({
       memos: {
         outcome: (request) => this.#outcome(request),
-        remember: (request, memo, run) => store.remember(request, memo, run),
+        remember: (request, memo, run) => {
+          if (this.#leaf === undefined) store.remember(request, memo, run);
+          else this.#leaf.memo = memo;
+        },
       },
       guests,
       trace: this.#trace,
@@ -99,7 +106,8 @@ class Executor {
         leave: (job, endedMs) => {
           board.leave(job.depth);
           if (endedMs >= this.#progressFromMs) this.#tellProgress(endedMs);
-          if (this.#trace.length >= traceEventsMax) store.addTrace(this.#run, this.#trace.take());
+          if (this.#trace.length >= traceEventsMax && this.#leaf === undefined)
+            store.addTrace(this.#run, this.#trace.take());
         },
       },
     });
@@ -118,19 +126,48 @@ class Executor {
     // A run that is made of many short dispatches tells, too.
     if (this.#run !== dispatch.run) this.#progressFromMs = performance.now() + progressEveryMs;
     this.#run = dispatch.run;
+    this.#leaf = dispatch.along === undefined ? undefined : { memo: undefined };
     let dispatched: Dispatched | undefined;
     const answer = asNonAnswer(() => {
-      this.#store.refresh();
+      if (dispatch.along === undefined) this.#store.refresh();
+      else this.#take(dispatch.along);
       dispatched = settleDispatch(this.#place, dispatch, alone);
     });
-    this.#store.addTrace(dispatch.run, this.#trace.take());
-    const fault = asNonAnswer(() => this.#store.flush());
+    const events = this.#trace.take();
+    let leaf: LeafEnd | undefined;
+    const fault = asNonAnswer(() => {
+      if (dispatch.along !== undefined) leaf = this.#leave(dispatch.along, events);
+      else {
+        this.#store.addTrace(dispatch.run, events);
+        this.#store.flush();
+      }
+    });
     // Also when nothing could be committed: whoever waits is to find out for himself.
-    this.#giveBackDone();
-    const common = { counts: this.#settler.takeCounts(), logs: this.#logs ?? [] };
+    if (leaf?.memo === undefined) this.#giveBackDone();
+    else this.#claims?.leaveDone();
+    this.#leaf = undefined;
+    const common = { counts: this.#settler.takeCounts(), logs: this.#logs ?? [], ...(leaf && { leaf }) };
     const ending = answer ?? fault;
     if (ending !== undefined) return { how: "ended", answer: ending, ...common };
     return { ...(dispatched as NonNullable<typeof dispatched>), ...common };
+  }
+
+  /** Takes in what a leaf needs that is not in the file. */
+  #take({ objects, generation }: Along): void {
+    if (generation !== this.#store.generation) this.#store.refresh();
+    for (const { name, kind, body } of objects) this.#store.putChecked(name, kind, body);
+  }
+
+  /** What is left of a leaf to the engine's thread. */
+  #leave({ objects: given }: Along, events: Uint8Array): LeafEnd {
+    const memo = this.#leaf?.memo;
+    if (memo === undefined) {
+      this.#store.flush();
+      return { objects: [], memo, events };
+    }
+    const known = new Set(given.map(({ name }) => name));
+    const made = this.#store.handOver(memo.outcome, leftBytesMax).filter(({ name }) => !known.has(name));
+    return { objects: made, memo, events };
   }
 
   /** Looks at the file once after each commit of a neighbour, and each dispatch; a lookup in between need not. */
@@ -143,6 +180,8 @@ class Executor {
 
   #neighbours(claims: Claims): Neighbours {
     const commit = () => {
+      // What a leaf came to is not here to be committed.
+      if (this.#leaf !== undefined) return;
       this.#store.flush();
       this.#giveBackDone();
     };

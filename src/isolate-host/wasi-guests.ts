@@ -15,6 +15,7 @@ import { Frame, GuestFailed, logLineBytesMax, type FrameHost } from "./frame.ts"
 import { completed, endedBy, nothingSpent, passedLimit } from "./guest-ends.ts";
 import { GuestModules, prepared, type GuestKind, type Prepared } from "./guest-modules.ts";
 import type { Guest, InstancePool } from "./instance-pool.ts";
+import { LeftMemories } from "./left-memories.ts";
 import type { Runtime } from "./runtimes.ts";
 import { unwindingTrap } from "./unwinding-trap.ts";
 import { errno, fault, Fault } from "./wasi/errno.ts";
@@ -54,6 +55,7 @@ export class WasiGuests implements Runtime {
   readonly #trap = unwindingTrap();
   /** Pools whose last instance served once, as most do: a command's memory grows. */
   readonly #spent = new Set<InstancePool>();
+  readonly #left = new LeftMemories();
   #live: Live | undefined;
 
   /** With `reusesInstances` false every execution has a fresh instance: slower, and no guest can tell. */
@@ -73,8 +75,9 @@ export class WasiGuests implements Runtime {
     return this.#live?.guest?.memory.buffer.byteLength ?? 0;
   }
 
-  /** Makes instances for the commands that ran, so that the next call of each finds one: to be called when there is nothing else to do. */
+  /** Makes instances for the commands that ran, so that the next call of each finds one, and collects what they left: to be called when there is nothing else to do. */
   prepare(): void {
+    this.#left.collect();
     for (const pool of this.#spent) pool.prepare();
     this.#spent.clear();
   }
@@ -112,7 +115,9 @@ export class WasiGuests implements Runtime {
   }
 
   #giveBack(pool: InstancePool, guest: Guest): void {
-    if (!pool.give(guest)) this.#spent.add(pool);
+    if (pool.give(guest)) return;
+    this.#left.add(guest.memory);
+    this.#spent.add(pool);
   }
 
   /** The process that the job's args make, or which text says why they make none. */

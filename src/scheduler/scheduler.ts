@@ -6,11 +6,21 @@ import { NonAnswerError, type NonAnswer } from "../abi/non-answer.ts";
 import type { Oid } from "../store/oid.ts";
 import type { Outcome } from "../store/outcome.ts";
 import { Plan } from "./plan.ts";
-import type { Counts, Dispatch, Report, RunHearer, Runner, Tally } from "./runner.ts";
+import type { Along, Counts, Dispatch, LeafEnd, Report, RunHearer, Runner, Tally } from "./runner.ts";
+
+/** The run of a leaf: of a request that asks for no others, and is executed before anything is committed of it. */
+export interface LeafRun {
+  /** What an executor needs to be sent; undefined where it can't be, and the request is to be committed first. */
+  along(): Along | undefined;
+  /** The run's number, once the request is committed. Throws the store's errors. */
+  number(): number;
+  /** Commits what it came to. Answers what an error of the store means. */
+  keep(end: LeafEnd, counts: Counts): NonAnswer | undefined;
+}
 
 export interface SettleOptions {
-  /** Number of the run in the trace. */
-  readonly run: number;
+  /** Number of the run in the trace, or a leaf's. */
+  readonly run: number | LeafRun;
   readonly rerun?: boolean;
   readonly hearer?: RunHearer;
   readonly signal?: AbortSignal | undefined;
@@ -107,8 +117,10 @@ export class Scheduler {
     const rerun = caller?.request === request && caller.options.rerun === true;
     const parent = this.#plan.waiterOf(request);
     const output = caller?.request === request && caller.options.hearer?.wrote !== undefined;
+    const leaf = caller?.request === request ? leafOf(caller) : undefined;
+    const along = leaf?.along();
     this.#start(
-      { requests: [request], isOffer: false, parent, rerun, ...dispatchFor(caller), output },
+      { requests: [request], isOffer: false, parent, rerun, ...dispatchFor(caller, along), output },
       request,
       caller,
     );
@@ -118,7 +130,7 @@ export class Scheduler {
     const from = this.#flights.get(by);
     if (from === undefined) return;
     const { neededBy, caller } = from;
-    this.#start({ requests, isOffer: true, parent, rerun: false, ...dispatchFor(caller) }, neededBy, caller);
+    this.#start({ requests, isOffer: true, parent, rerun: false, ...dispatchFor(caller, undefined) }, neededBy, caller);
   }
 
   #start(dispatch: Dispatch, neededBy: Oid, caller: Caller | undefined): void {
@@ -137,12 +149,14 @@ export class Scheduler {
         for (const line of report.logs) caller.options.hearer?.logged(line);
       }
       if (dispatch.isOffer) this.#takeServed(neededBy, report);
-      else this.#takeReport(neededBy, report);
+      else this.#takeReport(neededBy, kept(report, caller));
     } catch (error) {
       this.#land(flight);
       this.#fail(error);
       this.#plan.stopped(neededBy);
       return;
+    } finally {
+      if (dispatch.along !== undefined) this.#runner.kept(dispatch);
     }
     // Its claims are given back.
     this.#goOn();
@@ -294,12 +308,29 @@ export class Scheduler {
   }
 }
 
+/** The report, once what a leaf came to is committed. */
+function kept(report: Report, caller: Caller | undefined): Report {
+  const leaf = caller === undefined || report.leaf === undefined ? undefined : leafOf(caller);
+  if (leaf === undefined || report.leaf === undefined) return report;
+  const answer = leaf.keep(report.leaf, countsOf(report.counts));
+  return answer === undefined ? report : { how: "ended", answer, counts: report.counts, logs: report.logs };
+}
+
+function leafOf({ options: { run } }: Caller): LeafRun | undefined {
+  return typeof run === "number" ? undefined : run;
+}
+
 /** The caller asked for one. */
 function countsOf({ executed, frames, asked }: Tally): Counts {
   return { executed, frames, memoized: Math.max(0, asked + 1 - executed) };
 }
 
 /** What a dispatch says of the run on whose behalf it is. */
-function dispatchFor(caller: Caller | undefined): Pick<Dispatch, "run" | "logs"> {
-  return { run: caller?.options.run ?? 0, logs: caller?.options.hearer?.wantsLogs === true };
+function dispatchFor(caller: Caller | undefined, along: Along | undefined): Pick<Dispatch, "run" | "along" | "logs"> {
+  const logs = caller?.options.hearer?.wantsLogs === true;
+  return { run: caller === undefined || along !== undefined ? 0 : numberOf(caller), along, logs };
+}
+
+function numberOf({ options: { run } }: Caller): number {
+  return typeof run === "number" ? run : run.number();
 }
