@@ -53,8 +53,8 @@ export class WasiGuests implements Runtime {
   readonly #host: FrameHost;
   readonly #modules: GuestModules;
   readonly #trap = unwindingTrap();
-  /** Pools whose last instance served once, as most do: a command's memory grows. */
-  readonly #spent = new Set<InstancePool>();
+  /** Pools of the commands that ran. Most instances serve once, since a command's memory grows. */
+  readonly #used = new Set<InstancePool>();
   readonly #left = new LeftMemories();
   #live: Live | undefined;
 
@@ -75,11 +75,11 @@ export class WasiGuests implements Runtime {
     return this.#live?.guest?.memory.buffer.byteLength ?? 0;
   }
 
-  /** Makes instances for the commands that ran, so that the next call of each finds one, and collects what they left: to be called when there is nothing else to do. */
+  /** Resets or makes instances for the commands that ran, so that the next call of each finds one, and collects what they left: to be called when there is nothing else to do. */
   prepare(): void {
     this.#left.collect();
-    for (const pool of this.#spent) pool.prepare();
-    this.#spent.clear();
+    for (const pool of this.#used) pool.prepare();
+    this.#used.clear();
   }
 
   execute(job: Job, node: RuntimeNode): FrameEnd {
@@ -115,9 +115,8 @@ export class WasiGuests implements Runtime {
   }
 
   #giveBack(pool: InstancePool, guest: Guest): void {
-    if (pool.give(guest)) return;
-    this.#left.add(guest.memory);
-    this.#spent.add(pool);
+    this.#used.add(pool);
+    if (!pool.give(guest)) this.#left.add(guest.memory);
   }
 
   /** The process that the job's args make, or which text says why they make none. */
