@@ -59,6 +59,9 @@ export class ExecutorPool implements Runner {
             case "offer":
               this.news?.offered(dispatch, news.parent, news.requests);
               return;
+            case "begun":
+              this.news?.begun(dispatch, news.run);
+              return;
             case "progress":
               this.news?.progressed(dispatch, news.executed);
               return;

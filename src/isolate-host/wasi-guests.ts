@@ -75,11 +75,18 @@ export class WasiGuests implements Runtime {
     return this.#live?.guest?.memory.buffer.byteLength ?? 0;
   }
 
-  /** Resets or makes instances for the commands that ran, so that the next call of each finds one, and collects what they left: to be called when there is nothing else to do. */
-  prepare(): void {
+  /** Resets or makes an instance for one of the commands that ran, so that the next call of it finds one: for when there is nothing else to do. Answers whether there is more of that. */
+  prepare(): boolean {
+    const [pool] = this.#used;
+    if (pool === undefined) return false;
+    pool.prepare();
+    this.#used.delete(pool);
+    return this.#used.size > 0;
+  }
+
+  /** Collects what commands left behind, if that is much; for when nothing is under way. */
+  collect(): void {
     this.#left.collect();
-    for (const pool of this.#used) pool.prepare();
-    this.#used.clear();
   }
 
   execute(job: Job, node: RuntimeNode): FrameEnd {

@@ -129,7 +129,7 @@ export interface SettleHow {
   readonly run: number;
   /** Don't look up the request's own memo. */
   readonly rerun: boolean;
-  /** Don't look it up either, since whoever asks has just looked. */
+  /** Don't look it up either: whoever asks has looked, and no executor has committed anything since. */
   readonly isNew?: boolean;
   /** Nothing is nested: each frame is alone on its stack. */
   readonly alone: boolean;
