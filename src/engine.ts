@@ -42,6 +42,7 @@ import { executorsMax } from "./scheduler/claims.ts";
 import type { SettledRun } from "./scheduler/scheduler.ts";
 import { nestedFramesMax } from "./scheduler/settle.ts";
 import { decodeTrace, type TraceEvent } from "./scheduler/trace.ts";
+import { BeginningRun } from "./new-run.ts";
 import { startRun, type Run, type RunResult, type RunTold } from "./run.ts";
 import { putStandardLibrary } from "./standard-library.ts";
 import type { ReplayBundle } from "./replay-bundle.ts";
@@ -129,6 +130,9 @@ export type { TraceEvent } from "./scheduler/trace.ts";
 
 /** Milliseconds that a guest may run on its own before it is taken for a runaway. */
 export const defaultWallClockMsMax = 60_000;
+
+/** How long the ends of runs wait to be committed: executors forget the file's pages at each commit of another thread. */
+const endsWaitMs = 50;
 
 export interface EngineOptions {
   /** The store's file; made when it isn't there. */
@@ -257,7 +261,7 @@ export class Engine {
   readonly #runs = new Map<Promise<void>, Oid>();
   /** Verifications under way, as promises that never reject. */
   readonly #verifications = new Set<Promise<void>>();
-  #flushing: NodeJS.Immediate | undefined;
+  #flushing: NodeJS.Timeout | undefined;
   readonly #library: Oid;
   readonly #host: Host;
 
@@ -619,7 +623,7 @@ export class Engine {
       await Promise.all([...this.#runs.keys(), ...this.#verifications]);
       await this.#executing?.close();
     } finally {
-      clearImmediate(this.#flushing);
+      clearTimeout(this.#flushing);
       this.#store.close();
     }
   }
@@ -658,18 +662,23 @@ export class Engine {
       jobs,
       ms: monotonicMs() - startedMs,
     });
+    const epoch = this.#executing?.epoch ?? 0;
     const known = options.rerun === true ? undefined : this.#remembered(request.oid);
     if (known !== undefined) return result(known, { executed: 0, frames: 0, memoized: 1 });
-    // Executors have handles of their own on the store, so all that they are asked about is committed with the record.
-    const run = this.#store.beginRun(request.oid, Date.now());
     const { rerun = false } = options;
+    const marker = this.#markerOf(request.image);
+    // Executors have handles of their own on the store, so all that they are asked about is committed with the record, or sent to them.
+    const isLeaf = marker === wasiMarker && !rerun;
+    const onEnd = () => this.#flushEndsSoon();
+    const run = new BeginningRun(this.#store, request.oid, { isLeaf, since: startedMs, epoch, onEnd });
+    if (rerun) run.number();
     const closing = this.#closing.signal;
     const signal = options.signal === undefined ? closing : AbortSignal.any([closing, options.signal]);
     let settled: SettledRun | undefined;
     let ending = "bug";
     try {
       const executing = this.#executing ?? (await this.#startExecuting());
-      if (this.#isScript(request.image)) executing.expectScript();
+      if (marker === scriptMarker) executing.expectScript();
       settled = await executing.settle(request.oid, { run, rerun, signal, hearer });
       ending = settled.outcome.kind === "failed" ? "failed" : "result";
     } catch (error) {
@@ -677,10 +686,9 @@ export class Engine {
       throw error;
     } finally {
       const { executed, frames, memoized } = settled?.counts ?? { executed: 0, frames: 0, memoized: 0 };
-      this.#store.endRun(run, { micros: (monotonicMs() - startedMs) * 1000, executed, frames, memoized, ending });
-      this.#flushEndsSoon();
+      run.end({ micros: (monotonicMs() - startedMs) * 1000, executed, frames, memoized, ending });
     }
-    return { ...(await result(settled.outcome, settled.counts)), run };
+    return { ...(await result(settled.outcome, settled.counts)), run: run.number() };
   }
 
   async #startExecuting(): Promise<Executing> {
@@ -690,19 +698,19 @@ export class Engine {
   }
 
   /**
-   * Commits how runs ended once whoever waits for them has been told; `close` does it where it has begun. Nobody could hear an error here, so all else that is buffered waits for somebody who asks for something. Ends that can't be
+   * Commits how runs ended some time after whoever waits for them has been told; `close` does it where it has begun. Nobody could hear an error here, so all else that is buffered waits for somebody who asks for something. Ends that can't be
    * committed wait, too, and the next run, or `close`, says why.
    */
   #flushEndsSoon(): void {
     if (this.#closing.signal.aborted) return;
-    this.#flushing ??= setImmediate(() => {
+    this.#flushing ??= setTimeout(() => {
       this.#flushing = undefined;
       try {
         this.#store.flushEnds();
       } catch (error) {
         if (!(error instanceof StoreFailure)) throw error;
       }
-    });
+    }, endsWaitMs);
   }
 
   /** What the engine knows of a failure's cause: where a script failed, in its author's file if the script was bundled here. */
@@ -721,9 +729,10 @@ export class Engine {
     return found === undefined ? detail : `${found.file}:${found.line}:${found.column}`;
   }
 
-  #isScript(image: Oid): boolean {
+  /** Which runtime a worker is of; undefined for what is no worker. */
+  #markerOf(image: Oid): string | undefined {
     const found = resolveImage(this.#store, image, undefined);
-    return !("error" in found) && found.node.marker === scriptMarker;
+    return "error" in found ? undefined : found.node.marker;
   }
 
   /** An outcome that executors committed; undefined when there is none, or two. */

@@ -22,6 +22,11 @@ export class Executing {
     this.#pool.expectScript();
   }
 
+  /** As `Runner.epoch`. */
+  get epoch(): number {
+    return this.#pool.epoch;
+  }
+
   /** Settles a request that has no memo, as `Scheduler.settle` does, once its turn has come. */
   settle(request: Oid, options: SettleOptions): Promise<SettledRun> {
     return this.#admit(() => this.#scheduler.settle(request, options));

@@ -33,6 +33,8 @@ export class ExecutorPool implements Runner {
   #patienceMs = 0;
   #hunger: NodeJS.Timeout | undefined;
   #isScriptWished = false;
+  /** Which executor has left the claim of a leaf that it completed. */
+  readonly #left = new Map<Dispatch, number>();
 
   constructor({ executors, ...options }: ExecutorPoolOptions) {
     this.slots = executors;
@@ -56,6 +58,9 @@ export class ExecutorPool implements Runner {
           switch (news.type) {
             case "offer":
               this.news?.offered(dispatch, news.parent, news.requests);
+              return;
+            case "begun":
+              this.news?.begun(dispatch, news.run);
               return;
             case "progress":
               this.news?.progressed(dispatch, news.executed);
@@ -91,7 +96,9 @@ export class ExecutorPool implements Runner {
     const report = seat.start(dispatch);
     this.#feel();
     try {
-      return await report;
+      const ended = await report;
+      if (ended.leaf?.memo !== undefined) this.#left.set(dispatch, this.#seats.indexOf(seat));
+      return ended;
     } finally {
       if (dispatch.isOffer) {
         const wasWorth = performance.now() - startedMs >= worthMs;
@@ -99,6 +106,12 @@ export class ExecutorPool implements Runner {
       }
       this.#feel();
     }
+  }
+
+  kept(dispatch: Dispatch): void {
+    const owner = this.#left.get(dispatch);
+    this.#left.delete(dispatch);
+    if (owner !== undefined && this.#claims?.giveBackLeft(owner, dispatch.requests[0]) === true) this.news?.released();
   }
 
   cancel(dispatch: Dispatch): void {

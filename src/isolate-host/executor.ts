@@ -6,14 +6,15 @@ import { availableParallelism } from "node:os";
 import { parentPort, workerData, type MessagePort } from "node:worker_threads";
 import { readRequest } from "../abi/request.ts";
 import { scriptMarker, wasiMarker, wasmMarker } from "../abi/worker.ts";
-import type { Dispatch, LogLine, Report } from "../scheduler/runner.ts";
+import type { Along, Dispatch, LeafEnd, LogLine, Report } from "../scheduler/runner.ts";
 import { settleDispatch, type Dispatched, type Place } from "../scheduler/settle-dispatch.ts";
 import { Settler, type Job, type Neighbours } from "../scheduler/settle.ts";
 import { Claims } from "../scheduler/claims.ts";
 import { TraceBuffer } from "../scheduler/trace.ts";
 import type { Oid } from "../store/oid.ts";
-import type { Outcome } from "../store/outcome.ts";
-import { openStore, type Store } from "../store/store.ts";
+import type { NamedObject } from "../store/object.ts";
+import type { Memo, Outcome } from "../store/outcome.ts";
+import { openStore, type OpeningRun, type Store } from "../store/store.ts";
 import { askedChildren } from "./asked-child.ts";
 import type { ExecutorStart, FromExecutor, ToExecutor } from "./message.ts";
 import type { FrameHost, HearsOutput } from "./frame.ts";
@@ -36,6 +37,8 @@ const commitWaitMs = 5;
 /** Commands that end sooner tell what they wrote by their result alone, and later ones now and then. */
 const outputAfterMs = 100;
 const outputEveryMs = 30;
+/** Bytes of what a leaf has made that are left to the engine's thread to commit: copying more takes longer than committing it here. */
+const leftBytesMax = 64 << 10;
 /** How often it is told how far a dispatch is, whoever listens: a message costs as much as a job or two. */
 const progressEveryMs = 100;
 
@@ -53,9 +56,13 @@ class Executor {
   #logs: LogLine[] | undefined;
   #tellsOutput = false;
   #run = 0;
+  /** Of a run whose record is begun here. */
+  #opening: OpeningRun | undefined;
   #progressFromMs = 0;
   #offersFromMs = 0;
   #lookedAtEpoch = 0;
+  /** Set while a leaf runs, with what it came to. */
+  #leaf: { memo: Memo | undefined } | undefined;
 
   constructor(start: ExecutorStart, port: MessagePort) {
     this.#store = openStore(start.storePath);
@@ -87,7 +94,10 @@ class Executor {
     this.#settler = new Settler({
       memos: {
         outcome: (request) => this.#outcome(request),
-        remember: (request, memo, run) => store.remember(request, memo, run),
+        remember: (request, memo) => {
+          if (this.#leaf === undefined) store.remember(request, memo, this.#runNumber);
+          else this.#leaf.memo = memo;
+        },
       },
       guests,
       trace: this.#trace,
@@ -99,7 +109,8 @@ class Executor {
         leave: (job, endedMs) => {
           board.leave(job.depth);
           if (endedMs >= this.#progressFromMs) this.#tellProgress(endedMs);
-          if (this.#trace.length >= traceEventsMax) store.addTrace(this.#run, this.#trace.take());
+          if (this.#trace.length >= traceEventsMax && this.#leaf === undefined)
+            store.addTrace(this.#runNumber, this.#trace.take());
         },
       },
     });
@@ -116,21 +127,59 @@ class Executor {
     this.#tellsOutput = dispatch.output === true;
     this.#scripts.forgetBusyShare();
     // A run that is made of many short dispatches tells, too.
-    if (this.#run !== dispatch.run) this.#progressFromMs = performance.now() + progressEveryMs;
+    const { along } = dispatch;
+    if (this.#run !== dispatch.run || along !== undefined) this.#progressFromMs = performance.now() + progressEveryMs;
     this.#run = dispatch.run;
+    this.#opening = undefined;
+    this.#leaf = along === undefined || along.startedMs !== undefined ? undefined : { memo: undefined };
     let dispatched: Dispatched | undefined;
     const answer = asNonAnswer(() => {
-      this.#store.refresh();
+      if (along === undefined) this.#store.refresh();
+      else this.#take(dispatch.requests[0], along);
       dispatched = settleDispatch(this.#place, dispatch, alone);
     });
-    this.#store.addTrace(dispatch.run, this.#trace.take());
-    const fault = asNonAnswer(() => this.#store.flush());
+    const events = this.#trace.take();
+    let leaf: LeafEnd | undefined;
+    const fault = asNonAnswer(() => {
+      if (this.#leaf !== undefined) leaf = this.#leave(this.#leaf.memo, along?.objects ?? [], events);
+      else {
+        this.#store.addTrace(this.#runNumber, events);
+        this.#store.flush();
+      }
+    });
     // Also when nothing could be committed: whoever waits is to find out for himself.
-    this.#giveBackDone();
-    const common = { counts: this.#settler.takeCounts(), logs: this.#logs ?? [] };
+    if (leaf?.memo === undefined) this.#giveBackDone();
+    else this.#claims?.leaveDone();
+    this.#leaf = undefined;
+    const common = { counts: this.#settler.takeCounts(), logs: this.#logs ?? [], ...(leaf && { leaf }) };
     const ending = answer ?? fault;
     if (ending !== undefined) return { how: "ended", answer: ending, ...common };
     return { ...(dispatched as NonNullable<typeof dispatched>), ...common };
+  }
+
+  /** Takes in what a new request needs that is not in the file. What others committed is looked at when the first nested request is looked up. */
+  #take(request: Oid, { objects, generation, startedMs }: Along): void {
+    if (generation !== this.#store.generation) this.#store.refresh();
+    this.#lookedAtEpoch = -1;
+    for (const { name, kind, body } of objects) this.#store.putChecked(name, kind, body);
+    if (startedMs === undefined) return;
+    this.#opening = this.#store.openRun(request, startedMs, (run) => this.#send({ type: "begun", run }));
+  }
+
+  /** Number of the run that is served: 0 while nobody knows it. */
+  get #runNumber(): number {
+    return this.#opening?.number ?? this.#run;
+  }
+
+  /** What is left of a leaf to the engine's thread. */
+  #leave(memo: Memo | undefined, given: readonly NamedObject[], events: Uint8Array): LeafEnd {
+    if (memo === undefined) {
+      this.#store.flush();
+      return { objects: [], memo, events };
+    }
+    const known = new Set(given.map(({ name }) => name));
+    const made = this.#store.handOver(memo.outcome, leftBytesMax).filter(({ name }) => !known.has(name));
+    return { objects: made, memo, events };
   }
 
   /** Looks at the file once after each commit of a neighbour, and each dispatch; a lookup in between need not. */
@@ -143,6 +192,8 @@ class Executor {
 
   #neighbours(claims: Claims): Neighbours {
     const commit = () => {
+      // What a leaf came to is not here to be committed.
+      if (this.#leaf !== undefined) return;
       this.#store.flush();
       this.#giveBackDone();
     };
@@ -197,9 +248,10 @@ class Executor {
     }
   }
 
-  /** What can be done for later dispatches while there is none. */
+  /** What can be done for later dispatches while there is none, bit by bit. */
   prepare(): void {
-    this.#commands.prepare();
+    this.#commands.collect();
+    if (this.#commands.prepare()) setImmediate(() => this.prepare());
   }
 
   adopt(pipes: ScriptPipes): void {

@@ -1,6 +1,6 @@
 /**
- * Instances of one module. A frame borrows one and gives it back; where the module allows it (FitModule.resettable) and the execution left it whole, the instance is reset and
- * used again, which costs a tenth of a fresh one. A reset instance can't be told from a fresh one: its memory holds the bytes that it held after instantiation, and so do its
+ * Instances of one module. A frame borrows one and gives it back; where the module allows it (FitModule.resettable) and the execution left it whole, the instance is used again, reset when it is taken or before
+ * (`prepare`), which costs a tenth of a fresh one. A reset instance can't be told from a fresh one: its memory holds the bytes that it held after instantiation, and so do its
  * globals; nothing else can have changed.
  *
  * An instance is given up after a trap or an unwinding (its stack pointer may be anywhere, and that is a global like any other, but a trap in the host's call leaves V8's state to V8), and after its memory grew.
@@ -25,6 +25,8 @@ export interface Guest {
 interface Resettable extends Guest {
   readonly bytes: Buffer;
   readonly globals: readonly WebAssembly.Global[];
+  /** Whether it is as it was when it had been started. */
+  isReset: boolean;
 }
 
 /** An instance that was not started yet: none of its code has run. */
@@ -66,15 +68,19 @@ export class InstancePool {
   /** An instance as if fresh. One that is new has to be started: see `start`. */
   take(): Guest {
     const idle = this.#idle.pop();
-    if (idle !== undefined) return idle;
+    if (idle !== undefined) return this.#reset(idle);
     const ahead = this.#ahead;
     this.#ahead = undefined;
     return ahead ?? this.#fresh();
   }
 
-  /** Makes an instance now, so that the next `take` need not. Where there is no memory for one it is left to `take`: there may be then. */
+  /** Resets or makes an instance now, so that the next `take` need not. Where there is no memory for one it is left to `take`: there may be then. */
   prepare(): void {
-    if (this.#idle.length > 0) return;
+    const idle = this.#idle.at(-1);
+    if (idle !== undefined) {
+      this.#reset(idle);
+      return;
+    }
     try {
       this.#ahead ??= this.#fresh();
     } catch (error) {
@@ -105,7 +111,7 @@ export class InstancePool {
     if (didCallHost()) this.#resettable = undefined;
     if (this.#resettable === undefined) return { memory, run, fuel, bytes: undefined };
     const globals = this.#resettable.map((name) => exports[name] as WebAssembly.Global);
-    const started: Resettable = { memory, run, fuel, bytes: Buffer.from(memory.buffer), globals };
+    const started: Resettable = { memory, run, fuel, bytes: Buffer.from(memory.buffer), globals, isReset: false };
     this.#image ??= imageOf(started);
     if (this.#image === undefined) this.#resettable = undefined;
     return started;
@@ -116,11 +122,19 @@ export class InstancePool {
     const image = this.#image;
     if (this.#resettable === undefined || image === undefined || !isResettable(guest)) return false;
     if (this.#idle.length >= idleMax || guest.bytes.length !== image.memoryBytes) return false;
+    guest.isReset = false;
+    this.#idle.push(guest);
+    return true;
+  }
+
+  #reset(guest: Resettable): Guest {
+    const image = this.#image;
+    if (guest.isReset || image === undefined) return guest;
     guest.bytes.fill(0, image.bytes.length);
     guest.bytes.set(image.bytes);
     for (const [at, global] of guest.globals.entries()) global.value = image.globals[at] as number | bigint;
-    this.#idle.push(guest);
-    return true;
+    guest.isReset = true;
+    return guest;
   }
 }
 

@@ -15,6 +15,7 @@ import { Frame, GuestFailed, logLineBytesMax, type FrameHost } from "./frame.ts"
 import { completed, endedBy, nothingSpent, passedLimit } from "./guest-ends.ts";
 import { GuestModules, prepared, type GuestKind, type Prepared } from "./guest-modules.ts";
 import type { Guest, InstancePool } from "./instance-pool.ts";
+import { LeftMemories } from "./left-memories.ts";
 import type { Runtime } from "./runtimes.ts";
 import { unwindingTrap } from "./unwinding-trap.ts";
 import { errno, fault, Fault } from "./wasi/errno.ts";
@@ -52,8 +53,9 @@ export class WasiGuests implements Runtime {
   readonly #host: FrameHost;
   readonly #modules: GuestModules;
   readonly #trap = unwindingTrap();
-  /** Pools whose last instance served once, as most do: a command's memory grows. */
-  readonly #spent = new Set<InstancePool>();
+  /** Pools of the commands that ran. Most instances serve once, since a command's memory grows. */
+  readonly #used = new Set<InstancePool>();
+  readonly #left = new LeftMemories();
   #live: Live | undefined;
 
   /** With `reusesInstances` false every execution has a fresh instance: slower, and no guest can tell. */
@@ -73,10 +75,18 @@ export class WasiGuests implements Runtime {
     return this.#live?.guest?.memory.buffer.byteLength ?? 0;
   }
 
-  /** Makes instances for the commands that ran, so that the next call of each finds one: to be called when there is nothing else to do. */
-  prepare(): void {
-    for (const pool of this.#spent) pool.prepare();
-    this.#spent.clear();
+  /** Resets or makes an instance for one of the commands that ran, so that the next call of it finds one: for when there is nothing else to do. Answers whether there is more of that. */
+  prepare(): boolean {
+    const [pool] = this.#used;
+    if (pool === undefined) return false;
+    pool.prepare();
+    this.#used.delete(pool);
+    return this.#used.size > 0;
+  }
+
+  /** Collects what commands left behind, if that is much; for when nothing is under way. */
+  collect(): void {
+    this.#left.collect();
   }
 
   execute(job: Job, node: RuntimeNode): FrameEnd {
@@ -112,7 +122,8 @@ export class WasiGuests implements Runtime {
   }
 
   #giveBack(pool: InstancePool, guest: Guest): void {
-    if (!pool.give(guest)) this.#spent.add(pool);
+    this.#used.add(pool);
+    if (!pool.give(guest)) this.#left.add(guest.memory);
   }
 
   /** The process that the job's args make, or which text says why they make none. */

@@ -136,6 +136,20 @@ export class Claims {
     return claims.length > 0 && this.#locked(() => this.#free(claims));
   }
 
+  /** Leaves what completed here to the engine's thread, which gives it back (`giveBackLeft`). */
+  leaveDone(): void {
+    this.#done = [];
+  }
+
+  /** For the engine's thread: gives back what an executor completed and left. True when somebody wanted it. */
+  giveBackLeft(owner: number, request: Oid): boolean {
+    return this.#locked(() => {
+      const claim = this.#find(request);
+      const isLeft = claim !== undefined && (this.#state(claim) & ~wanted) === (done | (owner + 1));
+      return isLeft && this.#free([claim]);
+    });
+  }
+
   /** Blocks until claims are given back after that epoch, for `msMax` at most. */
   await(epoch: number, msMax: number): void {
     Atomics.wait(this.#words, words.epoch, epoch, msMax);

@@ -3,7 +3,8 @@
  */
 import type { NonAnswer } from "../abi/non-answer.ts";
 import type { Oid } from "../store/oid.ts";
-import type { Outcome } from "../store/outcome.ts";
+import type { NamedObject } from "../store/object.ts";
+import type { Memo, Outcome } from "../store/outcome.ts";
 import type { Miss } from "./plan.ts";
 
 /**
@@ -37,6 +38,25 @@ export interface CommandOutput {
   readonly bytes: Uint8Array;
 }
 
+/** What is sent along with a new request, so that it runs before anything of it is committed. */
+export interface Along {
+  /** What the store's file lacks. */
+  readonly objects: readonly NamedObject[];
+  /** Of the store (`Store.generation`), as whoever sends it saw it when the request was not remembered. */
+  readonly generation: number;
+  /** `Runner.epoch` right before that: while it is the same, no executor has committed the request. */
+  readonly epoch: number;
+  /** When the run began whose record is to be begun with what the executor commits first, in milliseconds since 1970. Undefined for a *leaf*, a request that asks for no others: its executor leaves it to the engine's thread to commit what it came to. */
+  readonly startedMs: number | undefined;
+}
+
+/** What a leaf came to, yet to be committed: what it has made that is not in the store's file, its memo if it completed, and its events in the trace. */
+export interface LeafEnd {
+  readonly objects: readonly NamedObject[];
+  readonly memo: Memo | undefined;
+  readonly events: Uint8Array;
+}
+
 /** What is to be run: a request that somebody waits for, or requests that an executor offers to others. */
 export interface Dispatch {
   /** One, or several that were offered: they are settled in this order until one is met that another executor has. */
@@ -44,8 +64,10 @@ export interface Dispatch {
   readonly isOffer: boolean;
   /** A request that asked for these, for the trace; undefined for what a caller asked for. */
   readonly parent: Oid | undefined;
-  /** Number of the run that it belongs to in the trace. */
+  /** Number of the run that it belongs to in the trace; 0 where its record is not begun. */
   readonly run: number;
+  /** Of one request, which is not remembered and whose run has no record yet. */
+  readonly along?: Along | undefined;
   /** Execute even if there is a memo; what comes of it is compared with the memo. */
   readonly rerun: boolean;
   /** Whether the log lines of completed executions are wanted in the report. */
@@ -54,10 +76,12 @@ export interface Dispatch {
   readonly output?: boolean;
 }
 
-/** How a dispatch went. What completed is committed. */
+/** How a dispatch went. What completed is committed, but for a leaf. */
 export type Report = {
   readonly counts: Tally;
   readonly logs: readonly LogLine[];
+  /** Of a leaf that was dispatched with objects along. */
+  readonly leaf?: LeafEnd;
 } & (
   | { readonly how: "settled"; readonly outcome: Outcome }
   /** It can't go on without requests that other executors have; no frame of it is live. */
@@ -89,6 +113,8 @@ export interface RunnerNews {
   wrote(by: Dispatch, output: CommandOutput): void;
   /** The executor of that dispatch offers requests, which `parent` asked for, to others. It runs them itself unless somebody is faster. */
   offered(by: Dispatch, parent: Oid, requests: readonly [Oid, ...Oid[]]): void;
+  /** The executor of that dispatch has begun the record of its run. Told before anything else of what it committed. */
+  begun(by: Dispatch, run: number): void;
   /** Claims that somebody waited for were given back: the epoch is another one. */
   released(): void;
 }
@@ -102,6 +128,8 @@ export interface Runner {
   news: RunnerNews | undefined;
   /** Runs the request, and what it nests. Rejects only for a bug. */
   start(dispatch: Dispatch): Promise<Report>;
+  /** Hears that what a dispatched leaf came to is committed, or won't be: others may have its request. */
+  kept(dispatch: Dispatch): void;
   /** Makes a running dispatch end as cancelled soon, keeping what was computed. */
   cancel(dispatch: Dispatch): void;
   /** Ends all executors. */

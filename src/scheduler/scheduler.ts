@@ -6,11 +6,25 @@ import { NonAnswerError, type NonAnswer } from "../abi/non-answer.ts";
 import type { Oid } from "../store/oid.ts";
 import type { Outcome } from "../store/outcome.ts";
 import { Plan } from "./plan.ts";
-import type { Counts, Dispatch, Report, RunHearer, Runner, Tally } from "./runner.ts";
+import type { Along, Counts, Dispatch, LeafEnd, Report, RunHearer, Runner, Tally } from "./runner.ts";
+
+/** A run of which nothing is committed yet, neither its record nor its request. */
+export interface NewRun {
+  /** What an executor needs to be sent; undefined where it can't be, and the request is to be committed first. */
+  along(): Along | undefined;
+  /** The run's number: its record is begun, and its request committed, if they are not. Throws the store's errors. */
+  number(): number;
+  /** An executor has begun its record. */
+  begun(number: number): void;
+  /** The dispatch with objects along has ended: no executor begins the record any more. */
+  landed(): void;
+  /** Commits what its request, a leaf, came to. Answers what an error of the store means. */
+  keep(end: LeafEnd, counts: Counts): NonAnswer | undefined;
+}
 
 export interface SettleOptions {
-  /** Number of the run in the trace. */
-  readonly run: number;
+  /** Number of the run in the trace, where it has one already. */
+  readonly run: number | NewRun;
   readonly rerun?: boolean;
   readonly hearer?: RunHearer;
   readonly signal?: AbortSignal | undefined;
@@ -69,6 +83,7 @@ export class Scheduler {
     runner.news = {
       progressed: (by, executed) => this.#progressed(by, executed),
       wrote: (by, output) => this.#flights.get(by)?.caller?.options.hearer?.wrote?.(output),
+      begun: (by, run) => newRunOf(this.#flights.get(by)?.caller)?.begun(run),
       offered: (by, parent, requests) => this.#take(by, parent, requests),
       released: () => this.#goOn(),
     };
@@ -107,8 +122,9 @@ export class Scheduler {
     const rerun = caller?.request === request && caller.options.rerun === true;
     const parent = this.#plan.waiterOf(request);
     const output = caller?.request === request && caller.options.hearer?.wrote !== undefined;
+    const along = caller?.request === request ? newRunOf(caller)?.along() : undefined;
     this.#start(
-      { requests: [request], isOffer: false, parent, rerun, ...dispatchFor(caller), output },
+      { requests: [request], isOffer: false, parent, rerun, ...dispatchFor(caller, along), output },
       request,
       caller,
     );
@@ -118,7 +134,7 @@ export class Scheduler {
     const from = this.#flights.get(by);
     if (from === undefined) return;
     const { neededBy, caller } = from;
-    this.#start({ requests, isOffer: true, parent, rerun: false, ...dispatchFor(caller) }, neededBy, caller);
+    this.#start({ requests, isOffer: true, parent, rerun: false, ...dispatchFor(caller, undefined) }, neededBy, caller);
   }
 
   #start(dispatch: Dispatch, neededBy: Oid, caller: Caller | undefined): void {
@@ -137,12 +153,17 @@ export class Scheduler {
         for (const line of report.logs) caller.options.hearer?.logged(line);
       }
       if (dispatch.isOffer) this.#takeServed(neededBy, report);
-      else this.#takeReport(neededBy, report);
+      else this.#takeReport(neededBy, kept(report, caller));
     } catch (error) {
       this.#land(flight);
       this.#fail(error);
       this.#plan.stopped(neededBy);
       return;
+    } finally {
+      if (dispatch.along !== undefined) {
+        newRunOf(caller)?.landed();
+        this.#runner.kept(dispatch);
+      }
     }
     // Its claims are given back.
     this.#goOn();
@@ -294,12 +315,30 @@ export class Scheduler {
   }
 }
 
+/** The report, once what a leaf came to is committed. */
+function kept(report: Report, caller: Caller | undefined): Report {
+  const run = report.leaf === undefined ? undefined : newRunOf(caller);
+  if (run === undefined || report.leaf === undefined) return report;
+  const answer = run.keep(report.leaf, countsOf(report.counts));
+  return answer === undefined ? report : { how: "ended", answer, counts: report.counts, logs: report.logs };
+}
+
+function newRunOf(caller: Caller | undefined): NewRun | undefined {
+  const run = caller?.options.run;
+  return typeof run === "number" ? undefined : run;
+}
+
 /** The caller asked for one. */
 function countsOf({ executed, frames, asked }: Tally): Counts {
   return { executed, frames, memoized: Math.max(0, asked + 1 - executed) };
 }
 
 /** What a dispatch says of the run on whose behalf it is. */
-function dispatchFor(caller: Caller | undefined): Pick<Dispatch, "run" | "logs"> {
-  return { run: caller?.options.run ?? 0, logs: caller?.options.hearer?.wantsLogs === true };
+function dispatchFor(caller: Caller | undefined, along: Along | undefined): Pick<Dispatch, "run" | "along" | "logs"> {
+  const logs = caller?.options.hearer?.wantsLogs === true;
+  return { run: caller === undefined || along !== undefined ? 0 : numberOf(caller), along, logs };
+}
+
+function numberOf({ options: { run } }: Caller): number {
+  return typeof run === "number" ? run : run.number();
 }

@@ -57,7 +57,9 @@ function settleOne(place: Place, top: Oid, dispatch: Dispatch, alone: boolean, w
     const parent = isTop ? dispatch.parent : plan.waiterOf(request);
     const rerun = dispatch.rerun && isTop;
     const known = batch?.requests[batch.at];
-    const settled = settler.settle(known ?? place.read(request), { parent, run, rerun, alone, isSuspended, batch });
+    const isNew = isTop && neighbours !== undefined && neighbours.claims.epoch === dispatch.along?.epoch;
+    const how = { parent, run, rerun, isNew, alone, isSuspended, batch };
+    const settled = settler.settle(known ?? place.read(request), how);
     switch (settled.how) {
       case "settled":
         if (isTop) return settled;

@@ -129,6 +129,8 @@ export interface SettleHow {
   readonly run: number;
   /** Don't look up the request's own memo. */
   readonly rerun: boolean;
+  /** Don't look it up either: whoever asks has looked, and no executor has committed anything since. */
+  readonly isNew?: boolean;
   /** Nothing is nested: each frame is alone on its stack. */
   readonly alone: boolean;
   /** Whether a request that is in flight here, suspended, is joined and not executed. */
@@ -173,7 +175,8 @@ export class Settler {
     try {
       const epoch = this.#epoch;
       const outcome =
-        (how.rerun ? undefined : this.#lookup(request, undefined)) ?? this.#run(request, undefined, epoch);
+        (how.rerun || how.isNew === true ? undefined : this.#lookup(request, undefined)) ??
+        this.#run(request, undefined, epoch);
       if (outcome === "elsewhere") return { how: "elsewhere", epoch };
       return outcome === "unwound"
         ? { how: "suspended", frames: [...this.#unwound.values()] }

@@ -14,6 +14,11 @@ export interface GitObject {
   readonly body: Uint8Array;
 }
 
+/** An object under its name, which was computed from it. */
+export interface NamedObject extends GitObject {
+  readonly name: Oid;
+}
+
 /** Below this a copy behind the header costs less than a streaming hash object (measured: 0.5 against 1.6 µs). */
 const oneShotBytesMax = 16 * 1024;
 /** Header and body of the object that is being hashed: a buffer for each would be garbage at once. */

@@ -2,12 +2,23 @@
 import type Database from "better-sqlite3";
 import { bytesOf, storedOid } from "./damage.ts";
 import { oidToBytes, type Oid } from "./oid.ts";
+import type { OpeningRun } from "./opening-run.ts";
+import type { Memo } from "./outcome.ts";
 
 /** Runs whose trace is kept, and the bytes of events kept of one run. */
 const tracedRunsMax = 16;
 export const traceBytesMax = 16 << 20;
 /** What people made the store forget, as far back as it is told. */
 const forgottenMax = 4096;
+
+/** A run of one job that is over before anything of it was committed. */
+export interface RunOver {
+  readonly request: Oid;
+  readonly startedMs: number;
+  readonly memo: Memo;
+  readonly events: Uint8Array;
+  readonly totals: RunTotals;
+}
 
 /** A finished or running run of the engine. Times: milliseconds since 1970, microseconds. */
 export interface RunRecord {
@@ -38,7 +49,7 @@ const noEvents = Buffer.alloc(0);
 
 export class Runs {
   readonly #sql: ReturnType<typeof prepareStatements>;
-  #waiting: { readonly run: number; readonly events: Uint8Array }[] = [];
+  #waiting: { run: number; readonly events: Uint8Array }[] = [];
   #ended: { readonly run: number; readonly totals: RunTotals }[] = [];
 
   constructor(database: Database.Database) {
@@ -49,6 +60,21 @@ export class Runs {
   begin(request: Oid, startedMs: number): number {
     const id = Number(this.#sql.begin.run(oidToBytes(request), startedMs).lastInsertRowid);
     this.#sql.dropTrace.run(id - tracedRunsMax);
+    return id;
+  }
+
+  /** Opens the record of such a run. Events that wait are its. Call it in a transaction. */
+  open(opening: OpeningRun): number {
+    const id = this.begin(opening.request, opening.startedMs);
+    for (const part of this.#waiting) if (opening.has(part.run)) part.run = id;
+    return id;
+  }
+
+  /** Adds the record and the trace of a run that is over. Call it in a transaction. */
+  add({ request, startedMs, events, totals }: RunOver): number {
+    const id = this.begin(request, startedMs);
+    if (events.length > 0) this.#sql.insertTrace.run(id, 0, events);
+    this.#writeEnd(id, totals);
     return id;
   }
 
@@ -129,10 +155,11 @@ export class Runs {
 
   /** Closes the records that wait for it. Call it in a transaction, and `clearEnds` once that is committed. */
   writeEnds(): void {
-    for (const { run, totals } of this.#ended) {
-      const { micros, executed, frames, memoized, ending } = totals;
-      this.#sql.end.run(Math.round(micros), executed, frames, memoized, ending, run);
-    }
+    for (const { run, totals } of this.#ended) this.#writeEnd(run, totals);
+  }
+
+  #writeEnd(run: number, { micros, executed, frames, memoized, ending }: RunTotals): void {
+    this.#sql.end.run(Math.round(micros), executed, frames, memoized, ending, run);
   }
 
   /** Forgets what was written. */

@@ -31,8 +31,9 @@ import {
 } from "./errors.ts";
 import { HotMap } from "./hot-map.ts";
 import type { JobRecord } from "./job-record.ts";
-import { hashObject, type GitObject, type ObjectKind } from "./object.ts";
+import { hashObject, type GitObject, type NamedObject, type ObjectKind } from "./object.ts";
 import { oidToBytes, type Oid } from "./oid.ts";
+import { OpeningRun } from "./opening-run.ts";
 import { sameOutcome, type Memo, type Outcome } from "./outcome.ts";
 import type { ObjectSink } from "./git/object-sink.ts";
 import { packedBodyBytesMax } from "./packed-objects.ts";
@@ -40,7 +41,7 @@ import { Quarantine, type Divergence, type Keep, type Settlement } from "./quara
 import { Sources } from "./sources.ts";
 import { Wholes } from "./wholes.ts";
 import { hashRequest } from "./request-tree.ts";
-import { Runs, type RunRecord, type RunTotals } from "./runs.ts";
+import { Runs, type RunOver, type RunRecord, type RunTotals } from "./runs.ts";
 import { keptMemo, storedOutcome } from "./stored-memo.ts";
 import { WriteBuffer, type BufferedObject } from "./write-buffer.ts";
 
@@ -56,7 +57,8 @@ export {
   objectBytesMax,
 } from "./errors.ts";
 export type { Divergence, Keep, Settlement } from "./quarantine.ts";
-export { traceBytesMax, type RunRecord, type RunTotals } from "./runs.ts";
+export type { OpeningRun } from "./opening-run.ts";
+export { traceBytesMax, type RunOver, type RunRecord, type RunTotals } from "./runs.ts";
 
 /** Entries of the hot maps: kinds and sizes (0.1 KB each), outcomes (0.2 KB each). A map holds up to twice as many. */
 const hotKindsMax = 50_000;
@@ -114,6 +116,7 @@ export class Store {
   readonly #quarantine: Quarantine;
   readonly #sources: Sources;
   readonly #wholes: Wholes;
+  #opening: OpeningRun | undefined;
   readonly #hotKinds = new HotMap<Oid, ObjectKind>(hotKindsMax);
   /** Of objects that are read from rows of their own, and were. */
   readonly #hotSizes = new HotMap<Oid, number>(hotSizesMax);
@@ -377,10 +380,7 @@ export class Store {
    * a different one is kept as evidence and QuarantinedMemo thrown (from here, or from the flush).
    */
   remember(request: Oid, memo: Memo, run: number): void {
-    if (memo.outcome.kind !== "failed" && this.kindOf(memo.outcome.oid) !== memo.outcome.kind) {
-      throw new MissingObject(memo.outcome.oid);
-    }
-    if (memo.outcome.kind !== "failed") this.#complete(memo.outcome.oid);
+    this.#mustHold(memo.outcome);
     const buffered = this.#buffer.memoOf(request, this.#buffer.objects.get(request));
     if (buffered !== undefined) {
       if (sameOutcome(buffered.memo.outcome, memo.outcome)) return;
@@ -388,6 +388,13 @@ export class Store {
     }
     this.#buffer.addMemo(request, memo, run);
     if (this.#buffer.isDue) this.flush();
+  }
+
+  /** Sees to it that what a request came to is here, whole. */
+  #mustHold(outcome: Outcome): void {
+    if (outcome.kind === "failed") return;
+    if (this.kindOf(outcome.oid) !== outcome.kind) throw new MissingObject(outcome.oid);
+    this.#complete(outcome.oid);
   }
 
   /** Sees to it that an object is here with all that it names. */
@@ -463,11 +470,51 @@ export class Store {
     });
   }
 
+  /** How often something had been deleted when this handle looked last. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** What is buffered, if that is little and objects alone: what another handle needs of it may go there by hand. */
+  uncommitted(bytesMax: number): readonly NamedObject[] | undefined {
+    return this.#buffer.fewObjects(bytesMax);
+  }
+
+  /** Gives away what is buffered, if that is little and objects alone, for another handle to commit with this outcome. Otherwise it is committed, and what a repository has of the outcome's result. */
+  handOver(outcome: Outcome, bytesMax: number): readonly NamedObject[] {
+    const few = this.#borrowing ? undefined : this.uncommitted(bytesMax);
+    if (few === undefined) {
+      this.#mustHold(outcome);
+      this.flush();
+    } else this.#buffer.clear();
+    return few ?? [];
+  }
+
   /** Opens the record of a run, drops the traces of runs long past, and commits that with all that is buffered. Throws as `flush`. */
   beginRun(request: Oid, startedMs: number): number {
     let run = 0;
     this.#flush(() => (run = this.#runs.begin(request, startedMs)));
     return run;
+  }
+
+  /** Opens the record of a run with the next commit, and then tells its number. `remember` and `addTrace` take `number` of what is returned until another one is opened. */
+  openRun(request: Oid, startedMs: number, onBegun: (number: number) => void): OpeningRun {
+    return (this.#opening = new OpeningRun(request, startedMs, onBegun));
+  }
+
+  /**
+   * Commits a run that is over: its record, what its request came to, which asked for no others, and its events, with all that is buffered, in one transaction. Returns its number. Throws as `remember` and `flush`; of the run nothing is kept then.
+   */
+  addRun(over: RunOver): number {
+    this.#mustHold(over.memo.outcome);
+    const memo = this.#buffer.addMemo(over.request, over.memo, 0);
+    try {
+      this.#flush(() => (memo.run = this.#runs.add(over)));
+    } catch (error) {
+      if (this.#buffer.memos.at(-1) === memo) this.#buffer.removeLastMemo();
+      throw error;
+    }
+    return memo.run;
   }
 
   /** Closes the record of a run, with the next flush or `flushEnds`. */
@@ -528,12 +575,15 @@ export class Store {
     if (!this.#buffer.isEmpty || this.#runs.hasWaiting) this.#flush(undefined);
   }
 
-  /** What is also to be done in that transaction may be done again, if the first was rolled back. */
-  #flush(also: (() => void) | undefined): void {
-    const { alone, refused } = this.#commit(also);
+  /** What is to be done before in that transaction may be done again, if the first was rolled back. */
+  #flush(begin: (() => void) | undefined): void {
+    const opening = this.#opening;
+    const { alone, refused } = this.#commit(opening === undefined ? begin : () => this.#open(opening, begin));
     this.#wholes.settle();
     this.#buffer.clear();
     this.#runs.clear();
+    this.#opening = undefined;
+    opening?.begun();
     // Results come again and again: the next time the name alone says that it is here.
     for (const [name, kind] of alone) this.#hotKinds.set(name, kind);
     const [first] = refused;
@@ -542,15 +592,22 @@ export class Store {
     throw new QuarantinedMemo(...first);
   }
 
-  #commit(also: (() => void) | undefined): Flushed {
+  #open(opening: OpeningRun, begin: (() => void) | undefined): void {
+    const run = this.#runs.open(opening);
+    this.#buffer.number(opening, run);
+    opening.give(run);
+    begin?.();
+  }
+
+  #commit(begin: (() => void) | undefined): Flushed {
     try {
-      if (also === undefined && this.#isHereAlready()) return { alone: new Map(), newTrees: [], refused: noneRefused };
+      if (begin === undefined && this.#isHereAlready()) return { alone: new Map(), newTrees: [], refused: noneRefused };
       try {
-        return this.#transactBuffer(false, also);
+        return this.#transactBuffer(false, begin);
       } catch (error) {
         if (!(error instanceof DivergentMemo)) throw error;
         this.#buffer.unplace();
-        return this.#transactBuffer(true, also);
+        return this.#transactBuffer(true, begin);
       }
     } catch (error) {
       if (neverCommitted.some((each) => error instanceof each)) {
@@ -563,9 +620,10 @@ export class Store {
   }
 
   /** Memos are looked at one by one only where a quarantine may stand against them. */
-  #transactBuffer(isDivergent: boolean, also: (() => void) | undefined): Flushed {
+  #transactBuffer(isDivergent: boolean, begin: (() => void) | undefined): Flushed {
     return this.#contents.transact(() => {
       this.#recheck();
+      begin?.();
       const { memos } = this.#buffer;
       let refused = noneRefused;
       if (memos.length > 0) {
@@ -576,7 +634,6 @@ export class Store {
       const committed = commitBuffer(this.#contents, this.#buffer);
       if (this.#borrowing) this.#wholes.write(committed.newTrees);
       this.#runs.write();
-      also?.();
       return { alone: committed.alone, newTrees: committed.newTrees, refused };
     });
   }

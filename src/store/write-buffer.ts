@@ -1,7 +1,8 @@
 /** What a handle was given and has not committed yet: objects in the order in which they came, and memos. */
-import type { GitObject, ObjectKind } from "./object.ts";
+import type { GitObject, NamedObject, ObjectKind } from "./object.ts";
 import { monotonicMs } from "./monotonic.ts";
 import { oidBytes, type Oid } from "./oid.ts";
+import type { OpeningRun } from "./opening-run.ts";
 import type { Memo } from "./outcome.ts";
 import { requestBytes, requestWith, type RequestParts } from "./request-tree.ts";
 import { decodeTree, kindOfMode } from "./tree.ts";
@@ -10,6 +11,8 @@ import { decodeTree, kindOfMode } from "./tree.ts";
 const rowsMax = 40_000;
 const bytesMax = 32 << 20;
 const msMax = 100;
+/** Objects that may be few. */
+const fewObjectsMax = 64;
 
 /** What is buffered carries a mark for the commit under way: a set of the names costs 1 µs a job. */
 interface Placeable {
@@ -46,7 +49,8 @@ class BufferedRequest implements BufferedObject {
 export interface BufferedMemo extends Placeable {
   readonly request: Oid;
   readonly memo: Memo;
-  readonly run: number;
+  /** Of a run whose record is begun in the same commit it is known there. */
+  run: number;
   /** Not to be committed: a quarantine stands against it. */
   isRefused: boolean;
 }
@@ -98,14 +102,35 @@ export class WriteBuffer {
     this.#bytes += requestBytes;
   }
 
-  addMemo(request: Oid, memo: Memo, run: number): void {
+  addMemo(request: Oid, memo: Memo, run: number): BufferedMemo {
     this.#begin();
-    const buffered = { request, memo, run, isPlaced: false, isRefused: false };
+    const buffered: BufferedMemo = { request, memo, run, isPlaced: false, isRefused: false };
     const tree = this.#objects.get(request);
     if (tree === undefined) this.#loneMemos.set(request, buffered);
     else tree.memo = buffered;
     this.#memos.push(buffered);
     this.#bytes += (memo.reads.length + memo.children.length) * oidBytes;
+    return buffered;
+  }
+
+  /** Gives the memos of an opening run its number. */
+  number(opening: OpeningRun, run: number): void {
+    for (const memo of this.#memos) if (opening.has(memo.run)) memo.run = run;
+  }
+
+  /** Takes out the memo that came last. */
+  removeLastMemo(): void {
+    const memo = this.#memos.pop();
+    if (memo === undefined) return;
+    this.#loneMemos.delete(memo.request);
+    const tree = this.#objects.get(memo.request);
+    if (tree !== undefined) tree.memo = undefined;
+  }
+
+  /** All that is buffered, where that is objects alone, of at most so many bytes. */
+  fewObjects(ofBytes: number): NamedObject[] | undefined {
+    if (this.#memos.length > 0 || this.#bytes > ofBytes || this.#objects.size > fewObjectsMax) return undefined;
+    return Array.from(this.#objects, ([name, { kind, body }]) => ({ name, kind, body }));
   }
 
   /** Takes out an object without a memo. */

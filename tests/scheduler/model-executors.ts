@@ -71,6 +71,8 @@ export class ModelExecutors implements Runner {
     });
   }
 
+  kept(): void {}
+
   cancel(dispatch: Dispatch): void {
     for (const { pending } of this.#seats) if (pending?.dispatch === dispatch) pending.isCancelled = true;
   }

@@ -1,10 +1,10 @@
 /** The scheduler over a runner that records what was started and lets the test say how it went. */
 import { describe, expect, test } from "vitest";
 import { NonAnswerError } from "../../src/abi/non-answer.ts";
-import type { Dispatch, Report, RunHearer, Runner, RunnerNews } from "../../src/scheduler/runner.ts";
-import { Scheduler, type SettledRun } from "../../src/scheduler/scheduler.ts";
+import type { Dispatch, LeafEnd, Report, RunHearer, Runner, RunnerNews } from "../../src/scheduler/runner.ts";
+import { Scheduler, type NewRun, type SettledRun } from "../../src/scheduler/scheduler.ts";
 import { oid, type Oid } from "../../src/store/oid.ts";
-import type { Outcome } from "../../src/store/outcome.ts";
+import type { Memo, Outcome } from "../../src/store/outcome.ts";
 
 const r = (n: number): Oid => oid(n.toString(16).padStart(40, "0"));
 const result = (n: number): Outcome => ({ kind: "blob", oid: r(n) });
@@ -17,6 +17,7 @@ class RecordingRunner implements Runner {
   news: RunnerNews | undefined;
   readonly started: Dispatch[] = [];
   readonly cancelled: Oid[] = [];
+  readonly keptNames: Oid[] = [];
   /** Of the dispatch started last. */
   #end: PromiseWithResolvers<Report> | undefined;
 
@@ -39,6 +40,10 @@ class RecordingRunner implements Runner {
   async fail(error: Error): Promise<void> {
     this.#end?.reject(error);
     await settleDown();
+  }
+
+  kept(dispatch: Dispatch): void {
+    this.keptNames.push(dispatch.requests[0]);
   }
 
   cancel(dispatch: Dispatch): void {
@@ -332,5 +337,50 @@ describe("nothing is started for nobody", () => {
     await runner.report(settledTo(9));
     expect([given.told, kept.told]).toEqual(["cancelled", result(9)]);
     expect(runner.startedNames).toEqual([1, 4]);
+  });
+});
+
+describe("a leaf", () => {
+  const along = { objects: [], generation: 1, epoch: 0, startedMs: undefined };
+  const unheard = { begun: () => undefined, landed: () => undefined };
+  const memo: Memo = { outcome: result(9), detail: undefined, fuel: 0, reads: [], children: [] };
+  const leafEnd: LeafEnd = { objects: [], memo, events: Buffer.alloc(0) };
+  const ended: Report = { ...settledTo(9), leaf: leafEnd };
+
+  test("is dispatched with what goes along and no number; what it came to is kept before anybody is told, and then its claim given back", async () => {
+    const { runner, scheduler } = setUp();
+    const told: string[] = [];
+    const run: NewRun = {
+      ...unheard,
+      along: () => along,
+      number: () => expect.unreachable("nobody needs it"),
+      keep: (end, counts) => void told.push(`kept ${end === leafEnd} ${counts.executed} ${runner.keptNames.length}`),
+    };
+    const settled = scheduler.settle(r(1), { run }).then(() => void told.push(`told ${runner.keptNames.length}`));
+    expect(runner.started).toMatchObject([{ requests: [r(1)], run: 0, along }]);
+    await runner.report(ended);
+    await settled;
+    expect(told).toEqual(["kept true 1 0", "told 1"]);
+    expect(runner.keptNames).toEqual([r(1)]);
+  });
+
+  test("that can't be kept is no answer, and its claim is given back all the same", async () => {
+    const { runner, scheduler } = setUp();
+    const answer = { kind: "host", message: "the disk is full" } as const;
+    const run: NewRun = { ...unheard, along: () => along, number: () => 1, keep: () => answer };
+    const failed = scheduler.settle(r(1), { run }).catch((error: unknown) => error);
+    await runner.report(ended);
+    expect(await failed).toMatchObject({ answer });
+    expect(runner.keptNames).toEqual([r(1)]);
+  });
+
+  test("that needs too much to go along is dispatched as all others are", async () => {
+    const { runner, scheduler } = setUp();
+    const run: NewRun = { ...unheard, along: () => undefined, number: () => 7, keep: () => expect.unreachable() };
+    const settled = scheduler.settle(r(1), { run });
+    expect(runner.started).toMatchObject([{ run: 7, along: undefined }]);
+    await runner.report(settledTo(9));
+    expect((await settled).outcome).toEqual(result(9));
+    expect(runner.keptNames).toEqual([]);
   });
 });

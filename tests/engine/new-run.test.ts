@@ -1,0 +1,179 @@
+/** A run is executed before anything of it is committed, and leaves what every run leaves: its memo, one record and its trace. */
+import { describe, expect, test, vi } from "vitest";
+import { openEngine, type Oid } from "../../src/engine.ts";
+import { openStore, QuarantinedMemo } from "../../src/store/store.ts";
+import { encodeTree } from "../../src/store/tree.ts";
+import { assemble, guest } from "../guests/assemble.ts";
+import { putLayout, startCommand } from "../guests/command.ts";
+import { temporaryFiles } from "../store/temporary.ts";
+
+const file = temporaryFiles();
+
+/** Counts for a while, then writes `bytes` bytes of stdout. */
+const writer = (turns: number, bytes: number) => `(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 8)
+  (func (export "_start") (local $turn i32)
+    (loop $turns
+      (local.set $turn (i32.add (local.get $turn) (i32.const 1)))
+      (br_if $turns (i32.lt_u (local.get $turn) (i32.const ${turns}))))
+    (i32.store (i32.const 0) (i32.const 100))
+    (i32.store (i32.const 4) (i32.const ${bytes}))
+    (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))`;
+const quick = assemble(writer(1, 3));
+const slow = assemble(writer(400_000_000, 3));
+
+async function opened(executors = 2) {
+  const path = file();
+  const engine = openEngine({ store: path, executors });
+  return { path, engine };
+}
+
+describe("a command's run", () => {
+  test("is over in the store, for others too, when its caller is told: memo, record and trace", async () => {
+    const { path, engine } = await opened();
+    const worker = await engine.addCommand(quick);
+    // The first waits for a thread, and so has a record before it ends.
+    await startCommand(engine, worker, {}, { salt: "first" });
+    const { request, outcome, run } = await startCommand(engine, worker, {});
+    const other = openStore(path);
+    expect(other.outcome(request)).toEqual(outcome);
+    expect(other.lastRun()).toMatchObject({
+      id: run,
+      request,
+      totals: { executed: 1, frames: 1, memoized: 0, ending: "result" },
+    });
+    expect(other.trace(run as number).length).toBe(64);
+    expect(other.evidence(request)?.run).toBe(run);
+    // What its result names is here for whoever asks for it.
+    if (outcome.kind === "failed") throw new Error(outcome.message);
+    expect(engine.commandResult(outcome.oid)).toMatchObject({ exit: 0 });
+    expect(other.get(outcome.oid).kind).toBe("tree");
+    other.close();
+    await engine.close();
+  });
+
+  test("that makes more than is handed from thread to thread is there whole", async () => {
+    const { path, engine } = await opened();
+    const worker = await engine.addCommand(assemble(writer(1, 400_000)));
+    const tree = putLayout(engine, { "large.txt": "x".repeat(200_000) });
+    const { outcome } = await startCommand(engine, worker, { in: tree });
+    await engine.close();
+    const other = openStore(path);
+    if (outcome.kind === "failed") throw new Error(outcome.message);
+    const names = [...other.objects()].map(({ name }) => name);
+    expect(names).toContain(outcome.oid);
+    expect(names).toContain(tree);
+    other.close();
+  });
+
+  test("has a record from early on where it takes long, and one that is cancelled says so", async () => {
+    const { path, engine } = await opened();
+    const worker = await engine.addCommand(slow);
+    const abort = new AbortController();
+    const running = startCommand(engine, worker, {}, { signal: abort.signal });
+    const other = openStore(path);
+    await vi.waitFor(() => expect(other.lastRun()).toBeDefined(), { timeout: 60_000, interval: 5 });
+    expect(other.lastRun()?.totals).toBeUndefined();
+    abort.abort();
+    await expect(running).rejects.toMatchObject({ answer: { kind: "cancelled" } });
+    await engine.close();
+    expect(other.lastRun()).toMatchObject({ totals: { executed: 0, ending: "cancelled" } });
+    expect(other.stats()).toMatchObject({ memos: 0, runs: 1 });
+    other.close();
+  });
+
+  test("is joined by one that asks for the same meanwhile: executed once, two records, one memo", async () => {
+    const { path, engine } = await opened();
+    const worker = await engine.addCommand(slow);
+    const both = await Promise.all([startCommand(engine, worker, {}), startCommand(engine, worker, {})]);
+    expect(both[0].outcome).toEqual(both[1].outcome);
+    expect(both[0].run).not.toBe(both[1].run);
+    await engine.close();
+    const other = openStore(path);
+    expect(other.stats()).toMatchObject({ memos: 1, runs: 2 });
+    expect(other.runs(undefined, 9).every(({ totals }) => totals?.ending === "result")).toBe(true);
+    other.close();
+  });
+
+  test("goes on for whoever joined it when its first caller leaves", async () => {
+    const { engine } = await opened();
+    const worker = await engine.addCommand(slow);
+    const abort = new AbortController();
+    const first = startCommand(engine, worker, {}, { signal: abort.signal });
+    const second = startCommand(engine, worker, {});
+    abort.abort();
+    await expect(first).rejects.toMatchObject({ answer: { kind: "cancelled" } });
+    const { request, outcome } = await second;
+    expect(outcome.kind).toBe("tree");
+    expect((await engine.settle(request)).jobs.executed).toBe(0);
+    await engine.close();
+  });
+
+  test("that another process settled otherwise meanwhile ends as quarantined", async () => {
+    const { path, engine } = await opened();
+    const worker = await engine.addCommand(slow);
+    const running = startCommand(engine, worker, {}, {});
+    const failed = running.catch((error: unknown) => error);
+    const other = openStore(path);
+    await vi.waitFor(() => expect(other.lastRun()).toBeDefined(), { timeout: 60_000, interval: 5 });
+    const request = other.lastRun()?.request as Oid;
+    const wrong = { kind: "tree", oid: other.put("tree", encodeTree([])) } as const;
+    other.remember(request, { outcome: wrong, detail: undefined, fuel: 0, reads: [], children: [] }, 1);
+    other.flush();
+    expect(await failed).toMatchObject({ answer: { kind: "quarantine", request } });
+    expect(() => other.outcome(request)).toThrow(QuarantinedMemo);
+    other.close();
+    await engine.close();
+  });
+});
+
+describe("a run of what asks for others", () => {
+  const endless = guest("(loop $again (br $again))");
+
+  test("has one record, which an executor has begun, and all its memos and events are that run's", async () => {
+    const { path, engine } = await opened();
+    const tree = putLayout(engine, { a: "1", b: { c: "2" } });
+    for (const salt of ["first", "second"]) {
+      const { request, run, jobs } = await engine.fold({ in: tree, post: "file-count", salt });
+      const other = openStore(path);
+      expect(other.runs(undefined, 9).map(({ id }) => id)[0]).toBe(run);
+      expect(other.evidence(request)?.run).toBe(run);
+      expect(other.evidence(request)?.memo.children.map((child) => other.evidence(child)?.run)).toContain(run);
+      expect(other.trace(run as number).length).toBeGreaterThanOrEqual(64 * jobs.executed);
+      other.close();
+    }
+    await engine.close();
+    const other = openStore(path);
+    expect(other.stats().runs).toBe(2);
+    for (const { totals } of other.runs(undefined, 9)) expect(totals).toMatchObject({ ending: "result" });
+    other.close();
+  });
+
+  test.each([1, 2])("that is cancelled has one record that says so (executors: %i)", async (executors) => {
+    const { path, engine } = await opened(executors);
+    const worker = engine.addWorker(endless);
+    const abort = new AbortController();
+    const running = engine.run({ worker, signal: abort.signal });
+    // It runs, and the executor has committed nothing yet.
+    await new Promise((resolve) => void setTimeout(resolve, 5));
+    abort.abort();
+    await expect(running).rejects.toMatchObject({ answer: { kind: "cancelled" } });
+    await engine.close();
+    const other = openStore(path);
+    expect(other.runs(undefined, 9)).toMatchObject([{ totals: { ending: "cancelled" } }]);
+    other.close();
+  });
+
+  test("that is stopped has one record that says so, and so has the next one", async () => {
+    const path = file();
+    const engine = openEngine({ store: path, wallClockMsMax: 300 });
+    const worker = engine.addWorker(endless);
+    for (const salt of ["one", "other"])
+      await expect(engine.run({ worker, salt })).rejects.toMatchObject({ answer: { kind: "host" } });
+    await engine.close();
+    const other = openStore(path);
+    expect(other.runs(undefined, 9)).toMatchObject([{ totals: { ending: "host" } }, { totals: { ending: "host" } }]);
+    other.close();
+  });
+});
