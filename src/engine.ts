@@ -42,7 +42,7 @@ import { executorsMax } from "./scheduler/claims.ts";
 import type { SettledRun } from "./scheduler/scheduler.ts";
 import { nestedFramesMax } from "./scheduler/settle.ts";
 import { decodeTrace, type TraceEvent } from "./scheduler/trace.ts";
-import { BeginningRun } from "./new-run.ts";
+import { RunOfLeaf } from "./leaf-run.ts";
 import { startRun, type Run, type RunResult, type RunTold } from "./run.ts";
 import { putStandardLibrary } from "./standard-library.ts";
 import type { ReplayBundle } from "./replay-bundle.ts";
@@ -130,9 +130,6 @@ export type { TraceEvent } from "./scheduler/trace.ts";
 
 /** Milliseconds that a guest may run on its own before it is taken for a runaway. */
 export const defaultWallClockMsMax = 60_000;
-
-/** How long the ends of runs wait to be committed: executors forget the file's pages at each commit of another thread. */
-const endsWaitMs = 50;
 
 export interface EngineOptions {
   /** The store's file; made when it isn't there. */
@@ -261,7 +258,7 @@ export class Engine {
   readonly #runs = new Map<Promise<void>, Oid>();
   /** Verifications under way, as promises that never reject. */
   readonly #verifications = new Set<Promise<void>>();
-  #flushing: NodeJS.Timeout | undefined;
+  #flushing: NodeJS.Immediate | undefined;
   readonly #library: Oid;
   readonly #host: Host;
 
@@ -623,7 +620,7 @@ export class Engine {
       await Promise.all([...this.#runs.keys(), ...this.#verifications]);
       await this.#executing?.close();
     } finally {
-      clearTimeout(this.#flushing);
+      clearImmediate(this.#flushing);
       this.#store.close();
     }
   }
@@ -668,10 +665,9 @@ export class Engine {
     const { rerun = false } = options;
     const marker = this.#markerOf(request.image);
     // Executors have handles of their own on the store, so all that they are asked about is committed with the record, or sent to them.
-    const isLeaf = marker === wasiMarker && !rerun;
-    const onEnd = () => this.#flushEndsSoon();
-    const run = new BeginningRun(this.#store, request.oid, { isLeaf, since: startedMs, epoch, onEnd });
-    if (rerun) run.number();
+    const leaf =
+      marker === wasiMarker && !rerun ? new RunOfLeaf(this.#store, request.oid, startedMs, epoch) : undefined;
+    const begun = leaf ?? this.#store.beginRun(request.oid, Date.now());
     const closing = this.#closing.signal;
     const signal = options.signal === undefined ? closing : AbortSignal.any([closing, options.signal]);
     let settled: SettledRun | undefined;
@@ -679,16 +675,20 @@ export class Engine {
     try {
       const executing = this.#executing ?? (await this.#startExecuting());
       if (marker === scriptMarker) executing.expectScript();
-      settled = await executing.settle(request.oid, { run, rerun, signal, hearer });
+      settled = await executing.settle(request.oid, { run: begun, rerun, signal, hearer });
       ending = settled.outcome.kind === "failed" ? "failed" : "result";
     } catch (error) {
       if (error instanceof NonAnswerError) ending = error.answer.kind;
       throw error;
     } finally {
-      const { executed, frames, memoized } = settled?.counts ?? { executed: 0, frames: 0, memoized: 0 };
-      run.end({ micros: (monotonicMs() - startedMs) * 1000, executed, frames, memoized, ending });
+      if (leaf?.isOver !== true) {
+        const { executed, frames, memoized } = settled?.counts ?? { executed: 0, frames: 0, memoized: 0 };
+        const micros = (monotonicMs() - startedMs) * 1000;
+        this.#store.endRun(numberOf(begun), { micros, executed, frames, memoized, ending });
+        this.#flushEndsSoon();
+      }
     }
-    return { ...(await result(settled.outcome, settled.counts)), run: run.number() };
+    return { ...(await result(settled.outcome, settled.counts)), run: numberOf(begun) };
   }
 
   async #startExecuting(): Promise<Executing> {
@@ -698,19 +698,19 @@ export class Engine {
   }
 
   /**
-   * Commits how runs ended some time after whoever waits for them has been told; `close` does it where it has begun. Nobody could hear an error here, so all else that is buffered waits for somebody who asks for something. Ends that can't be
+   * Commits how runs ended once whoever waits for them has been told; `close` does it where it has begun. Nobody could hear an error here, so all else that is buffered waits for somebody who asks for something. Ends that can't be
    * committed wait, too, and the next run, or `close`, says why.
    */
   #flushEndsSoon(): void {
     if (this.#closing.signal.aborted) return;
-    this.#flushing ??= setTimeout(() => {
+    this.#flushing ??= setImmediate(() => {
       this.#flushing = undefined;
       try {
         this.#store.flushEnds();
       } catch (error) {
         if (!(error instanceof StoreFailure)) throw error;
       }
-    }, endsWaitMs);
+    });
   }
 
   /** What the engine knows of a failure's cause: where a script failed, in its author's file if the script was bundled here. */
@@ -849,6 +849,10 @@ export class Engine {
     const name = typed(last) ?? `${names.workerName(last.image, undefined)}${inCommand(typed(outermost))}`;
     return `${name}${where} (request ${last.request})`;
   }
+}
+
+function numberOf(run: number | RunOfLeaf): number {
+  return typeof run === "number" ? run : run.number();
 }
 
 function inCommand(typed: string | undefined): string {

@@ -59,9 +59,6 @@ export class ExecutorPool implements Runner {
             case "offer":
               this.news?.offered(dispatch, news.parent, news.requests);
               return;
-            case "begun":
-              this.news?.begun(dispatch, news.run);
-              return;
             case "progress":
               this.news?.progressed(dispatch, news.executed);
               return;

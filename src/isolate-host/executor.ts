@@ -12,9 +12,8 @@ import { Settler, type Job, type Neighbours } from "../scheduler/settle.ts";
 import { Claims } from "../scheduler/claims.ts";
 import { TraceBuffer } from "../scheduler/trace.ts";
 import type { Oid } from "../store/oid.ts";
-import type { NamedObject } from "../store/object.ts";
 import type { Memo, Outcome } from "../store/outcome.ts";
-import { openStore, type OpeningRun, type Store } from "../store/store.ts";
+import { openStore, type Store } from "../store/store.ts";
 import { askedChildren } from "./asked-child.ts";
 import type { ExecutorStart, FromExecutor, ToExecutor } from "./message.ts";
 import type { FrameHost, HearsOutput } from "./frame.ts";
@@ -56,8 +55,6 @@ class Executor {
   #logs: LogLine[] | undefined;
   #tellsOutput = false;
   #run = 0;
-  /** Of a run whose record is begun here. */
-  #opening: OpeningRun | undefined;
   #progressFromMs = 0;
   #offersFromMs = 0;
   #lookedAtEpoch = 0;
@@ -94,8 +91,8 @@ class Executor {
     this.#settler = new Settler({
       memos: {
         outcome: (request) => this.#outcome(request),
-        remember: (request, memo) => {
-          if (this.#leaf === undefined) store.remember(request, memo, this.#runNumber);
+        remember: (request, memo, run) => {
+          if (this.#leaf === undefined) store.remember(request, memo, run);
           else this.#leaf.memo = memo;
         },
       },
@@ -110,7 +107,7 @@ class Executor {
           board.leave(job.depth);
           if (endedMs >= this.#progressFromMs) this.#tellProgress(endedMs);
           if (this.#trace.length >= traceEventsMax && this.#leaf === undefined)
-            store.addTrace(this.#runNumber, this.#trace.take());
+            store.addTrace(this.#run, this.#trace.take());
         },
       },
     });
@@ -127,23 +124,21 @@ class Executor {
     this.#tellsOutput = dispatch.output === true;
     this.#scripts.forgetBusyShare();
     // A run that is made of many short dispatches tells, too.
-    const { along } = dispatch;
-    if (this.#run !== dispatch.run || along !== undefined) this.#progressFromMs = performance.now() + progressEveryMs;
+    if (this.#run !== dispatch.run) this.#progressFromMs = performance.now() + progressEveryMs;
     this.#run = dispatch.run;
-    this.#opening = undefined;
-    this.#leaf = along === undefined || along.startedMs !== undefined ? undefined : { memo: undefined };
+    this.#leaf = dispatch.along === undefined ? undefined : { memo: undefined };
     let dispatched: Dispatched | undefined;
     const answer = asNonAnswer(() => {
-      if (along === undefined) this.#store.refresh();
-      else this.#take(dispatch.requests[0], along);
+      if (dispatch.along === undefined) this.#store.refresh();
+      else this.#take(dispatch.along);
       dispatched = settleDispatch(this.#place, dispatch, alone);
     });
     const events = this.#trace.take();
     let leaf: LeafEnd | undefined;
     const fault = asNonAnswer(() => {
-      if (this.#leaf !== undefined) leaf = this.#leave(this.#leaf.memo, along?.objects ?? [], events);
+      if (dispatch.along !== undefined) leaf = this.#leave(dispatch.along, events);
       else {
-        this.#store.addTrace(this.#runNumber, events);
+        this.#store.addTrace(dispatch.run, events);
         this.#store.flush();
       }
     });
@@ -157,22 +152,16 @@ class Executor {
     return { ...(dispatched as NonNullable<typeof dispatched>), ...common };
   }
 
-  /** Takes in what a new request needs that is not in the file. What others committed is looked at when the first nested request is looked up. */
-  #take(request: Oid, { objects, generation, startedMs }: Along): void {
+  /** Takes in what a leaf needs that is not in the file. What others committed is looked at where something is looked up. */
+  #take({ objects, generation }: Along): void {
     if (generation !== this.#store.generation) this.#store.refresh();
     this.#lookedAtEpoch = -1;
     for (const { name, kind, body } of objects) this.#store.putChecked(name, kind, body);
-    if (startedMs === undefined) return;
-    this.#opening = this.#store.openRun(request, startedMs, (run) => this.#send({ type: "begun", run }));
-  }
-
-  /** Number of the run that is served: 0 while nobody knows it. */
-  get #runNumber(): number {
-    return this.#opening?.number ?? this.#run;
   }
 
   /** What is left of a leaf to the engine's thread. */
-  #leave(memo: Memo | undefined, given: readonly NamedObject[], events: Uint8Array): LeafEnd {
+  #leave({ objects: given }: Along, events: Uint8Array): LeafEnd {
+    const memo = this.#leaf?.memo;
     if (memo === undefined) {
       this.#store.flush();
       return { objects: [], memo, events };

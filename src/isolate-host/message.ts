@@ -42,8 +42,6 @@ export type FromExecutor =
   | { readonly type: "progress"; readonly executed: number }
   | { readonly type: "output"; readonly output: CommandOutput }
   | { readonly type: "released" }
-  /** The record of the dispatch's run has that number from now on. */
-  | { readonly type: "begun"; readonly run: number }
   /** Of a thread that verifies: what it found of a request whose memo it could not confirm. */
   | { readonly type: "verdict"; readonly verdict: Verdict }
   /** It waits for a process for scripts: `child` or `noChild` is the next thing that it reads. */

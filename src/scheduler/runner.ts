@@ -38,7 +38,7 @@ export interface CommandOutput {
   readonly bytes: Uint8Array;
 }
 
-/** What is sent along with a new request, so that it runs before anything of it is committed. */
+/** What is sent along with a request that asks for no others, a *leaf*, so that it runs before anything of it is committed. */
 export interface Along {
   /** What the store's file lacks. */
   readonly objects: readonly NamedObject[];
@@ -46,8 +46,6 @@ export interface Along {
   readonly generation: number;
   /** `Runner.epoch` right before that: while it is the same, no executor has committed the request. */
   readonly epoch: number;
-  /** When the run began whose record is to be begun with what the executor commits first, in milliseconds since 1970. Undefined for a *leaf*, a request that asks for no others: its executor leaves it to the engine's thread to commit what it came to. */
-  readonly startedMs: number | undefined;
 }
 
 /** What a leaf came to, yet to be committed: what it has made that is not in the store's file, its memo if it completed, and its events in the trace. */
@@ -64,9 +62,9 @@ export interface Dispatch {
   readonly isOffer: boolean;
   /** A request that asked for these, for the trace; undefined for what a caller asked for. */
   readonly parent: Oid | undefined;
-  /** Number of the run that it belongs to in the trace; 0 where its record is not begun. */
+  /** Number of the run that it belongs to in the trace; 0 where that is to be known when it has ended, as a leaf's. */
   readonly run: number;
-  /** Of one request, which is not remembered and whose run has no record yet. */
+  /** Of one request, a leaf that is not remembered. Its executor leaves it to the engine's thread to commit what it came to. */
   readonly along?: Along | undefined;
   /** Execute even if there is a memo; what comes of it is compared with the memo. */
   readonly rerun: boolean;
@@ -80,7 +78,7 @@ export interface Dispatch {
 export type Report = {
   readonly counts: Tally;
   readonly logs: readonly LogLine[];
-  /** Of a leaf that was dispatched with objects along. */
+  /** Of a dispatch with objects along. */
   readonly leaf?: LeafEnd;
 } & (
   | { readonly how: "settled"; readonly outcome: Outcome }
@@ -113,8 +111,6 @@ export interface RunnerNews {
   wrote(by: Dispatch, output: CommandOutput): void;
   /** The executor of that dispatch offers requests, which `parent` asked for, to others. It runs them itself unless somebody is faster. */
   offered(by: Dispatch, parent: Oid, requests: readonly [Oid, ...Oid[]]): void;
-  /** The executor of that dispatch has begun the record of its run. Told before anything else of what it committed. */
-  begun(by: Dispatch, run: number): void;
   /** Claims that somebody waited for were given back: the epoch is another one. */
   released(): void;
 }

@@ -8,23 +8,19 @@ import type { Outcome } from "../store/outcome.ts";
 import { Plan } from "./plan.ts";
 import type { Along, Counts, Dispatch, LeafEnd, Report, RunHearer, Runner, Tally } from "./runner.ts";
 
-/** A run of which nothing is committed yet, neither its record nor its request. */
-export interface NewRun {
+/** The run of a leaf: of a request that asks for no others, and is executed before anything is committed of it. */
+export interface LeafRun {
   /** What an executor needs to be sent; undefined where it can't be, and the request is to be committed first. */
   along(): Along | undefined;
-  /** The run's number: its record is begun, and its request committed, if they are not. Throws the store's errors. */
+  /** The run's number, once the request is committed. Throws the store's errors. */
   number(): number;
-  /** An executor has begun its record. */
-  begun(number: number): void;
-  /** The dispatch with objects along has ended: no executor begins the record any more. */
-  landed(): void;
-  /** Commits what its request, a leaf, came to. Answers what an error of the store means. */
+  /** Commits what it came to. Answers what an error of the store means. */
   keep(end: LeafEnd, counts: Counts): NonAnswer | undefined;
 }
 
 export interface SettleOptions {
-  /** Number of the run in the trace, where it has one already. */
-  readonly run: number | NewRun;
+  /** Number of the run in the trace, or a leaf's. */
+  readonly run: number | LeafRun;
   readonly rerun?: boolean;
   readonly hearer?: RunHearer;
   readonly signal?: AbortSignal | undefined;
@@ -83,7 +79,6 @@ export class Scheduler {
     runner.news = {
       progressed: (by, executed) => this.#progressed(by, executed),
       wrote: (by, output) => this.#flights.get(by)?.caller?.options.hearer?.wrote?.(output),
-      begun: (by, run) => newRunOf(this.#flights.get(by)?.caller)?.begun(run),
       offered: (by, parent, requests) => this.#take(by, parent, requests),
       released: () => this.#goOn(),
     };
@@ -122,7 +117,8 @@ export class Scheduler {
     const rerun = caller?.request === request && caller.options.rerun === true;
     const parent = this.#plan.waiterOf(request);
     const output = caller?.request === request && caller.options.hearer?.wrote !== undefined;
-    const along = caller?.request === request ? newRunOf(caller)?.along() : undefined;
+    const leaf = caller?.request === request ? leafOf(caller) : undefined;
+    const along = leaf?.along();
     this.#start(
       { requests: [request], isOffer: false, parent, rerun, ...dispatchFor(caller, along), output },
       request,
@@ -160,10 +156,7 @@ export class Scheduler {
       this.#plan.stopped(neededBy);
       return;
     } finally {
-      if (dispatch.along !== undefined) {
-        newRunOf(caller)?.landed();
-        this.#runner.kept(dispatch);
-      }
+      if (dispatch.along !== undefined) this.#runner.kept(dispatch);
     }
     // Its claims are given back.
     this.#goOn();
@@ -317,14 +310,13 @@ export class Scheduler {
 
 /** The report, once what a leaf came to is committed. */
 function kept(report: Report, caller: Caller | undefined): Report {
-  const run = report.leaf === undefined ? undefined : newRunOf(caller);
-  if (run === undefined || report.leaf === undefined) return report;
-  const answer = run.keep(report.leaf, countsOf(report.counts));
+  const leaf = caller === undefined || report.leaf === undefined ? undefined : leafOf(caller);
+  if (leaf === undefined || report.leaf === undefined) return report;
+  const answer = leaf.keep(report.leaf, countsOf(report.counts));
   return answer === undefined ? report : { how: "ended", answer, counts: report.counts, logs: report.logs };
 }
 
-function newRunOf(caller: Caller | undefined): NewRun | undefined {
-  const run = caller?.options.run;
+function leafOf({ options: { run } }: Caller): LeafRun | undefined {
   return typeof run === "number" ? undefined : run;
 }
 

@@ -2,7 +2,6 @@
 import type Database from "better-sqlite3";
 import { bytesOf, storedOid } from "./damage.ts";
 import { oidToBytes, type Oid } from "./oid.ts";
-import type { OpeningRun } from "./opening-run.ts";
 import type { Memo } from "./outcome.ts";
 
 /** Runs whose trace is kept, and the bytes of events kept of one run. */
@@ -49,7 +48,7 @@ const noEvents = Buffer.alloc(0);
 
 export class Runs {
   readonly #sql: ReturnType<typeof prepareStatements>;
-  #waiting: { run: number; readonly events: Uint8Array }[] = [];
+  #waiting: { readonly run: number; readonly events: Uint8Array }[] = [];
   #ended: { readonly run: number; readonly totals: RunTotals }[] = [];
 
   constructor(database: Database.Database) {
@@ -60,13 +59,6 @@ export class Runs {
   begin(request: Oid, startedMs: number): number {
     const id = Number(this.#sql.begin.run(oidToBytes(request), startedMs).lastInsertRowid);
     this.#sql.dropTrace.run(id - tracedRunsMax);
-    return id;
-  }
-
-  /** Opens the record of such a run. Events that wait are its. Call it in a transaction. */
-  open(opening: OpeningRun): number {
-    const id = this.begin(opening.request, opening.startedMs);
-    for (const part of this.#waiting) if (opening.has(part.run)) part.run = id;
     return id;
   }
 

@@ -33,7 +33,6 @@ import { HotMap } from "./hot-map.ts";
 import type { JobRecord } from "./job-record.ts";
 import { hashObject, type GitObject, type NamedObject, type ObjectKind } from "./object.ts";
 import { oidToBytes, type Oid } from "./oid.ts";
-import { OpeningRun } from "./opening-run.ts";
 import { sameOutcome, type Memo, type Outcome } from "./outcome.ts";
 import type { ObjectSink } from "./git/object-sink.ts";
 import { packedBodyBytesMax } from "./packed-objects.ts";
@@ -57,7 +56,6 @@ export {
   objectBytesMax,
 } from "./errors.ts";
 export type { Divergence, Keep, Settlement } from "./quarantine.ts";
-export type { OpeningRun } from "./opening-run.ts";
 export { traceBytesMax, type RunOver, type RunRecord, type RunTotals } from "./runs.ts";
 
 /** Entries of the hot maps: kinds and sizes (0.1 KB each), outcomes (0.2 KB each). A map holds up to twice as many. */
@@ -116,7 +114,6 @@ export class Store {
   readonly #quarantine: Quarantine;
   readonly #sources: Sources;
   readonly #wholes: Wholes;
-  #opening: OpeningRun | undefined;
   readonly #hotKinds = new HotMap<Oid, ObjectKind>(hotKindsMax);
   /** Of objects that are read from rows of their own, and were. */
   readonly #hotSizes = new HotMap<Oid, number>(hotSizesMax);
@@ -497,11 +494,6 @@ export class Store {
     return run;
   }
 
-  /** Opens the record of a run with the next commit, and then tells its number. `remember` and `addTrace` take `number` of what is returned until another one is opened. */
-  openRun(request: Oid, startedMs: number, onBegun: (number: number) => void): OpeningRun {
-    return (this.#opening = new OpeningRun(request, startedMs, onBegun));
-  }
-
   /**
    * Commits a run that is over: its record, what its request came to, which asked for no others, and its events, with all that is buffered, in one transaction. Returns its number. Throws as `remember` and `flush`; of the run nothing is kept then.
    */
@@ -577,26 +569,16 @@ export class Store {
 
   /** What is to be done before in that transaction may be done again, if the first was rolled back. */
   #flush(begin: (() => void) | undefined): void {
-    const opening = this.#opening;
-    const { alone, refused } = this.#commit(opening === undefined ? begin : () => this.#open(opening, begin));
+    const { alone, refused } = this.#commit(begin);
     this.#wholes.settle();
     this.#buffer.clear();
     this.#runs.clear();
-    this.#opening = undefined;
-    opening?.begun();
     // Results come again and again: the next time the name alone says that it is here.
     for (const [name, kind] of alone) this.#hotKinds.set(name, kind);
     const [first] = refused;
     if (first === undefined) return;
     this.#hotOutcomes.clear();
     throw new QuarantinedMemo(...first);
-  }
-
-  #open(opening: OpeningRun, begin: (() => void) | undefined): void {
-    const run = this.#runs.open(opening);
-    this.#buffer.number(opening, run);
-    opening.give(run);
-    begin?.();
   }
 
   #commit(begin: (() => void) | undefined): Flushed {

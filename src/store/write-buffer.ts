@@ -2,7 +2,6 @@
 import type { GitObject, NamedObject, ObjectKind } from "./object.ts";
 import { monotonicMs } from "./monotonic.ts";
 import { oidBytes, type Oid } from "./oid.ts";
-import type { OpeningRun } from "./opening-run.ts";
 import type { Memo } from "./outcome.ts";
 import { requestBytes, requestWith, type RequestParts } from "./request-tree.ts";
 import { decodeTree, kindOfMode } from "./tree.ts";
@@ -111,11 +110,6 @@ export class WriteBuffer {
     this.#memos.push(buffered);
     this.#bytes += (memo.reads.length + memo.children.length) * oidBytes;
     return buffered;
-  }
-
-  /** Gives the memos of an opening run its number. */
-  number(opening: OpeningRun, run: number): void {
-    for (const memo of this.#memos) if (opening.has(memo.run)) memo.run = run;
   }
 
   /** Takes out the memo that came last. */

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { NonAnswerError } from "../../src/abi/non-answer.ts";
 import type { Dispatch, LeafEnd, Report, RunHearer, Runner, RunnerNews } from "../../src/scheduler/runner.ts";
-import { Scheduler, type NewRun, type SettledRun } from "../../src/scheduler/scheduler.ts";
+import { Scheduler, type LeafRun, type SettledRun } from "../../src/scheduler/scheduler.ts";
 import { oid, type Oid } from "../../src/store/oid.ts";
 import type { Memo, Outcome } from "../../src/store/outcome.ts";
 
@@ -341,8 +341,7 @@ describe("nothing is started for nobody", () => {
 });
 
 describe("a leaf", () => {
-  const along = { objects: [], generation: 1, epoch: 0, startedMs: undefined };
-  const unheard = { begun: () => undefined, landed: () => undefined };
+  const along = { objects: [], generation: 1, epoch: 0 };
   const memo: Memo = { outcome: result(9), detail: undefined, fuel: 0, reads: [], children: [] };
   const leafEnd: LeafEnd = { objects: [], memo, events: Buffer.alloc(0) };
   const ended: Report = { ...settledTo(9), leaf: leafEnd };
@@ -350,8 +349,7 @@ describe("a leaf", () => {
   test("is dispatched with what goes along and no number; what it came to is kept before anybody is told, and then its claim given back", async () => {
     const { runner, scheduler } = setUp();
     const told: string[] = [];
-    const run: NewRun = {
-      ...unheard,
+    const run: LeafRun = {
       along: () => along,
       number: () => expect.unreachable("nobody needs it"),
       keep: (end, counts) => void told.push(`kept ${end === leafEnd} ${counts.executed} ${runner.keptNames.length}`),
@@ -367,7 +365,7 @@ describe("a leaf", () => {
   test("that can't be kept is no answer, and its claim is given back all the same", async () => {
     const { runner, scheduler } = setUp();
     const answer = { kind: "host", message: "the disk is full" } as const;
-    const run: NewRun = { ...unheard, along: () => along, number: () => 1, keep: () => answer };
+    const run: LeafRun = { along: () => along, number: () => 1, keep: () => answer };
     const failed = scheduler.settle(r(1), { run }).catch((error: unknown) => error);
     await runner.report(ended);
     expect(await failed).toMatchObject({ answer });
@@ -376,7 +374,7 @@ describe("a leaf", () => {
 
   test("that needs too much to go along is dispatched as all others are", async () => {
     const { runner, scheduler } = setUp();
-    const run: NewRun = { ...unheard, along: () => undefined, number: () => 7, keep: () => expect.unreachable() };
+    const run: LeafRun = { along: () => undefined, number: () => 7, keep: () => expect.unreachable() };
     const settled = scheduler.settle(r(1), { run });
     expect(runner.started).toMatchObject([{ run: 7, along: undefined }]);
     await runner.report(settledTo(9));

@@ -1,9 +1,9 @@
-/** A run is executed before anything of it is committed, and leaves what every run leaves: its memo, one record and its trace. */
+/** A command's run, which is executed before anything of it is committed, leaves what every run leaves: its memo, its record and its trace, all at once. */
 import { describe, expect, test, vi } from "vitest";
 import { openEngine, type Oid } from "../../src/engine.ts";
 import { openStore, QuarantinedMemo } from "../../src/store/store.ts";
 import { encodeTree } from "../../src/store/tree.ts";
-import { assemble, guest } from "../guests/assemble.ts";
+import { assemble } from "../guests/assemble.ts";
 import { putLayout, startCommand } from "../guests/command.ts";
 import { temporaryFiles } from "../store/temporary.ts";
 
@@ -128,52 +128,18 @@ describe("a command's run", () => {
   });
 });
 
-describe("a run of what asks for others", () => {
-  const endless = guest("(loop $again (br $again))");
-
-  test("has one record, which an executor has begun, and all its memos and events are that run's", async () => {
-    const { path, engine } = await opened();
-    const tree = putLayout(engine, { a: "1", b: { c: "2" } });
-    for (const salt of ["first", "second"]) {
-      const { request, run, jobs } = await engine.fold({ in: tree, post: "file-count", salt });
-      const other = openStore(path);
-      expect(other.runs(undefined, 9).map(({ id }) => id)[0]).toBe(run);
-      expect(other.evidence(request)?.run).toBe(run);
-      expect(other.evidence(request)?.memo.children.map((child) => other.evidence(child)?.run)).toContain(run);
-      expect(other.trace(run as number).length).toBeGreaterThanOrEqual(64 * jobs.executed);
-      other.close();
-    }
-    await engine.close();
-    const other = openStore(path);
-    expect(other.stats().runs).toBe(2);
-    for (const { totals } of other.runs(undefined, 9)) expect(totals).toMatchObject({ ending: "result" });
-    other.close();
-  });
-
-  test.each([1, 2])("that is cancelled has one record that says so (executors: %i)", async (executors) => {
+test.each([1, 2])(
+  "a command that is asked for many times at once is executed once (executors: %i)",
+  async (executors) => {
     const { path, engine } = await opened(executors);
-    const worker = engine.addWorker(endless);
-    const abort = new AbortController();
-    const running = engine.run({ worker, signal: abort.signal });
-    // It runs, and the executor has committed nothing yet.
-    await new Promise((resolve) => void setTimeout(resolve, 5));
-    abort.abort();
-    await expect(running).rejects.toMatchObject({ answer: { kind: "cancelled" } });
+    const worker = await engine.addCommand(quick);
+    const salts = Array.from({ length: 60 }, (_, at) => `${at % 3}`);
+    const runs = await Promise.all(salts.map((salt) => startCommand(engine, worker, {}, { salt })));
+    expect(new Set(runs.map(({ request }) => request)).size).toBe(3);
     await engine.close();
     const other = openStore(path);
-    expect(other.runs(undefined, 9)).toMatchObject([{ totals: { ending: "cancelled" } }]);
+    const executed = other.runs(undefined, 99).map(({ totals }) => totals?.executed ?? 0);
+    expect(executed.reduce((sum, each) => sum + each)).toBe(3);
     other.close();
-  });
-
-  test("that is stopped has one record that says so, and so has the next one", async () => {
-    const path = file();
-    const engine = openEngine({ store: path, wallClockMsMax: 300 });
-    const worker = engine.addWorker(endless);
-    for (const salt of ["one", "other"])
-      await expect(engine.run({ worker, salt })).rejects.toMatchObject({ answer: { kind: "host" } });
-    await engine.close();
-    const other = openStore(path);
-    expect(other.runs(undefined, 9)).toMatchObject([{ totals: { ending: "host" } }, { totals: { ending: "host" } }]);
-    other.close();
-  });
-});
+  },
+);
