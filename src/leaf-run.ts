@@ -7,8 +7,9 @@ import { asNonAnswer } from "./isolate-host/thrown-answer.ts";
 import type { Along, Counts, LeafEnd } from "./scheduler/runner.ts";
 import type { LeafRun } from "./scheduler/scheduler.ts";
 import { monotonicMs } from "./store/monotonic.ts";
+import type { NamedObject } from "./store/object.ts";
 import type { Oid } from "./store/oid.ts";
-import { StoreFailure, type Store } from "./store/store.ts";
+import type { Store } from "./store/store.ts";
 
 /** Bytes that are sent along with a request: copying more takes longer than committing it. */
 const alongBytesMax = 64 << 10;
@@ -20,17 +21,20 @@ export class RunOfLeaf implements LeafRun {
   readonly #request: Oid;
   readonly #startedMs = Date.now();
   readonly #since: number;
-  readonly #epoch: number;
+  /** What goes along; undefined where that is much, and committed. */
+  readonly #along: Along | undefined;
   readonly #overdue: NodeJS.Timeout;
   #number: number | undefined;
   #isOver = false;
 
-  /** `since` is when it was asked for, by `monotonicMs`, and `epoch` was `Runner.epoch` before it was looked up. */
+  /** To be made when the request has just been put and looked up. `since` is when it was asked for, by `monotonicMs`, and `epoch` was `Runner.epoch` before it was looked up. Throws the store's errors. */
   constructor(store: Store, request: Oid, since: number, epoch: number) {
     this.#store = store;
     this.#request = request;
     this.#since = since;
-    this.#epoch = epoch;
+    const objects = store.uncommitted(alongBytesMax);
+    this.#along = objects && { objects, generation: store.generation, epoch };
+    if (objects === undefined) this.#number = store.beginRun(request, this.#startedMs);
     this.#overdue = setTimeout(() => this.#recordNow(), unrecordedMs).unref();
   }
 
@@ -40,44 +44,40 @@ export class RunOfLeaf implements LeafRun {
   }
 
   along(): Along | undefined {
-    const objects = this.#number === undefined ? this.#store.uncommitted(alongBytesMax) : undefined;
-    return objects && { objects, generation: this.#store.generation, epoch: this.#epoch };
+    return this.#number === undefined ? this.#along : undefined;
   }
 
   number(): number {
-    this.stopWaiting();
+    clearTimeout(this.#overdue);
+    if (this.#number === undefined) this.#put(this.#along?.objects);
     return (this.#number ??= this.#store.beginRun(this.#request, this.#startedMs));
   }
 
   keep({ objects, memo, events }: LeafEnd, counts: Counts): NonAnswer | undefined {
     return asNonAnswer(() => {
-      for (const { name, kind, body } of objects) this.#store.putChecked(name, kind, body);
-      if (memo === undefined) this.#store.addTrace(this.number(), events);
-      else if (this.#number === undefined) {
-        this.stopWaiting();
-        const ending = memo.outcome.kind === "failed" ? "failed" : "result";
-        const totals = { ...counts, micros: (monotonicMs() - this.#since) * 1000, ending };
-        this.#number = this.#store.addRun({ request: this.#request, startedMs: this.#startedMs, memo, events, totals });
-        this.#isOver = true;
-      } else {
-        this.#store.remember(this.#request, memo, this.#number);
-        this.#store.addTrace(this.#number, events);
+      this.#put(this.#along?.objects);
+      this.#put(objects);
+      if (memo === undefined) {
+        this.#store.addTrace(this.number(), events);
         this.#store.flush();
+        return;
       }
+      clearTimeout(this.#overdue);
+      const ending = memo.outcome.kind === "failed" ? "failed" : "result";
+      const totals = { ...counts, micros: (monotonicMs() - this.#since) * 1000, ending };
+      const common = { request: this.#request, startedMs: this.#startedMs, number: this.#number };
+      this.#store.addRun({ ...common, memo, events, totals }, (number) => (this.#number = number));
+      this.#isOver = true;
     });
   }
 
-  /** Its record is begun no more by itself. */
-  stopWaiting(): void {
-    clearTimeout(this.#overdue);
+  /** Also what went along: an error of the store may have dropped it from the buffer since. */
+  #put(objects: readonly NamedObject[] = []): void {
+    for (const { name, kind, body } of objects) this.#store.putChecked(name, kind, body);
   }
 
   /** Nobody could hear an error here; whoever asks for the number or the outcome does. */
   #recordNow(): void {
-    try {
-      this.number();
-    } catch (error) {
-      if (!(error instanceof StoreFailure)) throw error;
-    }
+    asNonAnswer(() => void this.number());
   }
 }

@@ -4,6 +4,7 @@
  */
 import type { Dispatch, Report, Runner, RunnerNews } from "../scheduler/runner.ts";
 import { Claims, claimTable } from "../scheduler/claims.ts";
+import type { Oid } from "../store/oid.ts";
 import { ExecutorSeat, type SeatOptions } from "./executor-seat.ts";
 
 /** How long somebody must have been busy before those who are idle ask for work: a thread takes longer than that to start. */
@@ -108,7 +109,15 @@ export class ExecutorPool implements Runner {
   kept(dispatch: Dispatch): void {
     const owner = this.#left.get(dispatch);
     this.#left.delete(dispatch);
-    if (owner !== undefined && this.#claims?.giveBackLeft(owner, dispatch.requests[0]) === true) this.news?.released();
+    if (owner !== undefined) this.#giveBack(owner, dispatch.requests[0]);
+  }
+
+  #giveBack(owner: number, request: Oid): void {
+    const wasWanted = this.#claims?.giveBackLeft(owner, request);
+    if (wasWanted === true) this.news?.released();
+    // Another thread has the lock, or died with it.
+    if (wasWanted === undefined && this.#claims !== undefined)
+      setTimeout(() => this.#giveBack(owner, request), buryEveryMs);
   }
 
   cancel(dispatch: Dispatch): void {

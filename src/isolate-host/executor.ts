@@ -1,6 +1,6 @@
 /**
  * An executor: a worker thread that settles dispatched requests, one at a time, with what they nest. It has a handle of its own on the store, and
- * commits before it tells of an outcome that leaves the process.
+ * commits before it tells of an outcome that leaves the process; what a leaf came to the engine's thread commits.
  */
 import { availableParallelism } from "node:os";
 import { parentPort, workerData, type MessagePort } from "node:worker_threads";

@@ -26,16 +26,26 @@ export class LeftMemories {
       setFlagsFromString("--external-memory-accounted-in-global-limit");
       this.#isCounted = true;
     }
-    if (this.#bytes < leftBytesMax) return;
-    this.#bytes = 0;
+    if (this.#bytes >= leftBytesMax) this.#collectNow();
+  }
+
+  /** Collects them if they have become far too many, as where commands follow on each other without a pause. */
+  collectOverdue(): void {
+    if (this.#isCounted && this.#bytes >= 2 * leftBytesMax) this.#collectNow();
+  }
+
+  #collectNow(): void {
     this.#collectAll ??= collector();
+    if (this.#collectAll === undefined) return;
+    this.#bytes = 0;
     this.#collectAll();
   }
 }
 
-function collector(): () => void {
+/** Undefined where another thread took the flag away meanwhile: flags are the process's. */
+function collector(): (() => void) | undefined {
   setFlagsFromString("--expose-gc");
-  const collectAll = runInNewContext("gc") as () => void;
+  const collectAll = runInNewContext("globalThis.gc") as (() => void) | undefined;
   setFlagsFromString("--no-expose-gc");
   return collectAll;
 }

@@ -114,7 +114,10 @@ export class WasiGuests implements Runtime {
       const cause = live.poison === undefined ? error : live.poison.cause;
       const end = this.#end(frame, live, limits, cause);
       // An exit is how many commands return. What it leaves is in memory and globals, and those are reset.
-      if (cause instanceof CommandExit && live.guest !== undefined) this.#giveBack(pool, live.guest);
+      if (live.guest !== undefined) {
+        if (cause instanceof CommandExit) this.#giveBack(pool, live.guest);
+        else this.#leave(live.guest);
+      }
       return end;
     } finally {
       this.#live = undefined;
@@ -123,7 +126,13 @@ export class WasiGuests implements Runtime {
 
   #giveBack(pool: InstancePool, guest: Guest): void {
     this.#used.add(pool);
-    if (!pool.give(guest)) this.#left.add(guest.memory);
+    if (!pool.give(guest)) this.#leave(guest);
+  }
+
+  /** An instance serves no more. */
+  #leave({ memory }: Guest): void {
+    this.#left.add(memory);
+    this.#left.collectOverdue();
   }
 
   /** The process that the job's args make, or which text says why they make none. */

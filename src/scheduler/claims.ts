@@ -7,7 +7,7 @@
  *
  * Layout, in 32-bit words: the lock (0, or owner + 1), the epoch, the first free entry + 1 of those that were used before, hunger, how many were used ever (so that a table of zeros is an empty one); a word for each owner, set when somebody wants what it has not
  * committed; the heads of chains (entry + 1), as many as there are entries; then the entries: oid (5 words), next in its chain + 1, state.
- * State: owner + 1 in the low byte, 0 when the entry is free; bits `done` and `wanted`.
+ * State: owner + 1 in the low byte, 0 when the entry is free; bits `done`, `wanted`, and `left` of what the engine's thread gives back.
  */
 import { oidBytes, type Oid } from "../store/oid.ts";
 
@@ -20,6 +20,7 @@ const stateAt = keyWords + 1;
 const ownerMask = 0xff;
 const done = 0x100;
 const wanted = 0x200;
+const left = 0x400;
 
 /** Executors that can share one table; the engine's thread has a number after theirs. */
 export const executorsMax = 63;
@@ -108,7 +109,7 @@ export class Claims {
   /** What completed here is to run again: its memo was deleted meanwhile. */
   #reclaim(claim: Claim): Claim {
     this.#done = this.#done.filter((each) => each !== claim);
-    Atomics.and(this.#words, this.#at(claim) + stateAt, ~done);
+    Atomics.and(this.#words, this.#at(claim) + stateAt, ~(done | left));
     return claim;
   }
 
@@ -138,16 +139,20 @@ export class Claims {
 
   /** Leaves what completed here to the engine's thread, which gives it back (`giveBackLeft`). */
   leaveDone(): void {
+    for (const claim of this.#done) Atomics.or(this.#words, this.#at(claim) + stateAt, left);
     this.#done = [];
   }
 
-  /** For the engine's thread: gives back what an executor completed and left. True when somebody wanted it. */
-  giveBackLeft(owner: number, request: Oid): boolean {
-    return this.#locked(() => {
+  /** For the engine's thread: gives back what an executor completed and left. True when somebody wanted it; undefined when the lock was not to be had, as where a thread died with it: ask again. */
+  giveBackLeft(owner: number, request: Oid): boolean | undefined {
+    for (let tries = 0; !this.#tryLock(); tries++) if (tries >= spinsMax) return undefined;
+    try {
       const claim = this.#find(request);
-      const isLeft = claim !== undefined && (this.#state(claim) & ~wanted) === (done | (owner + 1));
+      const isLeft = claim !== undefined && (this.#state(claim) & ~wanted) === (left | done | (owner + 1));
       return isLeft && this.#free([claim]);
-    });
+    } finally {
+      this.#unlock();
+    }
   }
 
   /** Blocks until claims are given back after that epoch, for `msMax` at most. */

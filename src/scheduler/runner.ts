@@ -42,9 +42,9 @@ export interface CommandOutput {
 export interface Along {
   /** What the store's file lacks. */
   readonly objects: readonly NamedObject[];
-  /** Of the store (`Store.generation`), as whoever sends it saw it when the request was not remembered. */
+  /** Of the store (`Store.generation`), as whoever sends it has seen it. */
   readonly generation: number;
-  /** `Runner.epoch` right before that: while it is the same, no executor has committed the request. */
+  /** `Runner.epoch` right before the request was found not to be remembered: while it is the same, no executor has committed it. */
   readonly epoch: number;
 }
 

@@ -106,10 +106,28 @@ export class Scheduler {
     while (this.#flights.size < this.#runner.slots) {
       const request = this.#plan.next();
       const offer = request === undefined ? this.#offers.shift() : undefined;
-      if (request !== undefined) this.#startRequest(request);
+      if (request !== undefined) this.#tryRequest(request);
       else if (offer !== undefined) this.#startOffer(offer);
       else return;
     }
+  }
+
+  /** Where its run's record can't be begun, whoever waits for it is told. */
+  #tryRequest(request: Oid): void {
+    try {
+      this.#startRequest(request);
+    } catch (error) {
+      this.#refuse(request, error);
+    }
+  }
+
+  /** Gives an error to whoever waits for a request. */
+  #refuse(request: Oid, error: unknown): void {
+    const asked = new Set(this.#plan.ended(request));
+    for (const each of this.#callers) {
+      if (asked.has(each.request)) this.#leave(each, () => each.reject(error));
+    }
+    this.#cancelUnwanted();
   }
 
   #startRequest(request: Oid): void {
@@ -130,7 +148,8 @@ export class Scheduler {
     const from = this.#flights.get(by);
     if (from === undefined) return;
     const { neededBy, caller } = from;
-    this.#start({ requests, isOffer: true, parent, rerun: false, ...dispatchFor(caller, undefined) }, neededBy, caller);
+    const { run, logs } = by;
+    this.#start({ requests, isOffer: true, parent, rerun: false, run, logs }, neededBy, caller);
   }
 
   #start(dispatch: Dispatch, neededBy: Oid, caller: Caller | undefined): void {
@@ -268,11 +287,7 @@ export class Scheduler {
   }
 
   #end(request: Oid, answer: NonAnswer): void {
-    const asked = new Set(this.#plan.ended(request));
-    for (const each of this.#callers) {
-      if (asked.has(each.request)) this.#leave(each, () => each.reject(new NonAnswerError(answer)));
-    }
-    this.#cancelUnwanted();
+    this.#refuse(request, new NonAnswerError(answer));
   }
 
   #cancel(caller: Caller): void {
@@ -325,7 +340,7 @@ function countsOf({ executed, frames, asked }: Tally): Counts {
   return { executed, frames, memoized: Math.max(0, asked + 1 - executed) };
 }
 
-/** What a dispatch says of the run on whose behalf it is. */
+/** What a dispatch says of the run on whose behalf it is. Throws the store's errors. */
 function dispatchFor(caller: Caller | undefined, along: Along | undefined): Pick<Dispatch, "run" | "along" | "logs"> {
   const logs = caller?.options.hearer?.wantsLogs === true;
   return { run: caller === undefined || along !== undefined ? 0 : numberOf(caller), along, logs };

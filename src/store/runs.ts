@@ -10,10 +10,12 @@ export const traceBytesMax = 16 << 20;
 /** What people made the store forget, as far back as it is told. */
 const forgottenMax = 4096;
 
-/** A run of one job that is over before anything of it was committed. */
+/** A run of one job that is over, of which nothing is committed, or its record alone. */
 export interface RunOver {
   readonly request: Oid;
   readonly startedMs: number;
+  /** Of the record, where there is one. */
+  readonly number: number | undefined;
   readonly memo: Memo;
   readonly events: Uint8Array;
   readonly totals: RunTotals;
@@ -62,10 +64,10 @@ export class Runs {
     return id;
   }
 
-  /** Adds the record and the trace of a run that is over. Call it in a transaction. */
-  add({ request, startedMs, events, totals }: RunOver): number {
-    const id = this.begin(request, startedMs);
-    if (events.length > 0) this.#sql.insertTrace.run(id, 0, events);
+  /** Adds the record and the trace of a run that is over, or completes the record that was begun. Call it in a transaction. */
+  add({ request, startedMs, number, events, totals }: RunOver): number {
+    const id = number ?? this.begin(request, startedMs);
+    this.#insertTrace(id, events);
     this.#writeEnd(id, totals);
     return id;
   }
@@ -137,12 +139,15 @@ export class Runs {
 
   /** Writes the events and ends that wait. Call it in a transaction, and `clear` once that is committed. */
   write(): void {
-    for (const { run, events } of this.#waiting) {
-      const { seq, bytes, isFull } = this.#sql.traceEnd.get(run) as { seq: number; bytes: number; isFull: number };
-      // The first part that does not fit ends the trace, with an empty one in its place, so that there are no holes.
-      if (isFull === 0) this.#sql.insertTrace.run(run, seq, bytes + events.length <= traceBytesMax ? events : noEvents);
-    }
+    for (const { run, events } of this.#waiting) this.#insertTrace(run, events);
     this.writeEnds();
+  }
+
+  #insertTrace(run: number, events: Uint8Array): void {
+    if (events.length === 0) return;
+    const { seq, bytes, isFull } = this.#sql.traceEnd.get(run) as { seq: number; bytes: number; isFull: number };
+    // The first part that does not fit ends the trace, with an empty one in its place, so that there are no holes.
+    if (isFull === 0) this.#sql.insertTrace.run(run, seq, bytes + events.length <= traceBytesMax ? events : noEvents);
   }
 
   /** Closes the records that wait for it. Call it in a transaction, and `clearEnds` once that is committed. */

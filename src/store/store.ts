@@ -495,18 +495,20 @@ export class Store {
   }
 
   /**
-   * Commits a run that is over: its record, what its request came to, which asked for no others, and its events, with all that is buffered, in one transaction. Returns its number. Throws as `remember` and `flush`; of the run nothing is kept then.
+   * Commits a run that is over: its record, what its request came to, which asked for no others, and its events, with all that is buffered, in one transaction. `onRecord` is told its number once that is committed, also where a
+   * quarantine then stands against the memo (QuarantinedMemo). Throws as `remember` and `flush`; of the run nothing is kept then.
    */
-  addRun(over: RunOver): number {
+  addRun(over: RunOver, onRecord: (number: number) => void): void {
     this.#mustHold(over.memo.outcome);
     const memo = this.#buffer.addMemo(over.request, over.memo, 0);
     try {
       this.#flush(() => (memo.run = this.#runs.add(over)));
     } catch (error) {
       if (this.#buffer.memos.at(-1) === memo) this.#buffer.removeLastMemo();
+      if (error instanceof QuarantinedMemo) onRecord(memo.run);
       throw error;
     }
-    return memo.run;
+    onRecord(memo.run);
   }
 
   /** Closes the record of a run, with the next flush or `flushEnds`. */

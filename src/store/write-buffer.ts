@@ -124,7 +124,8 @@ export class WriteBuffer {
   /** All that is buffered, where that is objects alone, of at most so many bytes. */
   fewObjects(ofBytes: number): NamedObject[] | undefined {
     if (this.#memos.length > 0 || this.#bytes > ofBytes || this.#objects.size > fewObjectsMax) return undefined;
-    return Array.from(this.#objects, ([name, { kind, body }]) => ({ name, kind, body }));
+    // Copies, since what crosses to another thread takes along all of the memory that a view is of.
+    return Array.from(this.#objects, ([name, { kind, body }]) => ({ name, kind, body: new Uint8Array(body) }));
   }
 
   /** Takes out an object without a memo. */

@@ -4,6 +4,9 @@ import { openEngine, type Oid } from "../../src/engine.ts";
 import { openStore, QuarantinedMemo } from "../../src/store/store.ts";
 import { encodeTree } from "../../src/store/tree.ts";
 import { assemble } from "../guests/assemble.ts";
+import { readCommandResult } from "../../src/abi/command.ts";
+import { StaleStore } from "../../src/store/errors.ts";
+import { collect } from "../store/surgery.ts";
 import { putLayout, startCommand } from "../guests/command.ts";
 import { temporaryFiles } from "../store/temporary.ts";
 
@@ -123,8 +126,9 @@ describe("a command's run", () => {
     other.flush();
     expect(await failed).toMatchObject({ answer: { kind: "quarantine", request } });
     expect(() => other.outcome(request)).toThrow(QuarantinedMemo);
-    other.close();
     await engine.close();
+    expect(other.runs(undefined, 9)).toMatchObject([{ totals: { executed: 0, ending: "quarantine" } }]);
+    other.close();
   });
 });
 
@@ -143,3 +147,36 @@ test.each([1, 2])(
     other.close();
   },
 );
+
+describe("an error of the store while a command runs", () => {
+  test("that drops what was buffered leaves no memo without what it names", async () => {
+    const { path, engine } = await opened(1);
+    const copy = assemble(`(module
+      (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+      (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+      (memory (export "memory") 1)
+      (func (export "_start")
+        (i32.store (i32.const 0) (i32.const 100)) (i32.store (i32.const 4) (i32.const 64))
+        (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)))
+        (i32.store (i32.const 4) (i32.load (i32.const 8)))
+        (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))`);
+    const worker = await engine.addCommand(copy);
+    await startCommand(engine, worker, {}, { salt: "first" });
+    const gone = engine.putBlob(Buffer.from("gone"));
+    engine.stats();
+    const running = startCommand(engine, worker, { stdin: "what it prints again" });
+    // What the engine holds is dropped by an error that is nothing of the command's.
+    collect(path, gone);
+    engine.putTree([{ mode: "100644", name: "gone", oid: gone }]);
+    expect(() => engine.stats()).toThrow(StaleStore);
+    const { request, outcome } = await running;
+    if (outcome.kind === "failed") throw new Error(outcome.message);
+    await engine.close();
+    const other = openStore(path);
+    expect(other.outcome(request)).toEqual(outcome);
+    expect(other.get(request).kind).toBe("tree");
+    const said = readCommandResult(other, outcome.oid);
+    expect(Buffer.from(other.get(said?.stdout as Oid).body).toString()).toBe("what it prints again");
+    other.close();
+  });
+});

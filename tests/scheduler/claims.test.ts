@@ -34,3 +34,15 @@ test("only what that executor has completed is given back for it", () => {
   other.giveBackDone();
   expect(one.claim(request)).toBeDefined();
 });
+
+test("a claim whose executor runs the request again is not given back for the first time", () => {
+  const { one, engine } = shared();
+  one.complete(one.claim(request) as Claim);
+  one.leaveDone();
+  const again = one.claim(request) as Claim;
+  expect(engine.giveBackLeft(0, request)).toBe(false);
+  one.complete(again);
+  expect(engine.giveBackLeft(0, request)).toBe(false);
+  one.giveBackDone();
+  expect(one.claim(request)).toBeDefined();
+});

@@ -372,6 +372,22 @@ describe("a leaf", () => {
     expect(runner.keptNames).toEqual([r(1)]);
   });
 
+  test("whose record can't be begun is refused, and can be asked for again", async () => {
+    const { runner, scheduler } = setUp();
+    let isFull = true;
+    const number = () => {
+      if (isFull) throw new Error("the disk is full");
+      return 7;
+    };
+    const run: LeafRun = { along: () => undefined, number, keep: () => expect.unreachable() };
+    await expect(scheduler.settle(r(1), { run })).rejects.toThrow("the disk is full");
+    expect(runner.started).toEqual([]);
+    isFull = false;
+    const again = scheduler.settle(r(1), { run });
+    await runner.report(settledTo(9));
+    expect((await again).outcome).toEqual(result(9));
+  });
+
   test("that needs too much to go along is dispatched as all others are", async () => {
     const { runner, scheduler } = setUp();
     const run: LeafRun = { along: () => undefined, number: () => 7, keep: () => expect.unreachable() };
