@@ -112,6 +112,13 @@ describe("what is remembered", () => {
     expect(await looks("grep -n \u00e9 a.txt | sort")).toBe(1);
   });
 
+  test("a file whose first line leads back to it ends in a sentence", async () => {
+    const oid = shell.engine.putBlob(Buffer.from("#!/usr/bin/env -S ./again\n"));
+    const folder = shell.engine.putTree([{ mode: "100755", name: "again", oid }]);
+    const { exit, stderr } = await shell.end(["-c", "./again"], { in: folder });
+    expect([exit, stderr]).toEqual([126, "bash: ./again: more than 30 files start each other\n"]);
+  });
+
   test("time, random numbers and process numbers are the request's", async () => {
     const script =
       "echo $RANDOM $RANDOM $SECONDS $$ $PPID $BASHPID; date() { printf '%(%Y)T\\n' -1; }; date; sleep 100";

@@ -85,8 +85,11 @@ async function run({ args, files, stdin }: OwnCall, tree: PatchTree): Promise<Ow
     let each = has("R") ? reversed(filePatch) : filePatch;
     let isMismatch = false;
     const path = target ?? pathOf(each, strip, (name) => files.look(at(name), true)?.isFile === true);
-    if (path === undefined)
-      throw new OptionFault("can't find file to patch; -p says how many parts of its name are to be left out");
+    if (path === undefined) {
+      isWhole = false;
+      stdout += `can't find file to patch; -p says how many parts of its name are to be left out\nSkipping patch.\n${hunksOf(each.hunks.length, each)} ignored\n`;
+      continue;
+    }
     const place = at(path);
     const before = files.text(place) ?? "";
     const odd = oddity(each, has("R"), path, files.look(place, true) === undefined ? undefined : before);

@@ -30,6 +30,8 @@ const usages: Readonly<Record<string, Usage>> = {
   nl: { values: "bdfhilnsvw", before: 0 },
   od: { values: "AjNStw", before: 0 },
   paste: { values: "d", before: 0 },
+  // Its first operand is what it changes, the second one the patch.
+  patch: { values: "BDFVYdgioprz", before: 1 },
   rev: { values: "", before: 0 },
   sed: { values: "efl", instead: /^-[a-zA-Z]*[ef]/, before: 1 },
   sha1sum: { values: "", before: 0 },
@@ -97,6 +99,7 @@ function operandsOf(args: readonly string[], { values, instead }: Usage): { oper
 export function readsStdin(name: string, args: readonly string[], own: boolean): boolean {
   if (deaf.has(name)) return false;
   if (own && args.some((arg) => arg === "-" || arg.endsWith("/dev/stdin"))) return true;
+  if (name === "patch" && args.some((arg) => /^(?:-[a-zA-Z]*i|--input)/.test(arg))) return args.includes("-");
   if (name === "dd") return !args.some((arg) => arg.startsWith("if=") && arg !== "if=/dev/stdin");
   const usage = usages[name];
   if (usage === undefined)

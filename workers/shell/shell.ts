@@ -450,6 +450,8 @@ async function startFile(
 ): Promise<Finished> {
   const { files } = world;
   const refused = (message: string, exitCode: number) => failed("bash", `${path}: ${message}`, exitCode);
+  // A first line may lead back to its file.
+  if (depth > shellDepthMax) return refused(`more than ${shellDepthMax} files start each other`, 126);
   const place = files.resolvePath(cwd, path);
   let content: string | undefined;
   try {
@@ -474,7 +476,7 @@ async function startFile(
     return refused("cannot execute: required file not found", 127);
   }
   const words = argument === undefined ? [program] : [program, argument];
-  return startCommand(world, depth, [...words, path, ...args], env, cwd, stdin);
+  return startCommand(world, depth + 1, [...words, path, ...args], env, cwd, stdin);
 }
 
 function isStartable({ tools }: World, program: string): boolean {
