@@ -132,16 +132,20 @@ export class Scheduler {
 
   #startRequest(request: Oid): void {
     const caller = this.#callerOf(request);
-    const rerun = caller?.request === request && caller.options.rerun === true;
-    const parent = this.#plan.waiterOf(request);
-    const output = caller?.request === request && caller.options.hearer?.wrote !== undefined;
-    const leaf = caller?.request === request ? leafOf(caller) : undefined;
-    const along = leaf?.along();
-    this.#start(
-      { requests: [request], isOffer: false, parent, rerun, ...dispatchFor(caller, along), output },
-      request,
-      caller,
-    );
+    // The request that a caller asked for, or one that this is in need of.
+    const own = caller?.request === request ? caller : undefined;
+    const along = leafOf(own)?.along();
+    const dispatch: Dispatch = {
+      requests: [request],
+      isOffer: false,
+      parent: this.#plan.waiterOf(request),
+      run: caller === undefined || along !== undefined ? 0 : numberOf(caller),
+      along,
+      rerun: own?.options.rerun === true,
+      logs: caller?.options.hearer?.wantsLogs === true,
+      output: own?.options.hearer?.wrote !== undefined,
+    };
+    this.#start(dispatch, request, caller);
   }
 
   #startOffer({ by, parent, requests }: Offer): void {
@@ -325,13 +329,12 @@ export class Scheduler {
 
 /** The report, once what a leaf came to is committed. */
 function kept(report: Report, caller: Caller | undefined): Report {
-  const leaf = caller === undefined || report.leaf === undefined ? undefined : leafOf(caller);
-  if (leaf === undefined || report.leaf === undefined) return report;
-  const answer = leaf.keep(report.leaf, countsOf(report.counts));
+  const answer = report.leaf && leafOf(caller)?.keep(report.leaf, countsOf(report.counts));
   return answer === undefined ? report : { how: "ended", answer, counts: report.counts, logs: report.logs };
 }
 
-function leafOf({ options: { run } }: Caller): LeafRun | undefined {
+function leafOf(caller: Caller | undefined): LeafRun | undefined {
+  const run = caller?.options.run;
   return typeof run === "number" ? undefined : run;
 }
 
@@ -340,12 +343,7 @@ function countsOf({ executed, frames, asked }: Tally): Counts {
   return { executed, frames, memoized: Math.max(0, asked + 1 - executed) };
 }
 
-/** What a dispatch says of the run on whose behalf it is. Throws the store's errors. */
-function dispatchFor(caller: Caller | undefined, along: Along | undefined): Pick<Dispatch, "run" | "along" | "logs"> {
-  const logs = caller?.options.hearer?.wantsLogs === true;
-  return { run: caller === undefined || along !== undefined ? 0 : numberOf(caller), along, logs };
-}
-
+/** Throws the store's errors. */
 function numberOf({ options: { run } }: Caller): number {
   return typeof run === "number" ? run : run.number();
 }

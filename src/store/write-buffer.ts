@@ -48,7 +48,7 @@ class BufferedRequest implements BufferedObject {
 export interface BufferedMemo extends Placeable {
   readonly request: Oid;
   readonly memo: Memo;
-  /** Of a run whose record is begun in the same commit it is known there. */
+  /** Its number; where the run's record is added by the commit that takes the memo, it is known there, and 0 till then. */
   run: number;
   /** Not to be committed: a quarantine stands against it. */
   isRefused: boolean;

@@ -99,11 +99,11 @@ function fileHint(engine: Engine, name: string, entry: FoundEntry): string {
 
 function hint(name: string, words: readonly string[]): string {
   const known = otherNames.get(name) ?? name;
-  const program = /^\/(?:usr\/)?bin\/([^/]+)$/.exec(name)?.[1];
+  const program = programOf(name);
   if (shellCommands.has(name))
     return `a shell has it: coppice exec -- sh -c ${JSON.stringify([name, ...words].join(" "))}`;
   if (/\s/.test(name)) return `a line is for a shell: coppice exec -- sh -c ${JSON.stringify(name)}`;
-  if (program !== undefined && isKnown(program)) return `commands go by their names alone: coppice exec -- ${program}`;
+  if (program !== name && isKnown(program)) return `commands go by their names alone: coppice exec -- ${program}`;
   if (known !== name) return `there is ${known}`;
   if (name.includes("/")) return "the tree has no such file";
   const other = instead.get(name);

@@ -84,20 +84,22 @@ async function run({ args, files, stdin }: OwnCall, tree: PatchTree): Promise<Ow
   for (const filePatch of patches) {
     let each = has("R") ? reversed(filePatch) : filePatch;
     let isMismatch = false;
+    const ignored = `${hunksOf(each.hunks.length, each)} ignored`;
     const path = target ?? pathOf(each, strip, (name) => files.look(at(name), true)?.isFile === true);
     if (path === undefined) {
       isWhole = false;
-      stdout += `can't find file to patch; -p says how many parts of its name are to be left out\nSkipping patch.\n${hunksOf(each.hunks.length, each)} ignored\n`;
+      stdout += `can't find file to patch; -p says how many parts of its name are to be left out\nSkipping patch.\n${ignored}\n`;
       continue;
     }
     const place = at(path);
+    const saved = has("dry") ? "" : ` -- saving rejects to file ${path}.rej`;
     const before = files.text(place) ?? "";
     const odd = oddity(each, has("R"), path, files.look(place, true) === undefined ? undefined : before);
     const first = odd === undefined ? undefined : answered(odd, has);
     stdout += first?.told ?? "";
     if (first?.answer === "skip") {
       isWhole = false;
-      stdout += `${hunksOf(each.hunks.length, each)} ignored\n`;
+      stdout += `${ignored}\n`;
       continue;
     }
     stdout += has("s") ? "" : `${has("dry") ? "checking" : "patching"} file ${path}\n`;
@@ -108,8 +110,7 @@ async function run({ args, files, stdin }: OwnCall, tree: PatchTree): Promise<Ow
       stdout += told;
       if (answer === "skip") {
         isWhole = false;
-        const saved = has("dry") ? "" : ` -- saving rejects to file ${path}.rej`;
-        stdout += `${hunksOf(each.hunks.length, each)} ignored${saved}\n`;
+        stdout += `${ignored}${saved}\n`;
         if (!has("dry")) await tree.makeFile(`${place}.rej`, rejectsOf(each, each.hunks, strip), false);
         continue;
       }
@@ -126,7 +127,6 @@ async function run({ args, files, stdin }: OwnCall, tree: PatchTree): Promise<Ow
     }
     if (failed.length > 0) {
       isWhole = false;
-      const saved = has("dry") ? "" : ` -- saving rejects to file ${path}.rej`;
       stdout += `${hunksOf(failed.length, each)} FAILED${saved}\n`;
     }
     if (has("dry")) continue;

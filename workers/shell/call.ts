@@ -1,4 +1,5 @@
 /** What a command is called with that the shell does itself (commands.ts), and what it comes to. */
+import type { OwnEnded } from "../commands/call.ts";
 import type { TreeFiles } from "./files.ts";
 
 /** Starts a command as a shell would: `argv`, the exported variables, the folder, what stands in its stdin. `asTool` passes what the shell does itself by. */
@@ -10,11 +11,7 @@ export type Spawn = (
   asTool?: boolean,
 ) => Promise<Ended>;
 
-export interface Ended {
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly exitCode: number;
-}
+export type Ended = OwnEnded;
 
 /** A command with its arguments, what it inherits, and how it starts another one. */
 export interface Call {

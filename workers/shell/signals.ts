@@ -2,6 +2,8 @@
  * `trap` and `kill`, as bash has them where nothing runs beside the shell: a signal comes only from a script that sends one to itself. The build puts calls of these functions into the interpreter's text (workers/bundle-shell.ts).
  */
 
+import type { Ended } from "./call.ts";
+
 interface State {
   lastExitCode: number;
   readonly env: Map<string, string>;
@@ -12,12 +14,6 @@ interface State {
   /** What `$$` is, and what it would be if a subshell had one of its own. */
   readonly virtualPid: number;
   readonly bashPid: number;
-}
-
-interface Output {
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly exitCode: number;
 }
 
 const names = (
@@ -55,7 +51,7 @@ function listing(): string {
 }
 
 /** `trap [-lp] [ACTION] SIGNAL …`. */
-export function coppiceTrap(state: State, args: readonly string[]): Output {
+export function coppiceTrap(state: State, args: readonly string[]): Ended {
   const traps = (state.coppiceTraps ??= new Map<string, string>());
   if (args[0] === "-l") return { stdout: listing(), stderr: "", exitCode: 0 };
   const isAsked = args.length === 0 || args[0] === "-p";
@@ -86,11 +82,11 @@ const usage = "kill: usage: kill [-s sigspec | -n signum | -sigspec] pid | jobsp
 
 /** `kill [-SIGNAL] PROCESS …`: of the processes the shell itself is there, and what ran in the background, which has ended. */
 export async function coppiceKill<Tree>(
-  context: { readonly state: State; executeScript(script: Tree): Promise<Output> },
+  context: { readonly state: State; executeScript(script: Tree): Promise<Ended> },
   args: readonly string[],
   parse: (text: string) => Tree,
   Exit: new (code: number, stdout: string, stderr: string) => Error,
-): Promise<Output> {
+): Promise<Ended> {
   const { state } = context;
   const [first = ""] = args;
   if (first === "-l" || first === "-L") return listed(args.slice(1));
@@ -105,7 +101,7 @@ export async function coppiceKill<Tree>(
   let [stdout, stderr, exitCode] = ["", "", 0];
   for (const target of targets) {
     const isSelf = Number(target) === state.bashPid || target === "0";
-    let said: Output | undefined;
+    let said: Ended | undefined;
     if (!/^-?\d+$/.test(target)) {
       said = refused(
         target.startsWith("%") ? `${target}: no such job` : `${target}: arguments must be process or job IDs`,
@@ -132,12 +128,12 @@ export async function coppiceKill<Tree>(
   return { stdout, stderr, exitCode };
 }
 
-function refused(message: string): Output {
+function refused(message: string): Ended {
   return { stdout: "", stderr: `bash: kill: ${message}\n`, exitCode: 1 };
 }
 
 /** `kill -l [SIGNAL or STATUS …]`: names of numbers, and numbers of names. */
-function listed(words: readonly string[]): Output {
+function listed(words: readonly string[]): Ended {
   if (words.length === 0) return { stdout: listing(), stderr: "", exitCode: 0 };
   let [stdout, stderr] = ["", ""];
   for (const word of words) {
