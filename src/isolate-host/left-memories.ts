@@ -1,6 +1,7 @@
 /**
  * Memories of instances that serve no more, as most commands leave one of a megabyte or two. By itself V8 begins to collect the whole heap for every ten of them or so, since much has come beside the heap since it last did: a third
- * of a short command's processor time. So it is told to count what is beside the heap as it counts the heap, by which it hardly ever begins, and is asked to collect here, where the bytes have come to a bound (design/hot-path.md).
+ * of a short command's processor time. So it is told to count what is beside the heap as it counts the heap, by which it begins far more seldom, and is asked to collect here, where the bytes have come to a bound and it has not
+ * collected by itself meanwhile (design/hot-path.md).
  *
  * Flags are the process's, and these are set when the first memory was left: one that runs no commands keeps V8's own ways, by which large folds peak lower.
  */
@@ -13,6 +14,11 @@ const leftBytesMax = 128 << 20;
 export class LeftMemories {
   #bytes = 0;
   #isCounted = false;
+  /** Told of an object that nobody holds, and so when V8 has collected the whole heap, and with it the memories that were left before. */
+  readonly #collections = new FinalizationRegistry<undefined>(() => {
+    this.#bytes = 0;
+    this.#awaitCollection();
+  });
   #collectAll: (() => void) | undefined;
 
   /** Counts a memory that nothing will use again. */
@@ -25,6 +31,7 @@ export class LeftMemories {
     if (this.#bytes > 0 && !this.#isCounted) {
       setFlagsFromString("--external-memory-accounted-in-global-limit");
       this.#isCounted = true;
+      this.#awaitCollection();
     }
     if (this.#bytes >= leftBytesMax) this.#collectNow();
   }
@@ -32,6 +39,10 @@ export class LeftMemories {
   /** Collects them if they have become far too many, as where commands follow on each other without a pause. */
   collectOverdue(): void {
     if (this.#isCounted && this.#bytes >= 2 * leftBytesMax) this.#collectNow();
+  }
+
+  #awaitCollection(): void {
+    this.#collections.register({}, undefined);
   }
 
   #collectNow(): void {

@@ -22,6 +22,7 @@ import { errno, fault, Fault } from "./wasi/errno.ts";
 import { Files, FilesTooLarge, TooManyEntries } from "./wasi/files.ts";
 import { wasiFunctions, wasiModule } from "./wasi/functions.ts";
 import { hostCalls } from "./wasi/host-calls.ts";
+import { modelProcess } from "./wasi/model-process.ts";
 import { preview1 } from "./wasi/preview1.ts";
 import { CommandExit, Process } from "./wasi/process.ts";
 import { Input } from "./wasi/streams.ts";
@@ -57,6 +58,8 @@ export class WasiGuests implements Runtime {
   readonly #used = new Set<InstancePool>();
   readonly #left = new LeftMemories();
   #live: Live | undefined;
+  /** One, once a command has run: see model-process.ts. */
+  readonly #models: Live[] = [];
 
   /** With `reusesInstances` false every execution has a fresh instance: slower, and no guest can tell. */
   constructor(host: FrameHost, reusesInstances: boolean = true) {
@@ -86,6 +89,9 @@ export class WasiGuests implements Runtime {
 
   /** Collects what commands left behind, if that is much; for when nothing is under way. */
   collect(): void {
+    if (this.#used.size > 0 && this.#models.length === 0) {
+      this.#models.push({ process: modelProcess(), guest: undefined, poison: undefined, calls: 0 });
+    }
     this.#left.collect();
   }
 
