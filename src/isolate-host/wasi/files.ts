@@ -60,7 +60,7 @@ export interface OpenHow {
 
 export interface FileStat {
   readonly kind: (Node | Device)["kind"];
-  readonly inode: bigint;
+  readonly inode: number;
   /** Names that it has; of a folder 1. */
   readonly links: number;
   /** Bytes; of a folder 0. */
@@ -195,7 +195,7 @@ export class Files {
     const { accessedNs, modifiedNs, changedNs } = node.times;
     return {
       kind,
-      inode: BigInt(node.inode),
+      inode: node.inode,
       links: kind === "folder" ? (node.isRemoved ? 0 : 1) : kind === "device" ? 1 : node.links,
       size: this.#sizeOf(node),
       isExecutable: kind === "file" && node.isExecutable,
@@ -448,6 +448,7 @@ export class Files {
   #renamed(folder: Folder): void {
     folder.isChanged = true;
     folder.sorted = undefined;
+    this.#tree.forgetWay();
     this.#modified(folder);
   }
 

@@ -47,6 +47,8 @@ export class LazyTree {
   /** Entries of trees that were looked into, each folder's once, wherever it stands. Nothing is ever taken off. */
   #entries = 0;
   #inodes = 0;
+  /** Where the path went that was walked last, up to its last name; undefined when it was over links, or names have come or gone since. */
+  #way: { readonly base: Folder; readonly text: string; readonly folder: Folder } | undefined;
 
   constructor(
     objects: { get(name: Oid): GitObject },
@@ -67,6 +69,22 @@ export class LazyTree {
     if (name.length > nameBytesMax) return fault(errno.nametoolong);
     const entries = this.entriesOf(folder);
     return entries instanceof Fault ? entries : (entries.get(name) ?? this.unlisted.lookUp(folder, name));
+  }
+
+  /** The folder to which a path's text before its last name leads, if the path before it began with the same: most commands ask for one entry of a folder after the other, and several things of each. */
+  knownFolder(base: Folder, path: string, lastName: number): Folder | undefined {
+    const way = this.#way;
+    return way?.base === base && way.text.length === lastName && path.startsWith(way.text) ? way.folder : undefined;
+  }
+
+  /** Notes what `knownFolder` answers. `text` leads there from `base` over no links. */
+  keepWay(base: Folder, text: string, folder: Folder): void {
+    this.#way = { base, text, folder };
+  }
+
+  /** To be called when names have come or gone. */
+  forgetWay(): void {
+    this.#way = undefined;
   }
 
   /** What is in the way of a new node of that name: an empty folder that stands in no tree is not. */

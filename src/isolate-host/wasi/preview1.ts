@@ -28,8 +28,10 @@ const adviceCount = 6;
 const whence = { set: 0, current: 1, end: 2 } as const;
 const statBytes = 64;
 const direntBytes = 24;
+/** Node's own copy of so short a name takes longer than a loop. */
+const loopCharsMax = 32;
 /** What tells files from standard streams. */
-const devices = { streams: 0n, files: 1n } as const;
+const devices = { streams: 0, files: 1 } as const;
 
 /** What preview 1 offers a command, by its function's name. */
 export const preview1: Readonly<Record<keyof typeof functionTypes, Serve>> = {
@@ -104,9 +106,9 @@ export const preview1: Readonly<Record<keyof typeof functionTypes, Serve>> = {
     const isStream = descriptor.kind === "input" || descriptor.kind === "output";
     if (!isStream) return giveStat(process, descriptor.node, to);
     process.memory.clear(to, statBytes);
-    process.memory.setU64(to, devices.streams);
-    process.memory.setU64(to + 8, BigInt(fd >>> 0));
-    process.memory.setU64(to + 24, 1n);
+    process.memory.setWhole(to, devices.streams);
+    process.memory.setWhole(to + 8, fd >>> 0);
+    process.memory.setWhole(to + 24, 1);
     return errno.success;
   },
   fd_filestat_set_size: ({ descriptors, files }: Process, fd: number, size: bigint) => {
@@ -183,7 +185,7 @@ export const preview1: Readonly<Record<keyof typeof functionTypes, Serve>> = {
   },
   fd_seek: ({ descriptors, memory, files }: Process, fd: number, offset: bigint, from: number, to: number) => {
     if (descriptors.at(fd, rights.fdSeek).kind === "device") {
-      memory.setU64(to, 0n);
+      memory.setWhole(to, 0);
       return errno.success;
     }
     const file = descriptors.fileAt(fd, rights.fdSeek, errno.badf);
@@ -192,12 +194,12 @@ export const preview1: Readonly<Record<keyof typeof functionTypes, Serve>> = {
     const wanted = base === undefined ? undefined : safeNumber(BigInt(base) + offset);
     if (wanted === undefined || wanted < 0) return errno.inval;
     file.position = wanted;
-    memory.setU64(to, BigInt(wanted));
+    memory.setWhole(to, wanted);
     return errno.success;
   },
   fd_tell: ({ descriptors, memory }: Process, fd: number, to: number) => {
     const isDevice = descriptors.at(fd, rights.fdTell).kind === "device";
-    memory.setU64(to, isDevice ? 0n : BigInt(descriptors.fileAt(fd, rights.fdTell, errno.badf).position));
+    memory.setWhole(to, isDevice ? 0 : descriptors.fileAt(fd, rights.fdTell, errno.badf).position);
     return errno.success;
   },
 
@@ -393,12 +395,12 @@ function giveStat(process: Process, found: Node | Device, to: number): Errno {
   memory.check(to, statBytes);
   const node = process.nodeOf(found);
   const stat: FileStat = files.stat(node);
-  memory.clear(to, statBytes);
-  memory.setU64(to, devices.files);
-  memory.setU64(to + 8, stat.inode);
-  memory.view.setUint8((to >>> 0) + 16, fileTypes[stat.kind]);
-  memory.setU64(to + 24, BigInt(stat.links));
-  memory.setU64(to + 32, BigInt(stat.size));
+  memory.setWhole(to, devices.files);
+  memory.setWhole(to + 8, stat.inode);
+  // A byte, and what fills it up.
+  memory.setWhole(to + 16, fileTypes[stat.kind]);
+  memory.setWhole(to + 24, stat.links);
+  memory.setWhole(to + 32, stat.size);
   memory.setU64(to + 40, stat.accessedNs);
   memory.setU64(to + 48, stat.modifiedNs);
   memory.setU64(to + 56, stat.changedNs);
@@ -571,7 +573,9 @@ function writeEntry(to: Buffer, at: number, cookie: number, inode: number, name:
   to.writeUInt16LE(0, at + 14);
   to.writeUInt32LE(name.length, at + 16);
   to.writeUInt32LE(fileTypes[kind], at + 20);
-  to.write(name, at + direntBytes, "latin1");
+  const nameAt = at + direntBytes;
+  if (name.length > loopCharsMax) to.write(name, nameAt, "latin1");
+  else for (let each = 0; each < name.length; each++) to[nameAt + each] = name.charCodeAt(each);
 }
 
 interface Asked {

@@ -35,10 +35,14 @@ export class Walk {
   toLast(base: Folder, path: string): Last | Fault {
     const bad = pathFault(path);
     if (bad !== undefined) return bad;
+    const lastName = path.lastIndexOf("/") + 1;
+    const known = lastName > 0 && lastName < path.length ? this.#tree.knownFolder(base, path, lastName) : undefined;
+    if (known !== undefined) return lastStep(known, path.slice(lastName), false);
     /** What is left of texts when the links in them have been walked, outermost first. */
     const open: { readonly text: string; readonly at: number }[] = [];
     let text = path;
     let at = 0;
+    let isStraight = true;
     let folder = text.startsWith("/") ? this.#tree.root : base;
     for (;;) {
       at = behindSlashes(text, at);
@@ -52,7 +56,12 @@ export class Walk {
       const end = slash < 0 ? text.length : slash;
       const name = text.slice(at, end);
       at = behindSlashes(text, end);
-      if (at === text.length && open.length === 0) return lastStep(folder, name, at > end);
+      if (at === text.length && open.length === 0) {
+        if (isStraight && lastName > 0 && end === path.length) {
+          this.#tree.keepWay(base, path.slice(0, lastName), folder);
+        }
+        return lastStep(folder, name, at > end);
+      }
       if (name === ".") continue;
       if (name === "..") {
         folder = folder.parent;
@@ -70,6 +79,7 @@ export class Walk {
       if (at < text.length) open.push({ text, at });
       text = target;
       at = 0;
+      isStraight = false;
       if (text.startsWith("/")) folder = this.#tree.root;
     }
   }
