@@ -33,6 +33,7 @@ import type { Executing } from "./executing.ts";
 import type { ExplainOptions, Explanation } from "./explaining.ts";
 import type { ChromeTrace } from "./chrome-trace.ts";
 import type { RunTree, TreeOptions } from "./run-tree.ts";
+import { asNonAnswer } from "./isolate-host/thrown-answer.ts";
 import type { Imported, ImportedFolder, WriteBackCounts } from "./importing.ts";
 import type { ExecutorPoolOptions } from "./isolate-host/executor-pool.ts";
 import type { ShownFrame } from "./isolate-host/status-board.ts";
@@ -127,6 +128,8 @@ export type { Difference, Execution } from "./first-difference.ts";
 export type { DescribedDivergence, FoundDivergence, Selection, Verified, VerifyingProgress } from "./verifying.ts";
 export type { Keep, Settlement } from "./store/store.ts";
 export type { TraceEvent } from "./scheduler/trace.ts";
+
+const noJobs: Counts = { executed: 0, frames: 0, memoized: 0 };
 
 /** Milliseconds that a guest may run on its own before it is taken for a runaway. */
 export const defaultWallClockMsMax = 60_000;
@@ -661,7 +664,7 @@ export class Engine {
     });
     const epoch = this.#executing?.epoch ?? 0;
     const known = options.rerun === true ? undefined : this.#remembered(request.oid);
-    if (known !== undefined) return result(known, { executed: 0, frames: 0, memoized: 1 });
+    if (known !== undefined) return result(known, { ...noJobs, memoized: 1 });
     const { rerun = false } = options;
     const marker = this.#markerOf(request.image);
     // Executors have handles of their own on the store, so all that they are asked about is committed with the record, or sent to them.
@@ -670,24 +673,23 @@ export class Engine {
     const begun = leaf ?? this.#store.beginRun(request.oid, Date.now());
     const closing = this.#closing.signal;
     const signal = options.signal === undefined ? closing : AbortSignal.any([closing, options.signal]);
-    let settled: SettledRun | undefined;
-    let ending = "bug";
+    const end = (ending: string, { executed, frames, memoized }: Counts) => {
+      if (leaf?.isOver === true) return;
+      const micros = (monotonicMs() - startedMs) * 1000;
+      this.#store.endRun(leaf?.end() ?? numberOf(begun), { micros, executed, frames, memoized, ending });
+      this.#flushEndsSoon();
+    };
+    let settled: SettledRun;
     try {
       const executing = this.#executing ?? (await this.#startExecuting());
       if (marker === scriptMarker) executing.expectScript();
       settled = await executing.settle(request.oid, { run: begun, rerun, signal, hearer });
-      ending = settled.outcome.kind === "failed" ? "failed" : "result";
     } catch (error) {
-      if (error instanceof NonAnswerError) ending = error.answer.kind;
+      // A record that can't be made or ended is no news beside why the run ended.
+      asNonAnswer(() => end(error instanceof NonAnswerError ? error.answer.kind : "bug", noJobs));
       throw error;
-    } finally {
-      if (leaf?.isOver !== true) {
-        const { executed, frames, memoized } = settled?.counts ?? { executed: 0, frames: 0, memoized: 0 };
-        const micros = (monotonicMs() - startedMs) * 1000;
-        this.#store.endRun(numberOf(begun), { micros, executed, frames, memoized, ending });
-        this.#flushEndsSoon();
-      }
     }
+    end(settled.outcome.kind === "failed" ? "failed" : "result", settled.counts);
     return { ...(await result(settled.outcome, settled.counts)), run: numberOf(begun) };
   }
 

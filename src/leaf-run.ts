@@ -26,6 +26,7 @@ export class RunOfLeaf implements LeafRun {
   readonly #overdue: NodeJS.Timeout;
   #number: number | undefined;
   #isOver = false;
+  #hasEnded = false;
 
   /** To be made when the request has just been put and looked up. `since` is when it was asked for, by `monotonicMs`, and `epoch` was `Runner.epoch` before it was looked up. Throws the store's errors. */
   constructor(store: Store, request: Oid, since: number, epoch: number) {
@@ -43,6 +44,12 @@ export class RunOfLeaf implements LeafRun {
     return this.#isOver;
   }
 
+  /** To be called when its record is ended, as that of one whose caller leaves; others may still wait for the request. Returns `number`, and throws as that does. */
+  end(): number {
+    this.#hasEnded = true;
+    return this.number();
+  }
+
   along(): Along | undefined {
     return this.#number === undefined ? this.#along : undefined;
   }
@@ -57,7 +64,8 @@ export class RunOfLeaf implements LeafRun {
     return asNonAnswer(() => {
       this.#put(this.#along?.objects);
       this.#put(objects);
-      if (memo === undefined) {
+      if (memo === undefined || this.#hasEnded) {
+        if (memo !== undefined) this.#store.remember(this.#request, memo, this.number());
         this.#store.addTrace(this.number(), events);
         this.#store.flush();
         return;

@@ -10,7 +10,17 @@
  *
  * Of objects there are those that calls name and that no call before came to, with all that they name: imported trees above all. What calls came to is computed again. One server at a time writes a transcript.
  */
-import { closeSync, existsSync, ftruncateSync, openSync, readSync, statSync, writeSync, writevSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  statSync,
+  writeSync,
+  writevSync,
+} from "node:fs";
 import type { Engine, Oid } from "../engine.ts";
 import { UsageError } from "../cli/exit.ts";
 import { CarReader, MalformedCar, carBlock, carHeader, type CarBlock } from "../store/car.ts";
@@ -86,6 +96,8 @@ export class TranscriptWriter {
   readonly #objects: number;
   /** Objects that are in the file. */
   readonly #written: Set<Oid>;
+  /** Those of the call that is being written. */
+  #added: Oid[] = [];
   /** Names of what calls came to. */
   readonly #known: Set<Oid>;
 
@@ -105,8 +117,20 @@ export class TranscriptWriter {
     }
   }
 
-  /** Writes a call and what it came to. Throws MissingObject for an object that is gone, or what the file system says. */
+  /** Writes a call and what it came to. Throws MissingObject for an object that is gone, or what the file system says; then the transcript is as it was. */
   record(call: Call, answer: Answer | ToolFault): void {
+    const before = [this.#lines, this.#objects].map((file) => ({ file, size: fstatSync(file).size }));
+    this.#added = [];
+    try {
+      this.#record(call, answer);
+    } catch (error) {
+      for (const { file, size } of before) ftruncateSync(file, size);
+      for (const name of this.#added) this.#written.delete(name);
+      throw error;
+    }
+  }
+
+  #record(call: Call, answer: Answer | ToolFault): void {
     const imported = call.tool === "import" && !(answer instanceof ToolFault) ? namesIn(answer.facts["result"]) : [];
     for (const name of [...namesIn(call.arguments), ...imported]) if (!this.#known.has(name)) this.#writeWhole(name);
     const came =
@@ -122,9 +146,10 @@ export class TranscriptWriter {
     closeSync(this.#objects);
   }
 
-  /** An object with all that it names; nothing where the store has none of that name. */
+  /** An object with all that it names; nothing where the store has none of that name, or a commit, which no call takes. */
   #writeWhole(top: Oid): void {
-    if (this.#engine.kindOf(top) === undefined) return;
+    const kind = this.#engine.kindOf(top);
+    if (kind !== "blob" && kind !== "tree") return;
     const open = [{ name: top, isReady: false }];
     for (let next = open.pop(); next !== undefined; next = open.pop()) {
       const { name, isReady } = next;
@@ -146,6 +171,7 @@ export class TranscriptWriter {
     const written = writevSync(this.#objects, [start, body]);
     if (written < all) writeAll(this.#objects, Buffer.concat([start, body]).subarray(written));
     this.#written.add(name);
+    this.#added.push(name);
   }
 }
 

@@ -45,7 +45,7 @@ export function plainCall(argv: readonly string[]): PlainCall | undefined {
     case "grep":
     case "egrep":
     case "fgrep":
-      return plainGrep(words, name === "fgrep");
+      return plainGrep(name as string, words);
     case "sed":
       return plainSed(words);
     case "find":
@@ -64,10 +64,10 @@ const printable = /^[ -~]*$/;
 const word = /^\w+$/;
 const grepFlags = /^-[cinqvwxEF]+$/;
 
-function plainGrep(words: readonly string[], isFixed: boolean): PlainCall | undefined {
+function plainGrep(name: string, words: readonly string[]): PlainCall | undefined {
   const patterns: string[] = [];
   const operands: string[] = [];
-  let flags = isFixed ? "F" : "";
+  let flags = name === "fgrep" ? "F" : name === "egrep" ? "E" : "";
   for (let at = 0; at < words.length; at++) {
     const each = words[at] as string;
     if (each === "--") {
@@ -85,6 +85,9 @@ function plainGrep(words: readonly string[], isFixed: boolean): PlainCall | unde
     if (first === undefined) return undefined;
     patterns.push(first);
   }
+  const has = (...both: readonly string[]) => both.every((flag) => flags.includes(flag));
+  // Lines are matched as words alone then, and patterns of two kinds are an error.
+  if (has("w", "x") || has("E", "F")) return undefined;
   const shape = flags.includes("w") ? word : flags.includes("F") ? printable : anchored;
   if (!patterns.every((each) => shape.test(each))) return undefined;
   return { paths: operands, readsText: true };
@@ -94,8 +97,14 @@ function plainGrep(words: readonly string[], isFixed: boolean): PlainCall | unde
 const atom = String.raw`(?:[\w ,:;=<>"'@#%&~!-]|\.|\[\^?[\w ]+\])`;
 const expression = String.raw`\^?(?:${atom}\*?)*\$?`;
 const address = String.raw`(?:[1-9]\d{0,8}|\$|/${literal.replace("/", "")}+/)`;
+/** Flags of a substitution in any order, each once: which match, whether it is printed, and case. */
+const flagOrders = ["WPI", "WIP", "PWI", "PIW", "IWP", "IPW"]
+  .map((order) => order.replace("W", "(?:g|[1-9])?").replace("P", "p?").replace("I", "I?"))
+  .join("|");
 const substitution = ["/", ",", "#"]
-  .map((mark) => `s${mark}(?!${mark})${expression.replaceAll(mark, "")}${mark}[^\\\\\n${mark}]*${mark}(?:[gpI]|[1-9])*`)
+  .map(
+    (mark) => `s${mark}(?!${mark})${expression.replaceAll(mark, "")}${mark}[^\\\\\n${mark}]*${mark}(?:${flagOrders})`,
+  )
   .join("|");
 /** Commands that take a range, and those that take one line. */
 const ofRange = new RegExp(`^ *(?:${address}(?:,${address})?)? *(?:[pd]|${substitution}) *$`);
@@ -107,10 +116,11 @@ function plainSed(words: readonly string[]): PlainCall | undefined {
   const scripts: string[] = [];
   const operands: string[] = [];
   let isQuiet = false;
+  let isExtended = false;
   for (let at = 0; at < words.length; at++) {
     const each = words[at] as string;
     if (each === "-n") isQuiet = true;
-    else if (each === "-E" || each === "-r") continue;
+    else if ((each === "-E" || each === "-r") && !isExtended) isExtended = true;
     else if (each === "-e" && at + 1 < words.length) scripts.push(words[++at] as string);
     else if (each.startsWith("-")) return undefined;
     else operands.push(each);
@@ -131,7 +141,8 @@ function plainSed(words: readonly string[]): PlainCall | undefined {
 
 /** Options of sort: one letter's order, or keys with orders of their own. */
 const sortFlags = /^-(?:[nr]{1,2}|[ru]{1,2}|s|f|b)$/;
-const sortKey = /^[1-9]\d?(?:,[1-9]\d?)?n?r?$/;
+/** From the first field to the line's end nothing is reversed. */
+const sortKey = /^(?!1n?r$)[1-9]\d?(?:,[1-9]\d?)?n?r?$/;
 
 function plainSort(words: readonly string[]): PlainCall | undefined {
   const operands: string[] = [];
@@ -150,7 +161,13 @@ function plainSort(words: readonly string[]): PlainCall | undefined {
   return { paths: operands, readsText: true };
 }
 
-const glob = /^[\w .*?,:=@#%&~[\]-]+$/;
+const glob = /^(?:[\w .*?,:=@#%&~-]|\[(?:\w-\w|\w)+\])+$/;
+
+/** Whether a glob is one of which all is known here. The builds pass over the folder `.` that they start from, so it must match no name of one character that may be that. */
+function isPlainGlob(text: string): boolean {
+  const withoutStars = text.replaceAll("*", "");
+  return glob.test(text) && !["", ".", "?"].includes(withoutStars);
+}
 
 function plainFind(words: readonly string[]): PlainCall | undefined {
   const start = words.findIndex((each) => /^[-!(]/.test(each));
@@ -161,7 +178,7 @@ function plainFind(words: readonly string[]): PlainCall | undefined {
     switch (tests[at] as string) {
       case "-name":
       case "-iname":
-        if (!glob.test(tests[++at] ?? "")) return undefined;
+        if (!isPlainGlob(tests[++at] ?? "")) return undefined;
         break;
       case "-type":
         if (!/^[dfl]$/.test(tests[++at] ?? "")) return undefined;

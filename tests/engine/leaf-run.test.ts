@@ -86,6 +86,23 @@ describe("a command's run", () => {
     other.close();
   });
 
+  test("that is cancelled before it has a record says so, also where its record can't be made", async () => {
+    const { path, engine } = await opened();
+    const worker = await engine.addCommand(slow);
+    await startCommand(engine, await engine.addCommand(quick), {}, { salt: "first" });
+    const gone = engine.putBlob(Buffer.from("gone"));
+    engine.stats();
+    const abort = new AbortController();
+    const running = startCommand(engine, worker, {}, { signal: abort.signal });
+    await new Promise((resolve) => void setTimeout(resolve, 5));
+    // What is buffered can't be committed now: it names what was deleted.
+    collect(path, gone);
+    engine.putTree([{ mode: "100644", name: "gone", oid: gone }]);
+    abort.abort();
+    await expect(running).rejects.toMatchObject({ answer: { kind: "cancelled" } });
+    await engine.close().catch((error: unknown) => expect(error).toBeInstanceOf(StaleStore));
+  });
+
   test("is joined by one that asks for the same meanwhile: executed once, two records, one memo", async () => {
     const { path, engine } = await opened();
     const worker = await engine.addCommand(slow);
@@ -99,19 +116,29 @@ describe("a command's run", () => {
     other.close();
   });
 
-  test("goes on for whoever joined it when its first caller leaves", async () => {
-    const { engine } = await opened();
-    const worker = await engine.addCommand(slow);
-    const abort = new AbortController();
-    const first = startCommand(engine, worker, {}, { signal: abort.signal });
-    const second = startCommand(engine, worker, {});
-    abort.abort();
-    await expect(first).rejects.toMatchObject({ answer: { kind: "cancelled" } });
-    const { request, outcome } = await second;
-    expect(outcome.kind).toBe("tree");
-    expect((await engine.settle(request)).jobs.executed).toBe(0);
-    await engine.close();
-  });
+  test.each([0, 120])(
+    "goes on for whoever joined it when its first caller leaves after %d ms, whose record says that he did",
+    async (afterMs) => {
+      const { path, engine } = await opened();
+      const worker = await engine.addCommand(slow);
+      await startCommand(engine, await engine.addCommand(quick), {}, { salt: "first" });
+      const abort = new AbortController();
+      const first = startCommand(engine, worker, {}, { signal: abort.signal });
+      const second = startCommand(engine, worker, {});
+      if (afterMs > 0) await new Promise((resolve) => void setTimeout(resolve, afterMs));
+      abort.abort();
+      await expect(first).rejects.toMatchObject({ answer: { kind: "cancelled" } });
+      const { request, outcome, run } = await second;
+      expect(outcome.kind).toBe("tree");
+      expect((await engine.settle(request)).jobs.executed).toBe(0);
+      await engine.close();
+      const other = openStore(path);
+      const endings = other.runs(undefined, 9).map(({ id, totals }) => [id === run, totals?.ending]);
+      expect(endings).toContainEqual([true, "result"]);
+      expect(endings).toContainEqual([false, "cancelled"]);
+      other.close();
+    },
+  );
 
   test("that another process settled otherwise meanwhile ends as quarantined", async () => {
     const { path, engine } = await opened();

@@ -1,5 +1,8 @@
 import { appendFileSync, copyFileSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
+import type { Answer } from "../../src/server/answer.ts";
+import { readObjects, readTranscript, TranscriptWriter } from "../../src/server/transcript.ts";
+import type { Oid } from "../../src/store/oid.ts";
 import { absent, emptyTree, jsonError, sharedRoom, smallRepository, type Said } from "../cli/room.ts";
 import { guest } from "../guests/assemble.ts";
 import { withServer, type Calls } from "./client.ts";
@@ -241,5 +244,49 @@ describe("a transcript", () => {
     const said = await replay(file, "bitten.sqlite");
     expect(said.status).toBe(2);
     expect(jsonError(said).error.message).toMatch(/the bytes of [0-9a-f]{40} have another hash \(at byte \d+\)/);
+  });
+});
+
+it("a commit that a client names is none of the transcript's objects, and the calls beside it replay elsewhere", async () => {
+  const commit = room.git(room.repository, "rev-parse", "HEAD").trim();
+  const file = await session("commit.jsonl", async (call) => {
+    const { tree } = (await call("import", { revision: "HEAD" })).facts;
+    expect((await call("ls", { tree: commit })).isError).toBe(true);
+    expect((await call("fold", { tree, post: "line-count" })).isError).toBe(false);
+  });
+  const said = await replay(file, "elsewhere-commit.sqlite");
+  expect(said).toMatchObject({ status: 0 });
+  expect(replayedOf(said)).toMatchObject({ same: true, calls: 3, compared: 2 });
+});
+
+it("a call that can't be written leaves the transcript as it was, and the next one is written", async () => {
+  const file = room.path("full-disk.jsonl");
+  await room.withEngine((engine) => {
+    const [first, second] = ["one", "two"].map((text) => engine.putBlob(Buffer.from(text)));
+    const tree = engine.putTree([
+      { mode: "100644", name: "a", oid: first as Oid },
+      { mode: "100644", name: "b", oid: second as Oid },
+    ]);
+    let isFull = true;
+    const failing = new Proxy(engine, {
+      get: (of, key) => (key === "get" ? get : Reflect.get(of, key).bind(of)),
+    });
+    const get = (name: Oid) => {
+      if (isFull && name === first) throw new Error("no space left");
+      return engine.get(name);
+    };
+    const writer = new TranscriptWriter(failing, file);
+    const call = { tool: "ls", arguments: { tree } } as const;
+    const facts = { request: null, tree, remembered: false, executed: 0, text: "a\nb" };
+    const answer = { facts, texts: [] } as unknown as Answer;
+    const sizes = () => [file, `${file}.car`].map((path) => statSync(path).size);
+    const before = sizes();
+    expect(() => writer.record(call, answer)).toThrow("no space left");
+    expect(sizes()).toEqual(before);
+    isFull = false;
+    writer.record(call, answer);
+    writer.close();
+    expect([...readTranscript(file)]).toHaveLength(1);
+    expect([...readObjects(file)].map(({ name }) => name)).toEqual(expect.arrayContaining([first, second, tree]));
   });
 });

@@ -65,6 +65,23 @@ test.each([
   ["sort", "-o", "a", "a"],
   ["sort", "-k2b,2", "a"],
   ["sort", "--reverse", "a"],
+  ["sort", "-k1r", "a"],
+  ["sort", "-k", "1nr", "a"],
+  ["grep", "-wx", "a", "a"],
+  ["grep", "-w", "-x", "a", "a"],
+  ["grep", "-E", "-F", "a", "a"],
+  ["egrep", "-F", "a", "a"],
+  ["fgrep", "-E", "a", "a"],
+  ["sed", "s/a/x/2g", "a"],
+  ["sed", "s/a/x/g2", "a"],
+  ["sed", "s/a/x/pp", "a"],
+  ["sed", "-r", "-E", "s/a/x/", "a"],
+  ["find", ".", "-name", ".*"],
+  ["find", ".", "-name", "*"],
+  ["find", ".", "-name", "?"],
+  ["find", ".", "-name", "."],
+  ["find", ".", "-name", "[]"],
+  ["find", ".", "-name", "[a"],
   ["jq", "."],
 ])("%j is not plain", (...argv) => {
   expect(plainCall(argv)).toBeUndefined();
@@ -115,14 +132,14 @@ const operands = fc.subarray(["a.txt", "b.md", "sub/a.txt", "sub/empty"], { minL
 const grep = fc
   .tuple(
     fc.constantFrom("grep", "egrep"),
-    fc.subarray(["-c", "-i", "-n", "-q", "-v", "-x", "-E", "-in", "-vn"]),
+    fc.subarray(["-c", "-i", "-n", "-q", "-v", "-w", "-x", "-E", "-F", "-in", "-vn"]),
     fc.constantFrom([], ["-m", "2"]),
     anchor(plainWord),
     operands,
   )
   .map(([name, flags, most, pattern, paths]) => [name, ...flags, ...most, pattern, ...paths]);
 const fixed = fc
-  .tuple(fc.subarray(["-i", "-n", "-v", "-x"]), textLine, operands)
+  .tuple(fc.subarray(["-i", "-n", "-v", "-w", "-x", "-E"]), textLine, operands)
   .map(([flags, pattern, paths]) => ["fgrep", ...flags, "-e", pattern, ...paths]);
 const sedAddress = fc.constantFrom("1", "2", "$", "/a/", "/o T/", "");
 const sedPattern = anchor(
@@ -136,11 +153,16 @@ const sedCommand = fc.oneof(
     .tuple(sedAddress, sedAddress, fc.constantFrom("p", "d", "="))
     .map(([from, to, command]) => (from === "" || to === "" ? command : `${from},${to}${command}`)),
   fc
-    .tuple(sedAddress, sedPattern, fc.constantFrom("", "x", "[&]", "a b"), fc.constantFrom("", "g", "p", "2", "gI"))
+    .tuple(
+      sedAddress,
+      sedPattern,
+      fc.constantFrom("", "x", "[&]", "a b"),
+      fc.constantFrom("", "g", "p", "2", "gI", "2g", "pp", "pgI", "I3p"),
+    )
     .map(([at, pattern, by, flags]) => `${at}s/${pattern}/${by}/${flags}`),
 );
 const sed = fc
-  .tuple(fc.subarray(["-n", "-E"]), fc.array(sedCommand, { minLength: 1, maxLength: 3 }), operands)
+  .tuple(fc.subarray(["-n", "-E", "-r"]), fc.array(sedCommand, { minLength: 1, maxLength: 3 }), operands)
   .map(([flags, commands, paths]) => ["sed", ...flags, commands.join(";"), ...paths]);
 const find = fc
   .tuple(
@@ -152,6 +174,13 @@ const find = fc
         ["-name", "a*"],
         ["-iname", "A.TXT"],
         ["-name", "[ab].*"],
+        ["-name", "*"],
+        ["-name", ".*"],
+        ["-name", "*.*"],
+        ["-name", "?"],
+        ["-name", "??"],
+        ["-name", "[]"],
+        ["-iname", "s[a-z]b"],
         ["-type", "f"],
         ["-type", "d"],
       ),
@@ -165,7 +194,9 @@ const sort = fc
   .tuple(
     fc.subarray(["-r", "-n", "-u", "-nr", "-ru", "-s", "-f", "-b"], { maxLength: 2 }),
     fc.constantFrom([], ["-t", ","], ["-t "]),
-    fc.subarray(["-k1,1", "-k2", "-k2,2n", "-k2,3", "-k1,1r", "-k3nr"], { maxLength: 2 }),
+    fc.subarray(["-k1,1", "-k1", "-k1n", "-k1r", "-k1nr", "-k2r", "-k2", "-k2,2n", "-k2,3", "-k1,1r", "-k3nr"], {
+      maxLength: 2,
+    }),
     operands,
   )
   .map(([flags, mark, keys, paths]) => ["sort", ...flags, ...mark, ...keys, ...paths]);

@@ -9,12 +9,12 @@ const noBytes = new Uint8Array(0);
 
 export class GuestMemory {
   /** Undefined until the guest was started: calls of a start function find none. */
-  #memory: WebAssembly.Memory | undefined;
+  #memory: Pick<WebAssembly.Memory, "buffer"> | undefined;
   #bytes = noBytes;
   #view = new DataView(noBytes.buffer);
   #text = Buffer.from(noBytes.buffer);
 
-  attach(memory: WebAssembly.Memory): void {
+  attach(memory: Pick<WebAssembly.Memory, "buffer">): void {
     this.#memory = memory;
     this.refresh();
   }

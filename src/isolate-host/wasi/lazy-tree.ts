@@ -79,7 +79,8 @@ export class LazyTree {
 
   /** Notes what `knownFolder` answers. `text` leads there from `base` over no links. */
   keepWay(base: Folder, text: string, folder: Folder): void {
-    this.#way = { base, text, folder };
+    // What stands in no tree may be another folder the next time.
+    if (!this.unlisted.has(folder)) this.#way = { base, text, folder };
   }
 
   /** To be called when names have come or gone. */

@@ -39,7 +39,7 @@ const objects: ReadonlyMap<Oid, GitObject> = new Map<Oid, GitObject>([
 const everyRight = Object.values(rights).reduce((all, each) => all | each, 0n);
 
 /** Where its calls have what they take and give in its memory. */
-const [answerAt, vectorAt, pathAt, bufferAt, bufferBytes] = [0, 8, 16, 256, 256] as const;
+const [answerAt, vectorAt, pathAt, bufferAt, bufferBytes, memoryBytes] = [0, 8, 16, 256, 256, 512] as const;
 const rootFd = 3;
 const openFlags = { none: 0, create: 1, folder: 2 } as const;
 
@@ -66,7 +66,8 @@ export function modelProcess(): Process {
     entriesMax: 16,
     onWrite: undefined,
   });
-  const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
+  // No memory of a guest's: that takes gigabytes of addresses.
+  const memory = { buffer: new ArrayBuffer(memoryBytes) };
   process.memory.attach(memory);
   const call = (name: keyof typeof preview1, ...args: readonly (number | bigint)[]): void => {
     const serve = preview1[name] as (process: Process, ...args: readonly (number | bigint)[]) => number;
