@@ -29,6 +29,11 @@ export const ownCommands: Readonly<Record<string, Own>> = {
   yes,
 };
 
+/** Those of them that never read their stdin. */
+export const deafCommands: ReadonlySet<string> = new Set(
+  "bg fg find history jobs kill sleep times ulimit yes".split(" "),
+);
+
 /** Bytes that `yes` writes. */
 const yesBytesMax = 1024 * 1024;
 /** Bytes of one command's arguments that xargs puts together, as GNU's does. */

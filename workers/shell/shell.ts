@@ -9,7 +9,7 @@ import type { Entry, Job, WorkerFailed } from "coppice/worker";
 import { listOf, nameBytes, bytesOf, stringsOf, textOf } from "./bytes.ts";
 import type { Ended, Spawn } from "./call.ts";
 import { hardLinks } from "../commands/hard-link.ts";
-import { ownCommands } from "./commands.ts";
+import { deafCommands, ownCommands } from "./commands.ts";
 import { emptyOid, refusalOf, TreeFiles } from "./files.ts";
 import { isFilter, readsStdin } from "./inputs.ts";
 import { plainPipeline } from "./pipeline.ts";
@@ -389,10 +389,11 @@ function commandOf(world: World, depth: number, name: string) {
 }
 
 function mayRead(name: string, args: readonly string[], ownStdin: boolean): boolean {
-  if (shells.has(name) || name.includes("/")) return true;
-  if (name === "find") return false;
-  if (name in ownCommands) return true;
-  return readsStdin(name, args, ownStdin);
+  const base = programOf(name);
+  if (shells.has(base) || base.includes("/")) return true;
+  if (deafCommands.has(base)) return false;
+  if (Object.hasOwn(ownCommands, base)) return true;
+  return readsStdin(base, args, ownStdin);
 }
 
 function isShell(name: string): boolean {
