@@ -327,10 +327,17 @@ export async function coppiceSubshell(
   state.coppiceShells = [...(coppiceShells ?? []), state.bashPid];
   state.coppiceLeaving = undefined;
   try {
-    return await withTraps(context, run, parse);
+    return await withTraps(context, () => run().catch(leftOf), parse);
   } finally {
     Object.assign(state, { coppiceTraps, coppiceShown, coppiceShells, coppiceLeaving, coppiceMask });
   }
+}
+
+/** What a subshell comes to that `return`, `break` or `continue` leave: nothing around it is left by them. */
+function leftOf(error: unknown): Ended {
+  if (!/^(?:Return|Break|Continue)Error$/.test((error as Error).name)) throw error;
+  const { stdout, stderr, exitCode = 0 } = error as Error & Partial<Ended> & Pick<Ended, "stdout" | "stderr">;
+  return { stdout, stderr, exitCode };
 }
 
 /** What a shell that is started inherits beside its environment. */
