@@ -34,7 +34,7 @@ const mendings: readonly (readonly [found: string, instead: string])[] = [
   // A tool is called with what it looks at, and no more: what just-bash makes for commands of others takes as long as a small one.
   [
     'let d=r||i.state.groupStdin||"",p=!1,h=o();',
-    "r=u.internalIsExtension?r:coppicePiped(i.state,q,r);let d=coppiceStdin(r,i.state),p=!1,h=o();if(u.internalIsExtension)try{let y={cwd:i.state.cwd,exportedEnv:h,called:q,ownStdin:r.length>0||q?.piped!==void 0||i.state.coppiceOwnStdin===!0,leave(v){coppiceLeave(r,i.state,v)},get stdin(){return p=!0,coppiceDrain(r,i.state),d}},A=await u.execute(n,y);return{...A,internalStdinConsumed:p?r.length:0}}catch(v){if(v instanceof x||v instanceof ze||v instanceof _t)throw v;return D(`${t}: ${wt($t(v))}\n`)}",
+    "r=u.internalIsExtension?r:coppicePiped(i.state,q,r);let d=coppiceStdin(r,i.state),p=!1,h=o();if(u.internalIsExtension)try{let y={cwd:i.state.cwd,exportedEnv:h,called:q,inherited:coppiceInherited(i.state),ownStdin:r.length>0||q?.piped!==void 0||i.state.coppiceOwnStdin===!0,leave(v){coppiceLeave(r,i.state,v)},get stdin(){return p=!0,coppiceDrain(r,i.state),d}},A=await u.execute(n,y);return{...A,internalStdinConsumed:p?r.length:0}}catch(v){if(v instanceof x||v instanceof ze||v instanceof _t)throw v;return D(`${t}: ${wt($t(v))}\n`)}",
   ],
   // What it prints goes to the next one by its name.
   [
@@ -119,7 +119,7 @@ const mendings: readonly (readonly [found: string, instead: string])[] = [
   // What is followed by && or || may fail under `set -e`, all that it calls included.
   [
     "let f=await this.executePipeline(c);",
-    "let f=await coppiceListed(this.ctx.state,l<t.pipelines.length-1||c.negated,()=>this.executePipeline(c));",
+    "if(this.ctx.state.coppicePending!==void 0)n.appendResult(await coppiceDeliver(this.ctx,this.ctx.state.lastExitCode,P=>Ge(P,{maxHeredocSize:this.ctx.limits.maxHeredocSize}),G));let coppiceBefore=this.ctx.state.lastExitCode,f=await coppiceListed(this.ctx.state,l<t.pipelines.length-1||c.negated,()=>this.executePipeline(c));",
   ],
   // Whole numbers of 64 bits.
   [
@@ -143,11 +143,18 @@ const mendings: readonly (readonly [found: string, instead: string])[] = [
   // Its limits are ours, and no option of anybody's.
   [", increase executionLimits.maxCommandCount", ""],
   [", increase executionLimits.maxCallDepth", ""],
-  // `trap` and `kill` are builtins.
+  // `trap`, `kill`, `disown` and `umask` are builtins.
   [
     'if(t==="wait")return ne;',
-    'if(t==="wait")return coppiceWait(c.state,n);if(t==="trap")return coppiceTrap(c.state,n);if(t==="kill")return coppiceKill(c,n,P=>Ge(P,{maxHeredocSize:c.limits.maxHeredocSize}),G);',
+    'if(t==="wait")return coppiceWait(c.state,n);if(t==="trap")return coppiceTrap(c.state,n);if(t==="kill")return coppiceKill(c.state,n);if(t==="disown")return coppiceDisown(c.state,n);if(t==="umask")return coppiceUmask(c.state,n);coppiceSlept(c.state,t,n);',
   ],
+  ['if(t==="exit")return Fo(c,n);', 'if(t==="exit")return Fo(c,coppiceExit(c.state,n));'],
+  // Signals are taken after a pipeline, and a shell that one has ended does not come to the command whose words sent it.
+  [
+    'r=f.exitCode,s=l,i=c.negated,this.ctx.state.lastExitCode=r,this.ctx.state.env.set("?",String(r))',
+    'r=f.exitCode,s=l,i=c.negated;this.ctx.state.lastExitCode=r,this.ctx.state.env.set("?",String(r));if(this.ctx.state.coppicePending!==void 0)n.appendResult(await coppiceDeliver(this.ctx,coppiceBefore,P=>Ge(P,{maxHeredocSize:this.ctx.limits.maxHeredocSize}),G))',
+  ],
+  ["let m=t.name.parts.every(", "coppiceDoomed(this.ctx.state,G);let m=t.name.parts.every("],
   [
     "l=>Om(e,t,l.stdin??n,r,s||l.stdin!==void 0)",
     "l=>coppiceSubshell(e,()=>Om(e,t,l.stdin??n,r,s||l.stdin!==void 0),P=>Ge(P,{maxHeredocSize:e.limits.maxHeredocSize}))",
@@ -159,19 +166,19 @@ const mendings: readonly (readonly [found: string, instead: string])[] = [
   // A stage of a pipeline and what runs in the background are subshells in all: their folder, functions and parameters, too.
   [
     "N=await n(y,s)}catch($)",
-    "N=await coppiceStage(e.state,t,g,k,aa,()=>n(y,coppiceWithin(e.state,t,g,coppiceHand(e.state,t,g,s))))}catch($)",
+    "N=await coppiceStage(e,t,g,k,aa,()=>n(y,coppiceWithin(e.state,t,g,coppiceHand(e.state,t,g,s))),P=>Ge(P,{maxHeredocSize:e.limits.maxHeredocSize}),G)}catch($)",
   ],
   [
     "let p=await e.executeScript(t.body),h=p.exitCode;e.state.env=c",
-    "let p=await coppiceSubstituted(e.state,aa,()=>e.executeScript(t.body)),h=p.exitCode;e.state.env=c",
+    "let p=await coppiceSubstituted(e,aa,()=>e.executeScript(t.body),P=>Ge(P,{maxHeredocSize:e.limits.maxHeredocSize})),h=p.exitCode;e.state.env=c",
   ],
   [
     "try{h=await e.executeScript(t)}catch(m){if(m instanceof x)throw m;if(m instanceof G)return{stdout",
-    "try{h=await coppiceSubstituted(e.state,aa,()=>e.executeScript(t))}catch(m){if(m instanceof x)throw m;if(m instanceof G)return{stdout",
+    "try{h=await coppiceSubstituted(e,aa,()=>e.executeScript(t),P=>Ge(P,{maxHeredocSize:e.limits.maxHeredocSize}))}catch(m){if(m instanceof x)throw m;if(m instanceof G)return{stdout",
   ],
   [
     "async executeStatement(t){if(this.assertDefenseContext",
-    "async executeStatement(t){if(t.background)return coppiceBackground(this.ctx.state,aa,()=>this.executeStatement({...t,background:!1}));if(this.assertDefenseContext",
+    "async executeStatement(t){if(t.background)return coppiceBackground(this.ctx,aa,()=>this.executeStatement({...t,background:!1}),P=>Ge(P,{maxHeredocSize:this.ctx.limits.maxHeredocSize}),G);if(this.assertDefenseContext",
   ],
   [
     "await new kr(k,m).executeScript(S)",
@@ -306,9 +313,15 @@ export async function bundleShell(
 
 /** Files whose exports stand for free names of just-bash's text. Throws where two have one of the same name, of which the bundler would take either. */
 function injected(): string[] {
-  const files = ["stand-ins.ts", "mended.ts", "mended-commands.ts", "pipes.ts", "signals.ts"].map((file) =>
-    join(folder, file),
-  );
+  const files = [
+    "stand-ins.ts",
+    "mended.ts",
+    "mended-commands.ts",
+    "pipes.ts",
+    "jobs.ts",
+    "signals.ts",
+    "umask.ts",
+  ].map((file) => join(folder, file));
   const exported = /^export (?:async )?(?:function|const) (\w+)/gm;
   const names = files.flatMap((file) => Array.from(readFileSync(file, "utf8").matchAll(exported), ([, name]) => name));
   const twice = names.find((name, at) => names.indexOf(name) !== at);

@@ -10,7 +10,6 @@ type Own = (call: Call) => Promise<Ended> | Ended;
 /** Commands that are done here, by name. */
 export const ownCommands: Readonly<Record<string, Own>> = {
   bg: () => ended("", "bash: bg: no job control\n", 1),
-  disown: () => ended(""),
   env,
   fg: () => ended("", "bash: fg: no job control\n", 1),
   find,
@@ -26,10 +25,14 @@ export const ownCommands: Readonly<Record<string, Own>> = {
   times: () => ended("0m0.000s 0m0.000s\n0m0.000s 0m0.000s\n"),
   timeout: (call) => afterOptions(call, "timeout", { k: 1, s: 1 }, 1, intervalFault),
   ulimit: () => ended("unlimited\n"),
-  umask: ({ args }) => ended(args.length === 0 ? "0022\n" : ""),
   xargs,
   yes,
 };
+
+/** Those of them that never read their stdin. */
+export const deafCommands: ReadonlySet<string> = new Set(
+  "bg fg find history jobs kill sleep times ulimit yes".split(" "),
+);
 
 /** Bytes that `yes` writes. */
 const yesBytesMax = 1024 * 1024;

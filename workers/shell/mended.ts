@@ -3,11 +3,21 @@
  * beside its own.
  */
 import { refusalOf } from "./files.ts";
+import { clockOf, jobOf, listedJobs, noteJob, type BackgroundJob } from "./jobs.ts";
+import {
+  coppiceSubshell,
+  coppiceDeliver,
+  interruptOf,
+  printedBefore,
+  withTraps,
+  type Exit,
+  type Parse,
+  type SignalState,
+} from "./signals.ts";
 
-interface State {
+interface State extends SignalState {
   groupStdin?: string;
   inCondition: boolean;
-  lastExitCode: number;
   env: Map<string, string>;
   /** `exec COMMAND` has run: the shell ends when its redirections are done. */
   coppiceReplaced?: boolean;
@@ -15,11 +25,7 @@ interface State {
   coppiceOwnStdin?: boolean;
   cwd: string;
   arrays?: Map<string, { readonly elements: Map<string, string> }>;
-  /** What `trap` has set, by signal. */
-  coppiceTraps?: Map<string, string>;
-  /** Exit statuses of what ran in the background, by process number. */
-  coppiceJobs?: Map<number, number>;
-  lastBackgroundPid: number;
+  bashPid: number;
   nextVirtualPid: number;
   callDepth: number;
   coppicePipes?: { unread: string };
@@ -30,6 +36,8 @@ interface State {
 
 interface Context {
   readonly state: State;
+  executeScript(script: ReturnType<Parse>): Promise<Output>;
+  executeCommand(command: object, stdin: string): Promise<Output>;
 }
 
 interface Output {
@@ -67,74 +75,16 @@ export function coppiceAfter(
   };
 }
 
-interface Interpreter<Tree> {
-  readonly ctx: Context;
-  executeScript(script: Tree): Promise<Output>;
-}
-
 /** Runs a script, and what it has set to be done at its end. */
-export async function coppiceScript<Tree>(
-  interpreter: Interpreter<Tree>,
-  script: Tree,
-  parse: (text: string) => Tree,
+export async function coppiceScript(
+  { ctx }: { readonly ctx: Context },
+  script: ReturnType<Parse>,
+  parse: Parse,
 ): Promise<Output> {
-  const { state } = interpreter.ctx;
-  const output = await withTraps(interpreter, script, parse);
+  const { state } = ctx;
+  const output = await withTraps(ctx, () => ctx.executeScript(script), parse);
   if (state.coppicePipes !== undefined) state.coppicePipes.unread = state.groupStdin ?? "";
-  return output;
-}
-
-async function withTraps<Tree>(
-  interpreter: Interpreter<Tree>,
-  script: Tree,
-  parse: (text: string) => Tree,
-): Promise<Output> {
-  const { state } = interpreter.ctx;
-  let output: Output;
-  try {
-    output = await interpreter.executeScript(script);
-  } catch (error) {
-    if ((error as Error).name !== "ExitError") throw error;
-    const { stdout, stderr, exitCode } = error as Error & Output;
-    output = { stdout, stderr, exitCode, ...environment(state) };
-  }
-  const action = state.coppiceTraps?.get("EXIT");
-  if (action === undefined || action === "") return output;
-  state.coppiceTraps?.delete("EXIT");
-  state.lastExitCode = output.exitCode;
-  state.env.set("?", String(output.exitCode));
-  let { exitCode } = output;
-  let last: Output;
-  try {
-    last = await interpreter.executeScript(parse(action));
-  } catch (error) {
-    if ((error as Error).name !== "ExitError") throw error;
-    last = error as Error & Output;
-    exitCode = last.exitCode;
-  }
-  return { ...output, stdout: output.stdout + last.stdout, stderr: output.stderr + last.stderr, exitCode };
-}
-
-/** Runs a subshell's commands: traps of the shell above are not its own, and those that it sets end with it. */
-export async function coppiceSubshell<Tree>(
-  context: Context & { executeScript(script: Tree): Promise<Output> },
-  run: () => Promise<Output>,
-  parse: (text: string) => Tree,
-): Promise<Output> {
-  const { state } = context;
-  const above = state.coppiceTraps;
-  state.coppiceTraps = new Map();
-  try {
-    const output = await run();
-    const action = state.coppiceTraps.get("EXIT");
-    if (action === undefined || action === "") return output;
-    state.lastExitCode = output.exitCode;
-    const last = await context.executeScript(parse(action));
-    return { ...output, stdout: output.stdout + last.stdout, stderr: output.stderr + last.stderr };
-  } finally {
-    if (above === undefined) delete state.coppiceTraps;
-    else state.coppiceTraps = above;
-  }
+  return { ...environment(state), ...output };
 }
 
 interface Statement {
@@ -144,13 +94,13 @@ interface Statement {
 const failing = new Set(["SimpleCommand", "Subshell", "ArithmeticCommand", "ConditionalCommand"]);
 
 /** What `trap … ERR` does about a statement that has failed where `set -e` would end the shell. In functions nothing: their callers fail, too. */
-export async function coppiceError<Tree>(
-  interpreter: { readonly ctx: Context; executeScript(script: Tree): Promise<Output> },
+export async function coppiceError(
+  { ctx }: { readonly ctx: Context },
   statement: Statement,
   exitCode: number,
-  parse: (text: string) => Tree,
+  parse: Parse,
 ): Promise<Output> {
-  const { state } = interpreter.ctx;
+  const { state } = ctx;
   const traps = state.coppiceTraps;
   const action = traps?.get("ERR") ?? "";
   const type = statement.pipelines.at(-1)?.commands.at(-1)?.type ?? "";
@@ -159,7 +109,7 @@ export async function coppiceError<Tree>(
   traps.delete("ERR");
   state.lastExitCode = exitCode;
   state.env.set("?", String(exitCode));
-  const output = await interpreter.executeScript(parse(action));
+  const output = await ctx.executeScript(parse(action));
   traps.set("ERR", action);
   state.lastExitCode = exitCode;
   state.env.set("?", String(exitCode));
@@ -175,24 +125,40 @@ interface Pipeline {
 }
 
 /** Runs a stage of a pipeline; one in a subshell leaves nothing behind but how much of the shell's stdin it has read. Its ends that are pipes are no more what `exec` has made of them. */
-export async function coppiceStage<T>(
-  state: State,
+export async function coppiceStage(
+  context: Context,
   { commands, pipeStderr }: Pipeline,
   at: number,
   isSubshell: boolean,
   isolate: Isolate,
-  run: () => Promise<T>,
-): Promise<T> {
+  run: () => Promise<Output>,
+  parse: Parse,
+  Exit: Exit,
+): Promise<Output> {
   if (!isSubshell) return run();
+  const { state } = context;
   const isRead = at < commands.length - 1;
   const ends = [...(at > 0 ? [0] : []), ...(isRead ? [1] : []), ...(isRead && pipeStderr?.[at] === true ? [2] : [])];
-  return isolated(state, ends, isolate, run);
+  return isolated(state, ends, isolate, () => {
+    state.bashPid = state.nextVirtualPid++;
+    // A stage that is a simple command is no pipeline of its own, after which signals would be taken.
+    const before = state.lastExitCode;
+    const taking = async () => delivered(context, await run(), before, parse, Exit);
+    return coppiceSubshell(context, taking, parse);
+  });
 }
 
 /** Runs what a substitution stands for, whose stdout is no more what `exec` has made of it. */
-export async function coppiceSubstituted<T>(state: State, isolate: Isolate, run: () => Promise<T>): Promise<T> {
+export async function coppiceSubstituted(
+  context: Context,
+  isolate: Isolate,
+  run: () => Promise<Output>,
+  parse: Parse,
+): Promise<Output> {
+  const { state } = context;
   const isRedirected = state.fileDescriptors?.has(1) === true || state.closedStandardFds?.has(1) === true;
-  return isRedirected ? isolated(state, [1], isolate, run) : run();
+  const substituted = () => coppiceSubshell(context, run, parse);
+  return isRedirected ? isolated(state, [1], isolate, substituted) : substituted();
 }
 
 async function isolated<T>(state: State, ends: readonly number[], isolate: Isolate, run: () => Promise<T>): Promise<T> {
@@ -220,31 +186,87 @@ export function coppiceWithin(state: State, { commands }: Pipeline, at: number, 
 }
 
 /** `COMMAND &`: a subshell without stdin that runs at once. Its status is kept for `wait`. */
-export async function coppiceBackground(state: State, isolate: Isolate, run: () => Promise<Output>): Promise<Output> {
+export async function coppiceBackground(
+  context: Context,
+  isolate: Isolate,
+  run: () => Promise<Output>,
+  parse: Parse,
+  Exit: Exit,
+): Promise<Output> {
+  const { state } = context;
   const pid = state.nextVirtualPid++;
+  const { coppiceJob: above } = state;
+  const clock = clockOf(state);
   const restore = isolate(state);
   state.groupStdin = "";
+  state.bashPid = pid;
+  state.coppiceJob = pid;
   let output: Output;
+  let endsAt: number;
   try {
-    output = await run();
-  } catch (error) {
-    if (!/^(?:Errexit|Exit)Error$/.test((error as Error).name)) throw error;
-    output = error as Error & Output;
+    output = await coppiceSubshell(context, run, parse, true);
   } finally {
+    endsAt = clockOf(state);
     restore();
+    state.coppiceClock = clock;
+    state.coppiceJob = above;
   }
-  (state.coppiceJobs ??= new Map()).set(pid, output.exitCode);
-  state.lastBackgroundPid = pid;
+  noteJob(state, pid, output.exitCode, endsAt);
+  const before = state.lastExitCode;
   state.lastExitCode = 0;
-  return { stdout: output.stdout, stderr: output.stderr, exitCode: 0 };
+  return delivered(context, { ...output, exitCode: 0 }, before, parse, Exit);
 }
 
-/** `wait [PID …]`: all is over already. */
+/** What was printed, and behind it what the signals print that came meanwhile. */
+async function delivered(context: Context, output: Output, before: number, parse: Parse, Exit: Exit): Promise<Output> {
+  const { state } = context;
+  if (state.coppicePending === undefined) return output;
+  state.lastExitCode = output.exitCode;
+  try {
+    const said = await coppiceDeliver(context, before, parse, Exit);
+    return { ...output, stdout: output.stdout + said.stdout, stderr: output.stderr + said.stderr };
+  } catch (error) {
+    throw printedBefore(error, output.stdout, output.stderr);
+  }
+}
+
+/** `wait [-n] [JOB or PID …]`: all is over already, but the shell's clock goes on to where it was. */
 export function coppiceWait(state: State, args: readonly string[]): Output {
-  const pids = args.filter((arg) => !arg.startsWith("-"));
-  const last = pids.at(-1);
-  if (last === undefined || last.startsWith("%")) return done;
-  return { ...done, exitCode: state.coppiceJobs?.get(Number(last)) ?? 127 };
+  const words = args.filter((arg) => !arg.startsWith("-"));
+  const listed = words.length === 0 ? listedJobs(state) : [];
+  if (words.length === 0 && args.includes("-n")) {
+    const [next] = listed.toSorted((a, b) => a.endsAt - b.endsAt);
+    return { ...done, exitCode: next === undefined ? 127 : (interrupted(state, next) ?? next.status) };
+  }
+  for (const job of listed) {
+    const exitCode = interrupted(state, job);
+    if (exitCode !== undefined) return { ...done, exitCode };
+  }
+  if (words.length === 0) state.coppiceJobs?.clear();
+  let [stderr, last] = ["", 0];
+  for (const word of words) {
+    const job = jobOf(state, word);
+    const exitCode = job && interrupted(state, job);
+    if (exitCode !== undefined) return { ...done, stderr, exitCode };
+    const isJob = word.startsWith("%");
+    if (job !== undefined) last = job.status;
+    else if (isJob || /^\d+$/.test(word)) {
+      stderr += `bash: wait: ${isJob ? `${word}: no such job` : `pid ${word} is not a child of this shell`}\n`;
+      last = 127;
+    } else {
+      stderr += `bash: wait: \`${word}': not a pid or valid job spec\n`;
+      last = 1;
+    }
+  }
+  return { ...done, stderr, exitCode: last };
+}
+
+/** Waits for a job, which is listed no more then, or till a signal comes: the status that tells of that. */
+function interrupted(state: State, job: BackgroundJob): number | undefined {
+  const interrupt = interruptOf(state, job.endsAt);
+  state.coppiceClock = Math.max(clockOf(state), interrupt?.at ?? job.endsAt);
+  if (interrupt === undefined) job.isListed = false;
+  return interrupt?.status;
 }
 
 function environment(state: State): { readonly env: Readonly<Record<string, string>> } {
@@ -279,25 +301,20 @@ export async function coppiceFolders(globbing: Globbing, pattern: string): Promi
 const missing = { isDirectory: false };
 
 /** A command substitution: its output, and nothing that it changes stays. */
-export async function coppiceSubstitute<Tree>(
-  context: Context & { executeScript(script: Tree): Promise<Output> },
-  text: string,
-  parse: (text: string) => Tree,
-): Promise<Output> {
+export async function coppiceSubstitute(context: Context, text: string, parse: Parse): Promise<Output> {
   const { state } = context;
-  const { env, cwd, arrays } = state;
+  const { env, cwd, arrays, bashPid } = state;
   state.env = new Map(env);
   if (arrays !== undefined) {
     state.arrays = new Map([...arrays].map(([name, array]) => [name, { ...array, elements: new Map(array.elements) }]));
   }
+  state.bashPid = state.nextVirtualPid++;
   try {
-    return await context.executeScript(parse(text));
-  } catch (error) {
-    if ((error as Error).name !== "ExitError") throw error;
-    return error as Error & Output;
+    return await coppiceSubshell(context, () => context.executeScript(parse(text)), parse);
   } finally {
     state.env = env;
     state.cwd = cwd;
+    state.bashPid = bashPid;
     if (arrays !== undefined) state.arrays = arrays;
   }
 }

@@ -60,7 +60,8 @@ interface Script {
 
 interface State {
   readonly coppicePipes?: Pipes;
-  readonly coppiceTraps?: ReadonlyMap<string, string>;
+  readonly coppiceTraps?: ReadonlyMap<string, string> | undefined;
+  readonly coppiceShown?: ReadonlyMap<string, string> | undefined;
   readonly functions: ReadonlyMap<string, unknown>;
   readonly shoptOptions: { readonly expand_aliases: boolean };
   readonly fileDescriptors?: ReadonlyMap<number, unknown>;
@@ -107,8 +108,8 @@ function textFor(pipes: Pipes, stdin: string | Entry): string {
 }
 
 /** What is done at the script's end may print behind its last command. */
-function hasTraps({ coppiceTraps }: State): boolean {
-  return coppiceTraps !== undefined && coppiceTraps.size > 0;
+function hasTraps({ coppiceTraps, coppiceShown }: State): boolean {
+  return (coppiceTraps?.size ?? 0) > 0 || (coppiceShown?.size ?? 0) > 0;
 }
 
 function isRedirected({ fileDescriptors, closedStandardFds }: State, fd: number): boolean {

@@ -9,11 +9,12 @@ import type { Entry, Job, WorkerFailed } from "coppice/worker";
 import { listOf, nameBytes, bytesOf, stringsOf, textOf } from "./bytes.ts";
 import type { Ended, Spawn } from "./call.ts";
 import { hardLinks } from "../commands/hard-link.ts";
-import { ownCommands } from "./commands.ts";
+import { deafCommands, ownCommands } from "./commands.ts";
 import { emptyOid, refusalOf, TreeFiles } from "./files.ts";
 import { isFilter, readsStdin } from "./inputs.ts";
 import { plainPipeline } from "./pipeline.ts";
 import type { Called, Pipes } from "./pipes.ts";
+import type { Inherited } from "./signals.ts";
 import { fileStart, programOf } from "../../src/tools/file-start.ts";
 import { endingTail } from "../../src/tools/starting-call.ts";
 import { isPlainText, passesPlain, plainCall, printsPlain } from "../../src/tools/plain-call.ts";
@@ -72,6 +73,8 @@ interface World {
   readonly lately: Map<Repeated, { readonly text: string; readonly blob: Entry }>;
   /** Shells that were started. */
   shells: number;
+  /** For a shell that is started next. */
+  inherited: Inherited;
 }
 
 /** The interpreter's commands, by name. */
@@ -83,6 +86,8 @@ interface Started {
   readonly exportedVars: Set<string>;
   coppicePipes?: Pipes;
   coppiceFile?: (path: string) => object;
+  coppiceMask?: number | undefined;
+  coppiceTraps?: Map<string, string>;
 }
 
 /** What a command came to; `stdout` is the blob of what a tool printed until somebody looks at it. */
@@ -121,6 +126,7 @@ export default async function shell(job: ShellJob): Promise<ReadonlyMap<string, 
     emptyTree: empty,
     lately: new Map(),
     shells: 0,
+    inherited: { mask: undefined, ignored: [] },
   };
   // By another name than a shell's it is called for a command that starts others.
   const ended = isShell(argv[0] ?? "sh")
@@ -262,6 +268,9 @@ async function runShell(
   };
   state.coppicePipes = pipes;
   state.coppiceFile = (path) => commandOf(world, depth, path);
+  const { inherited } = world;
+  state.coppiceMask = inherited.mask;
+  if (inherited.ignored.length > 0) state.coppiceTraps = new Map(inherited.ignored.map((signal) => [signal, ""]));
   for (const variable of ["HOME", "OLDPWD"]) {
     if (Object.hasOwn(env, variable)) continue;
     state.env.delete(variable);
@@ -281,6 +290,7 @@ async function runShell(
     stdin: input,
     stdinKind: "bytes",
   });
+  world.inherited = inherited;
   const { tail } = pipes;
   const stdout =
     tail === undefined || result.stdout === "" ? (tail ?? result.stdout) : result.stdout + world.files.contentOf(tail);
@@ -353,11 +363,13 @@ function commandOf(world: World, depth: number, name: string) {
         readonly exportedEnv?: Record<string, string>;
         readonly stdin: unknown;
         readonly called?: Called;
+        readonly inherited: Inherited;
         readonly ownStdin: boolean;
         readonly leave: (unread: string) => void;
       },
     ) => {
       const { piped, takes } = context.called ?? { piped: undefined, takes: false };
+      world.inherited = context.inherited;
       // Asking for it empties it, so a command that does not read leaves it to the next.
       const stdin = mayRead(name, args, context.ownStdin) ? (piped ?? (context.stdin as string)) : "";
       const { stdout, unread, ...ended } = await startCommand(
@@ -377,10 +389,11 @@ function commandOf(world: World, depth: number, name: string) {
 }
 
 function mayRead(name: string, args: readonly string[], ownStdin: boolean): boolean {
-  if (shells.has(name) || name.includes("/")) return true;
-  if (name === "find") return false;
-  if (name in ownCommands) return true;
-  return readsStdin(name, args, ownStdin);
+  const base = programOf(name);
+  if (shells.has(base) || base.includes("/")) return true;
+  if (deafCommands.has(base)) return false;
+  if (Object.hasOwn(ownCommands, base)) return true;
+  return readsStdin(base, args, ownStdin);
 }
 
 function isShell(name: string): boolean {
