@@ -1,5 +1,6 @@
 /**
- * Finds the worker of a command by its name: the user's own (own-tools.ts), else a known one, read from its npm package where the user or Coppice has it installed.
+ * Finds the worker of a command by its name: the user's own (own-tools.ts), else a known one, read from its npm package where the user or Coppice has it installed. A path, and a name that PATH has in the tree, is a file of the tree, which
+ * the shell starts.
  *
  * A known tool's file is pinned by its SHA-256, and so is the ref under which its worker is remembered: where the ref is there, what it names was checked once and is in the store, and no file is
  * looked at any more, let alone hashed. So a remembered call works after the package is gone, too.
@@ -12,6 +13,7 @@ import type { Engine, Mode, Oid } from "../engine.ts";
 import { entryAt } from "../store/tree.ts";
 import { packageFolder } from "../package-folder.ts";
 import { wasiMarker } from "../abi/worker.ts";
+import { programOf } from "./file-start.ts";
 import { MalformedContainer, readContained } from "./package-container.ts";
 import { knownTools, plainTools, scriptTools, shellNames, type KnownTool, type PinnedFile } from "./known-tools.ts";
 import { ownTool, ownTools } from "./own-tools.ts";
@@ -20,12 +22,14 @@ import { CommandNotFound, UnfitTool } from "./tool-errors.ts";
 import { putScript, shellWorker, toolStore } from "./shell.ts";
 import { isForShell } from "./starting-call.ts";
 import { MalformedTar, putTar } from "./tar-tree.ts";
-import { startsInShell, unknownCommand } from "./unknown-command.ts";
+import { fileOfTree, isKnown, startsInShell, unknownCommand } from "./unknown-command.ts";
 
 export interface FoundTool {
   readonly worker: Oid;
   /** A tree that the command wants to find at that name in the root. */
   readonly overlay?: { readonly at: string; readonly tree: Oid };
+  /** The words that the worker is called with, where they are others than the call's. */
+  readonly argv?: readonly string[];
 }
 
 /** What a command is about to be called with. */
@@ -34,6 +38,8 @@ export interface ToolCall {
   readonly in: Oid;
   /** An absolute path. */
   readonly cwd: string;
+  /** Folders in which a name is looked for, as PATH has them. Default: /bin, where the commands are. */
+  readonly path?: string | undefined;
   /** Default: nothing. */
   readonly stdin?: Uint8Array | Oid;
 }
@@ -54,6 +60,10 @@ export function toolFolders(folder: string): readonly string[] {
  */
 export function findTool(engine: Engine, name: string, folders: readonly string[], call?: ToolCall): FoundTool {
   const own = ownTool(engine, name);
+  if (call !== undefined) {
+    const file = fileOfTree(engine, name, call, own !== undefined || isForShell([name]) || isKnown(name));
+    if (file !== undefined) return startedFile(engine, file, folders, call);
+  }
   if (own !== undefined) return { worker: own };
   if (isForShell(call?.argv ?? [name])) return { worker: shellOf(engine, folders) };
   const script = scriptTools.get(name);
@@ -63,10 +73,7 @@ export function findTool(engine: Engine, name: string, folders: readonly string[
   }
   if (shellNames.has(name)) return { worker: shellOf(engine, folders) };
   const known = Object.hasOwn(knownTools, name) ? knownTools[name] : undefined;
-  if (known === undefined) {
-    if (call !== undefined && startsInShell(engine, name, call)) return { worker: shellOf(engine, folders) };
-    throw unknownCommand(engine, name, call);
-  }
+  if (known === undefined) throw unknownCommand(engine, name, call);
   const worker = knownWorker(engine, name, known, folders);
   const { overlay } = known;
   if (overlay === undefined) return { worker };
@@ -79,6 +86,15 @@ export function findTool(engine: Engine, name: string, folders: readonly string[
     }
   });
   return { worker, overlay: { at: overlay.at, tree } };
+}
+
+/** Throws UnstartableFile for a file that the shell would not start. */
+function startedFile(engine: Engine, file: string, folders: readonly string[], call: ToolCall): FoundTool {
+  if (!startsInShell(engine, file, call)) throw unknownCommand(engine, file, call);
+  // The shell takes what stands in /bin and /usr/bin for its commands, whatever the tree has there.
+  const spelt = programOf(file) === file ? file : `/.${file}`;
+  const worker = shellOf(engine, folders);
+  return spelt === call.argv[0] ? { worker } : { worker, argv: [spelt, ...call.argv.slice(1)] };
 }
 
 function plainWorker(engine: Engine, name: string, folders: readonly string[]): Oid | undefined {
