@@ -25,6 +25,8 @@ interface Said {
   readonly files: Readonly<Record<string, string>>;
 }
 
+/** What of a machine is asked, if it is there. */
+const gnuPatch: string = "patch";
 let folders = 0;
 function folderOf({ files = { f: text } }: Case): string {
   const folder = join(top, String(++folders));
@@ -50,7 +52,7 @@ const argsOf = ({ args = "" }: Case) => args.split(" ").filter((word) => word !=
 
 function native(each: Case): Said {
   const folder = folderOf(each);
-  const { status, stdout, error } = spawnSync("patch", argsOf(each), {
+  const { status, stdout, error } = spawnSync(gnuPatch, argsOf(each), {
     cwd: folder,
     input: Buffer.from(each.patch, "latin1"),
     env,
@@ -262,7 +264,7 @@ const cases: readonly Case[] = [
   ]),
 ];
 
-const isThere = spawnSync("patch", ["--version"], { stdio: "ignore" }).error === undefined;
+const isThere = spawnSync(gnuPatch, ["--version"], { stdio: "ignore" }).error === undefined;
 
 test("patch does what GNU patch does, to a letter", async () => {
   for (const each of isThere ? cases : []) {
