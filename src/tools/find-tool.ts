@@ -17,7 +17,7 @@ import { programOf } from "./file-start.ts";
 import { MalformedContainer, readContained } from "./package-container.ts";
 import { knownTools, plainTools, scriptTools, shellNames, type KnownTool, type PinnedFile } from "./known-tools.ts";
 import { ownTool, ownTools } from "./own-tools.ts";
-import { isPlainText, plainCall } from "./plain-call.ts";
+import { isPlainName, isPlainText, plainCall } from "./plain-call.ts";
 import { CommandNotFound, UnfitTool } from "./tool-errors.ts";
 import { putScript, shellWorker, toolStore } from "./shell.ts";
 import { isForShell } from "./starting-call.ts";
@@ -47,7 +47,7 @@ export interface ToolCall {
 /** Bytes of a file beyond which nobody looks whether it is plain: the call is none. */
 const plainBytesMax = 64 << 20;
 
-/** Folders that are looked through for symlinks, which the fast `find` follows; in a tree of more the script of that name searches. */
+/** Folders that are looked through for symlinks, which the fast `find` follows, and for names that are no ASCII, of which it counts characters, not bytes; in a tree of more the script of that name searches. */
 const searchedFoldersMax = 2000;
 
 /** Where packages are looked for: from the user's folder upwards, then from Coppice's own. */
@@ -126,10 +126,14 @@ function isPlain(engine: Engine, { argv, in: tree, cwd, stdin }: ToolCall): bool
   const entries = plain.paths.map((path) => entryAt(list, tree, posix.resolve(cwd, path)));
   if (!plain.readsText) {
     let folders = 0;
-    const isWithoutLinks = (folder: Oid): boolean =>
+    const isPlainFolder = (folder: Oid): boolean =>
       ++folders <= searchedFoldersMax &&
-      engine.list(folder).every(({ mode, oid }) => mode !== "120000" && (mode !== "40000" || isWithoutLinks(oid)));
-    return entries.every((entry) => isFile(entry?.mode) || (entry?.mode === "40000" && isWithoutLinks(entry.oid)));
+      engine
+        .list(folder)
+        .every(
+          ({ mode, name, oid }) => mode !== "120000" && isPlainName(name) && (mode !== "40000" || isPlainFolder(oid)),
+        );
+    return entries.every((entry) => isFile(entry?.mode) || (entry?.mode === "40000" && isPlainFolder(entry.oid)));
   }
   if (entries.length === 0) return stdin === undefined || isPlainBlob(engine, stdin);
   return entries.every((entry) => entry !== undefined && isFile(entry.mode) && isPlainBlob(engine, entry.oid));
