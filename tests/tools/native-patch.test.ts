@@ -148,6 +148,32 @@ const cases: readonly Case[] = [
     patch: `${plain}@@ -7,3 +7,3 @@\n a\n-b\n+c\n d\n`,
     files: { f: `${text}x\nx\nx\na\r\nb\r\nd\r\n` },
   },
+  {
+    what: "a title at its hunk, which fits nowhere",
+    patch: plain.replace("@@\n", "@@ int main()\n"),
+    files: { f: "1\n" },
+  },
+  { what: "a title with carriage returns", patch: crlf(plain.replace("@@\n", "@@ x\n")), args: "--binary" },
+  { what: "a hunk a line further up", patch: "--- f\n+++ f\n@@ -3 +3,2 @@\n two\n+zwei\n", files: { f: "one\ntwo\n" } },
+  {
+    what: "a hunk that fails behind one that takes a line",
+    patch: "--- f\n+++ f\n@@ -1 +0,0 @@\n-one\n@@ -6,2 +5,2 @@ e\n-x\n-y\n+z\n+z\n",
+    files: { f: `${text}a\nb\nc\nd\n` },
+  },
+  {
+    what: "a hunk that ends the file, with less around it",
+    patch: "--- f\n+++ f\n@@ -4,4 +4,3 @@ e\n d\n d\n d\n-b\n",
+    files: { f: "c\ne\ny\nd\ny\n" },
+  },
+  ...["-p1", "-p1 -t", "-p1 -R"].flatMap((args): readonly Case[] => [
+    {
+      what: "carriage returns that removes a file which is not there",
+      patch: crlf(gitRemoval("100755")),
+      files: {},
+      args,
+    },
+    { what: "carriage returns that removes a file", patch: crlf(gitRemoval("100755")), args },
+  ]),
   { what: "an executable file", patch: plain, files: { "f*": text } },
   { what: "an executable file", patch: plain, files: { "f*": `zero\n${text}` }, args: "-b" },
   {

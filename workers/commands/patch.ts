@@ -37,6 +37,8 @@ const known: Known = {
 interface Hunk {
   readonly from: number;
   readonly to: number;
+  /** What stands behind the places, a function's name say, with the space in front of it. */
+  readonly title: string;
   /** Lines with what they are: ` `, `-` or `+`, the end of the line included where it has one. */
   readonly lines: readonly (readonly [sign: string, text: string])[];
 }
@@ -95,14 +97,15 @@ async function run({ args, files, stdin }: OwnCall, tree: PatchTree): Promise<Ow
   for (const filePatch of patches) {
     let each = has("R") ? reversed(filePatch) : filePatch;
     let isMismatch = false;
-    if (each.isStripped && !has("s")) stdout += "(Stripping trailing CRs from patch; use --binary to disable.)\n";
+    const stripping =
+      each.isStripped && !has("s") ? "(Stripping trailing CRs from patch; use --binary to disable.)\n" : "";
     /** Of a patch without hunks nothing is told to be ignored. */
     const ignored = (what = "") =>
       each.hunks.length === 0 ? "" : `${hunksOf(each.hunks.length, each)} ignored${what}\n`;
     const path = target ?? pathOf(each, strip, (name) => files.look(at(name), true)?.isFile === true);
     if (path === undefined) {
       isWhole = false;
-      stdout += `can't find file to patch; -p says how many parts of its name are to be left out\nSkipping patch.\n${ignored()}`;
+      stdout += `${stripping}can't find file to patch; -p says how many parts of its name are to be left out\nSkipping patch.\n${ignored()}`;
       continue;
     }
     if (each.isBinary) {
@@ -121,6 +124,7 @@ async function run({ args, files, stdin }: OwnCall, tree: PatchTree): Promise<Ow
       stdout += ignored();
       continue;
     }
+    stdout += stripping;
     stdout += has("s") ? "" : `${has("dry") ? "checking" : "patching"} file ${path}\n`;
     if (first?.answer === "reverse") each = reversed(each);
     else if (first === undefined && !has("f") && looksReversed(before, each, fuzzMax)) {
@@ -138,7 +142,10 @@ async function run({ args, files, stdin }: OwnCall, tree: PatchTree): Promise<Ow
     }
     const done = patched(before, each, fuzzMax);
     if (!has("s")) stdout += done.told.map((told) => `${told}\n`).join("");
-    const failed = each.hunks.filter((_, number) => done.failed.has(number));
+    const failed = each.hunks.flatMap((hunk, number) => {
+      const added = done.failed.get(number);
+      return added === undefined ? [] : [{ ...hunk, from: hunk.from + added, to: hunk.to + added }];
+    });
     const isRemoval = emptiness(each, "now") === "file";
     if (isRemoval && done.text !== "") {
       isWhole = false;
@@ -257,9 +264,10 @@ function reversed(given: FilePatch): FilePatch {
     heads: [heads[1].replace(/^\+\+\+/, "---"), heads[0].replace(/^---/, "+++")],
     told: [told[1], told[0]],
     modes: [modes[1], modes[0]],
-    hunks: hunks.map(({ from, to, lines }) => ({
+    hunks: hunks.map(({ from, to, title, lines }) => ({
       from: to,
       to: from,
+      title,
       lines: oldFirst(lines.map(([each, text]) => [sign[each] as string, text] as const)),
     })),
   };
@@ -366,7 +374,8 @@ function patchesIn(text: string, keepsCrs: boolean): FilePatch[] {
     at += 2;
     const hunks: Hunk[] = [];
     for (let head = hunkHead.exec(bare(at)); head !== null; head = hunkHead.exec(bare(at))) {
-      const [, from, fromCount = "1", to, toCount = "1"] = head;
+      const [whole, from, fromCount = "1", to, toCount = "1"] = head;
+      const title = /^ [^\n]*/.exec((lineAt(at) ?? "").slice(whole.length))?.[0] ?? "";
       let [olds, news] = [Number(fromCount), Number(toCount)];
       const body: [string, string][] = [];
       at++;
@@ -383,7 +392,7 @@ function patchesIn(text: string, keepsCrs: boolean): FilePatch[] {
         if (lines[at]?.startsWith("\\") === true) body.push([sign, (body.pop()?.[1] ?? "").replace(/\n$/, "")]);
       }
       if (lines[at]?.startsWith("\\") === true) at++;
-      hunks.push({ from: Number(from), to: Number(to), lines: body });
+      hunks.push({ from: Number(from), to: Number(to), title, lines: body });
     }
     const { told, modes } = git ?? noGit;
     patches.push({ old, now, heads, isGit: git !== undefined, told, modes, isStripped, isBinary: false, hunks });
@@ -396,7 +405,8 @@ function patchesIn(text: string, keepsCrs: boolean): FilePatch[] {
 interface Patched {
   readonly text: string;
   readonly told: readonly string[];
-  readonly failed: ReadonlySet<number>;
+  /** By the hunk's number from 0, how many lines more there were at its place by then. */
+  readonly failed: ReadonlyMap<number, number>;
   readonly isInexact: boolean;
 }
 
@@ -407,16 +417,17 @@ function patched(before: string, given: FilePatch, fuzzMax: number): Patched {
   const isMade = lines.length > 0 && emptiness(given, "old") === "file";
   const out: string[] = [];
   const told: string[] = [];
-  const failed = new Set<number>();
+  const failed = new Map<number, number>();
   let isInexact = false;
   let [done, shift] = [0, 0];
   for (const [number, hunk] of hunks.entries()) {
     const found = placed(lines, hunk, done, shift, fuzzMax);
     if (found === undefined || (isMade && found.at === 0)) {
-      failed.add(number);
+      const added = addedIn(out, done);
+      failed.set(number, added);
       isInexact = true;
-      const place = firstOf(hunk) + 1;
-      const differs = hasOtherEnds(lines, hunk, place + addedIn(out, done)) ? " (different line endings)" : "";
+      const place = firstOf(hunk) + 1 + added;
+      const differs = hasOtherEnds(lines, hunk, place) ? " (different line endings)" : "";
       told.push(`Hunk #${number + 1} FAILED at ${place}${differs}.`);
       continue;
     }
@@ -424,7 +435,7 @@ function patched(before: string, given: FilePatch, fuzzMax: number): Patched {
     const wanted = firstOf(hunk) + head;
     const offset = at - wanted;
     if (fuzz > 0 || offset !== shift || offset !== 0) {
-      const far = offset === 0 ? "" : ` (offset ${offset} line${Math.abs(offset) === 1 ? "" : "s"})`;
+      const far = offset === 0 ? "" : ` (offset ${offset} line${offset === 1 ? "" : "s"})`;
       const how = fuzz === 0 ? "" : ` with fuzz ${fuzz}`;
       told.push(`Hunk #${number + 1} succeeded at ${at - head + 1 + addedIn(out, done)}${how}${far}.`);
       isInexact = true;
@@ -499,29 +510,29 @@ function placedWith(
   fuzz: number,
 ): Place | undefined {
   const { before, after, context } = aroundOf(hunk);
-  const head = Math.max(0, fuzz + before - context);
-  const tail = Math.max(0, fuzz + after - context);
-  const wanted = hunk.lines.slice(head, hunk.lines.length - tail).filter(([sign]) => sign !== "+");
-  const fits = (at: number) =>
-    at >= done && at + wanted.length <= lines.length && wanted.every(([, text], next) => lines[at + next] === text);
-  const guess = firstOf(hunk) + head + shift;
+  const guess = firstOf(hunk) + shift;
   // What takes nothing fits wherever it says, at the end where there is nothing.
-  if (takesNothing(hunk)) return guess >= done ? { at: guess, fuzz, head, tail } : undefined;
-  // What has less behind it than in front ends the file, and the other way round it begins it, where nothing is left out.
-  const isAtStart = before < after && hunk.from <= 1 && fuzz === 0;
-  const isAtEnd = after < before && fuzz === 0;
-  if (isAtEnd) {
-    const end = lines.length - wanted.length;
-    if (fits(end)) return { at: end, fuzz, head, tail };
-    if (!fits(guess)) return undefined;
+  if (takesNothing(hunk)) return guess >= done ? { at: guess, fuzz, head: 0, tail: 0 } : undefined;
+  const pattern = hunk.lines.filter(([sign]) => sign !== "+");
+  // Less than none is left out at an end that has less around it than the other: there the file begins, or ends.
+  const [head, tail] = [fuzz + before - context, fuzz + after - context];
+  const left = { head: Math.max(0, head), tail: Math.max(0, tail) };
+  const placeAt = (where: number): Place | undefined => {
+    const wanted = pattern.slice(left.head, pattern.length - left.tail);
+    const at = where + left.head;
+    return wanted.every(([, text], next) => lines[at + next] === text) ? { at, fuzz, ...left } : undefined;
+  };
+  const last = lines.length - (pattern.length - tail);
+  if (head < 0 && hunk.from <= 1) return done <= before && last >= 0 ? placeAt(0) : undefined;
+  if (tail < 0) {
+    const where = lines.length - pattern.length;
+    return where >= done ? placeAt(where) : undefined;
   }
-  if (isAtStart) {
-    return fits(0) ? { at: 0, fuzz, head, tail } : undefined;
-  }
-  if (wanted.length === 0) return fits(guess) ? { at: guess, fuzz, head, tail } : undefined;
-  for (let away = 0; away <= lines.length + guess; away++) {
-    if (fits(guess + away)) return { at: guess + away, fuzz, head, tail };
-    if (fits(guess - away)) return { at: guess - away, fuzz, head, tail };
+  for (let away = Math.max(0, guess - last, done - guess); away <= Math.max(last - guess, guess - done); away++) {
+    const place =
+      (guess + away <= last ? placeAt(guess + away) : undefined) ??
+      (guess - away >= done ? placeAt(guess - away) : undefined);
+    if (place !== undefined) return place;
   }
   return undefined;
 }
@@ -536,8 +547,8 @@ function rejectsOf(given: FilePatch, hunks: readonly Hunk[], strip: number | und
     const shown = isGit && name === "/dev/null" ? (at === 0 ? now : old) : name;
     return (heads[at] as string).replace(name, () => stripped(shown, strip) ?? shown);
   });
-  const texts = hunks.map(({ from, to, lines }) => {
-    const head = `@@ -${range(from, count(lines, "+"))} +${range(to, count(lines, "-"))} @@\n`;
+  const texts = hunks.map(({ from, to, title, lines }) => {
+    const head = `@@ -${range(from, count(lines, "+"))} +${range(to, count(lines, "-"))} @@${title}\n`;
     return (
       head +
       lines
