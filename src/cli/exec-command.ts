@@ -59,7 +59,7 @@ function execOptions(command: Command): Command {
   return command
     .argument(
       "<COMMAND>",
-      "its name (`coppice tool list` shows those that are known), or the path of a script of the tree",
+      "its name (`coppice tool list` shows those that are known), or the path of a script of the tree; PATH (--env) may name the tree's folders in front of /bin, where the commands are",
     )
     .argument("[ARG...]", "all that follows is the command's")
     .passThroughOptions()

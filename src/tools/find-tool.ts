@@ -1,5 +1,6 @@
 /**
- * Finds the worker of a command by its name: the user's own (own-tools.ts), else a known one, read from its npm package where the user or Coppice has it installed.
+ * Finds the worker of a command by its name: the user's own (own-tools.ts), else a known one, read from its npm package where the user or Coppice has it installed. A path, and a name that PATH has in the tree, is a file of the tree, which
+ * the shell starts.
  *
  * A known tool's file is pinned by its SHA-256, and so is the ref under which its worker is remembered: where the ref is there, what it names was checked once and is in the store, and no file is
  * looked at any more, let alone hashed. So a remembered call works after the package is gone, too.
@@ -12,20 +13,23 @@ import type { Engine, Mode, Oid } from "../engine.ts";
 import { entryAt } from "../store/tree.ts";
 import { packageFolder } from "../package-folder.ts";
 import { wasiMarker } from "../abi/worker.ts";
+import { programOf } from "./file-start.ts";
 import { MalformedContainer, readContained } from "./package-container.ts";
 import { knownTools, plainTools, scriptTools, shellNames, type KnownTool, type PinnedFile } from "./known-tools.ts";
 import { ownTool, ownTools } from "./own-tools.ts";
-import { isPlainText, plainCall } from "./plain-call.ts";
+import { isPlainName, isPlainText, plainCall } from "./plain-call.ts";
 import { CommandNotFound, UnfitTool } from "./tool-errors.ts";
 import { putScript, shellWorker, toolStore } from "./shell.ts";
 import { isForShell } from "./starting-call.ts";
 import { MalformedTar, putTar } from "./tar-tree.ts";
-import { startsInShell, unknownCommand } from "./unknown-command.ts";
+import { fileOfTree, isKnown, startsInShell, unknownCommand } from "./unknown-command.ts";
 
 export interface FoundTool {
   readonly worker: Oid;
   /** A tree that the command wants to find at that name in the root. */
   readonly overlay?: { readonly at: string; readonly tree: Oid };
+  /** The words that the worker is called with, where they are others than the call's. */
+  readonly argv?: readonly string[];
 }
 
 /** What a command is about to be called with. */
@@ -34,6 +38,8 @@ export interface ToolCall {
   readonly in: Oid;
   /** An absolute path. */
   readonly cwd: string;
+  /** Folders in which a name is looked for, as PATH has them. Default: /bin, where the commands are. */
+  readonly path?: string | undefined;
   /** Default: nothing. */
   readonly stdin?: Uint8Array | Oid;
 }
@@ -41,7 +47,7 @@ export interface ToolCall {
 /** Bytes of a file beyond which nobody looks whether it is plain: the call is none. */
 const plainBytesMax = 64 << 20;
 
-/** Folders that are looked through for symlinks, which the fast `find` follows; in a tree of more the script of that name searches. */
+/** Folders that are looked through for symlinks, which the fast `find` follows, and for names that are no ASCII, of which it counts characters, not bytes; in a tree of more the script of that name searches. */
 const searchedFoldersMax = 2000;
 
 /** Where packages are looked for: from the user's folder upwards, then from Coppice's own. */
@@ -54,6 +60,10 @@ export function toolFolders(folder: string): readonly string[] {
  */
 export function findTool(engine: Engine, name: string, folders: readonly string[], call?: ToolCall): FoundTool {
   const own = ownTool(engine, name);
+  if (call !== undefined) {
+    const file = fileOfTree(engine, name, call, own !== undefined || isForShell([name]) || isKnown(name));
+    if (file !== undefined) return startedFile(engine, file, folders, call);
+  }
   if (own !== undefined) return { worker: own };
   if (isForShell(call?.argv ?? [name])) return { worker: shellOf(engine, folders) };
   const script = scriptTools.get(name);
@@ -63,10 +73,7 @@ export function findTool(engine: Engine, name: string, folders: readonly string[
   }
   if (shellNames.has(name)) return { worker: shellOf(engine, folders) };
   const known = Object.hasOwn(knownTools, name) ? knownTools[name] : undefined;
-  if (known === undefined) {
-    if (call !== undefined && startsInShell(engine, name, call)) return { worker: shellOf(engine, folders) };
-    throw unknownCommand(engine, name, call);
-  }
+  if (known === undefined) throw unknownCommand(engine, name, call);
   const worker = knownWorker(engine, name, known, folders);
   const { overlay } = known;
   if (overlay === undefined) return { worker };
@@ -79,6 +86,15 @@ export function findTool(engine: Engine, name: string, folders: readonly string[
     }
   });
   return { worker, overlay: { at: overlay.at, tree } };
+}
+
+/** Throws UnstartableFile for a file that the shell would not start. */
+function startedFile(engine: Engine, file: string, folders: readonly string[], call: ToolCall): FoundTool {
+  if (!startsInShell(engine, file, call)) throw unknownCommand(engine, file, call);
+  // The shell takes what stands in /bin and /usr/bin for its commands, whatever the tree has there.
+  const spelt = programOf(file) === file ? file : `/.${file}`;
+  const worker = shellOf(engine, folders);
+  return spelt === call.argv[0] ? { worker } : { worker, argv: [spelt, ...call.argv.slice(1)] };
 }
 
 function plainWorker(engine: Engine, name: string, folders: readonly string[]): Oid | undefined {
@@ -110,10 +126,14 @@ function isPlain(engine: Engine, { argv, in: tree, cwd, stdin }: ToolCall): bool
   const entries = plain.paths.map((path) => entryAt(list, tree, posix.resolve(cwd, path)));
   if (!plain.readsText) {
     let folders = 0;
-    const isWithoutLinks = (folder: Oid): boolean =>
+    const isPlainFolder = (folder: Oid): boolean =>
       ++folders <= searchedFoldersMax &&
-      engine.list(folder).every(({ mode, oid }) => mode !== "120000" && (mode !== "40000" || isWithoutLinks(oid)));
-    return entries.every((entry) => isFile(entry?.mode) || (entry?.mode === "40000" && isWithoutLinks(entry.oid)));
+      engine
+        .list(folder)
+        .every(
+          ({ mode, name, oid }) => mode !== "120000" && isPlainName(name) && (mode !== "40000" || isPlainFolder(oid)),
+        );
+    return entries.every((entry) => isFile(entry?.mode) || (entry?.mode === "40000" && isPlainFolder(entry.oid)));
   }
   if (entries.length === 0) return stdin === undefined || isPlainBlob(engine, stdin);
   return entries.every((entry) => entry !== undefined && isFile(entry.mode) && isPlainBlob(engine, entry.oid));

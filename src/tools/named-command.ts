@@ -26,15 +26,15 @@ export interface NamedCommand {
 
 /** The command that `argv` begins with; packages are looked for as `findTool` does. Throws CommandNotFound, UnstartableFile or UnfitTool. */
 export function namedCommand(engine: Engine, folders: readonly string[], call: CommandCall): NamedCommand {
-  const { argv, cwd, stdin = new Uint8Array() } = call;
-  const name = argv[0] as string;
-  const { worker, overlay } = findTool(engine, name, folders, call);
+  const { cwd, env, stdin = new Uint8Array() } = call;
+  const name = call.argv[0] as string;
+  const { worker, overlay, argv = call.argv } = findTool(engine, name, folders, { ...call, path: env["PATH"] });
   const input = {
     worker,
     argv,
     cwd,
     in: laidOver(engine, name, call.in, overlay),
-    env: { ...everywhere, PWD: cwd, ...call.env },
+    env: { ...everywhere, PWD: cwd, ...env },
     stdin: typeof stdin === "string" ? { oid: stdin } : stdin,
   };
   return {

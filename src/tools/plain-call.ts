@@ -6,13 +6,18 @@
 export interface PlainCall {
   /** Operands, as they stand in argv; the call is plain only if each is there. */
   readonly paths: readonly string[];
-  /** Whether they, or stdin where there are none, are read: then they must be regular files of plain text. Of a folder these builds say nothing. Else they are searched, and no symlink may be in them. */
+  /** Whether they, or stdin where there are none, are read: then they must be regular files of plain text. Of a folder these builds say nothing. Else they are searched, and no symlink and no name but plain ones may be in them. */
   readonly readsText: boolean;
 }
 
 /** Whether bytes, a char each, are text of which nothing can be read in two ways: printable ASCII in lines that are each ended. */
 export function isPlainText(text: string): boolean {
   return (text === "" || text.endsWith("\n")) && !/[^\t\n -~]/.test(text);
+}
+
+/** Whether a name is of characters that are a byte each. */
+export function isPlainName(name: string): boolean {
+  return printable.test(name);
 }
 
 const counts = /^-?\d{1,9}$/;
@@ -172,7 +177,7 @@ function isPlainGlob(text: string): boolean {
 function plainFind(words: readonly string[]): PlainCall | undefined {
   const start = words.findIndex((each) => /^[-!(]/.test(each));
   const operands = start < 0 ? words : words.slice(0, start);
-  if (operands.some((each) => each.endsWith("/") || each === "")) return undefined;
+  if (operands.some((each) => each.endsWith("/") || each === "" || !isPlainName(each))) return undefined;
   const tests = start < 0 ? [] : words.slice(start);
   for (let at = 0; at < tests.length; at++) {
     switch (tests[at] as string) {

@@ -32,8 +32,27 @@ const instead: ReadonlyMap<string, string> = new Map([
   ["tree", "find and ls -R list what is in folders"],
 ]);
 
-type Call = { readonly argv: readonly string[]; readonly in: Oid; readonly cwd: string };
+type Call = {
+  readonly argv: readonly string[];
+  readonly in: Oid;
+  readonly cwd: string;
+  readonly path?: string | undefined;
+};
 type FoundEntry = NonNullable<ReturnType<typeof entryAt>>;
+
+/**
+ * The path of a file of the tree that is meant by a command's name: the name itself, where it has a slash and something is there, else the first executable file of that name in the folders of PATH. In /bin and /usr/bin the commands stand in
+ * front of what the tree has there. Undefined where a command is meant, or nothing that there is.
+ */
+export function fileOfTree(engine: Engine, name: string, call: Call, isCommand: boolean): string | undefined {
+  if (name.includes("/")) return entryNamed(engine, name, call) === undefined ? undefined : name;
+  for (const folder of (call.path ?? "/bin").split(":")) {
+    if (isCommand && /^(?:\/usr)?\/bin\/*$/.test(folder)) return undefined;
+    const path = `${folder === "" ? "." : folder.replace(/\/+$/, "")}/${name}`;
+    if (name !== "" && entryNamed(engine, path, call)?.mode === "100755") return path;
+  }
+  return undefined;
+}
 
 /** Whether a command's name is the path of a file that the shell starts as any shell would: it may be executed, and is a shell's script or one for a command that there is. */
 export function startsInShell(engine: Engine, name: string, call: Call): boolean {
@@ -111,6 +130,7 @@ function hint(name: string, words: readonly string[]): string {
   return "`coppice tool list` shows those that are known, `coppice tool add NAME FILE.wasm` adds one";
 }
 
-function isKnown(name: string): boolean {
+/** Whether a name is a known command's, or the shell's. */
+export function isKnown(name: string): boolean {
   return shellNames.has(name) || scriptTools.has(name) || Object.hasOwn(knownTools, name);
 }

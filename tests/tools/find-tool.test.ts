@@ -14,6 +14,7 @@ import {
   type ScriptName,
 } from "../../src/tools/known-tools.ts";
 import { justBashCommands, ownCommandNames } from "../../workers/shell/command-names.ts";
+import { namedCommand } from "../../src/tools/named-command.ts";
 import { ownTools, removeOwnTool, setOwnTool, toolNameFault } from "../../src/tools/own-tools.ts";
 import { laidOver, takenAway } from "../../src/tools/overlay.ts";
 import { CommandNotFound, UnfitTool, UnstartableFile } from "../../src/tools/tool-errors.ts";
@@ -179,6 +180,63 @@ describe("a known command", () => {
   test("is none of the names that every object has", () => {
     for (const name of ["constructor", "__proto__", "toString", "nope", ""])
       expect(() => findTool(engine, name, [repository])).toThrow(CommandNotFound);
+  });
+});
+
+describe("a name that the tree has, too", () => {
+  const script = (says: string) => ({
+    mode: "100755" as Mode,
+    oid: engine.putBlob(Buffer.from(`echo ${says} "$@"\n`)),
+  });
+  const folder = (entries: Readonly<Record<string, { readonly mode: Mode; readonly oid: Oid }>>) => ({
+    mode: "40000" as Mode,
+    oid: engine.putTree(Object.entries(entries).map(([name, entry]) => ({ name, ...entry }))),
+  });
+  const module = () => ({ mode: "100755" as Mode, oid: engine.putBlob(Buffer.from("\0asm\x01\0\0\0", "latin1")) });
+  const treeOf = () =>
+    folder({
+      bin: folder({ ls: script("bin/ls"), mine: script("bin/mine"), wc: { ...script("bin/wc"), mode: "100644" } }),
+      sub: folder({ ls: script("sub/ls"), cat: module(), env: script("sub/env") }),
+    }).oid;
+  const run = async (words: string, env: Readonly<Record<string, string>> = {}, cwd = "/") => {
+    const command = namedCommand(engine, [repository], { argv: words.split(" "), in: treeOf(), cwd, env });
+    const { outcome } = await command.run({});
+    if (outcome.kind === "failed") throw new Error(outcome.message);
+    return Buffer.from(engine.get(command.resultOf(outcome.oid).stdout).body).toString();
+  };
+
+  test("is the tree's where PATH says so in front of the commands", async () => {
+    for (const PATH of ["bin:/usr/bin", "./bin/:/bin", "nowhere:bin:/bin"])
+      expect(await run("ls a", { PATH }), PATH).toBe("bin/ls a\n");
+    for (const PATH of ["/sub:/bin", "sub:/bin", "/sub/"]) expect(await run("ls a", { PATH }), PATH).toBe("sub/ls a\n");
+    for (const PATH of ["", ":/bin", ".:/bin"]) expect(await run("ls a", { PATH }, "/sub"), PATH).toBe("sub/ls a\n");
+    expect(await run("env a", { PATH: "sub:/bin" })).toBe("sub/env a\n");
+    expect(await run("mine a", { PATH: "/usr/bin:bin" })).toBe("bin/mine a\n");
+  });
+
+  test("is the command's in /bin and /usr/bin, and where no executable file of the tree is found", async () => {
+    for (const PATH of ["/bin", "/usr/bin/:sub", "/bin:sub", "/nowhere"])
+      expect(await run("ls", { PATH }), PATH).toBe("bin\nsub\n");
+    expect(await run("wc -l bin/ls", { PATH: "bin:/bin" })).toBe("1 bin/ls\n");
+    expect(await run("mine a")).toBe("bin/mine a\n");
+    expect(() =>
+      findTool(engine, "nope", [repository], { argv: ["nope"], in: treeOf(), cwd: "/", path: "sub" }),
+    ).toThrow(CommandNotFound);
+  });
+
+  test("is the tree's as a path, in /bin too", async () => {
+    for (const path of ["/bin/ls", "bin/ls", "./bin/ls", "//bin/ls"]) expect(await run(`${path} a`)).toBe("bin/ls a\n");
+    expect(await run("../bin/ls a", {}, "/sub")).toBe("bin/ls a\n");
+    const found = (name: string) => () =>
+      findTool(engine, name, [repository], { argv: [name], in: treeOf(), cwd: "/" });
+    expect(found("/bin/wc")).toThrow("permission denied, since it has no exec bit");
+    expect(found("/bin/cat")).toThrow("commands go by their names alone: coppice exec -- cat");
+  });
+
+  test("is refused rather than another where the tree's can't be started", () => {
+    const call = { argv: ["cat"], in: treeOf(), cwd: "/", path: "sub:/bin" };
+    expect(() => findTool(engine, "cat", [repository], call)).toThrow(UnstartableFile);
+    expect(() => findTool(engine, "cat", [repository], call)).toThrow("coppice tool add cat sub/cat");
   });
 });
 

@@ -115,6 +115,16 @@ test("only a tree without symlinks is searched by the fast build, which follows 
   expect(isFast("find", "link")).toBe(false);
 });
 
+test("only names of ASCII are searched by the fast build, to which a character of others is one", () => {
+  const { engine } = room;
+  const tree = putLayout(engine, { é: { "a.txt": "a\n" }, src: { "b.txt": "b\n" }, other: { "ü.txt": "u\n" } });
+  const isFast = (...argv: string[]) =>
+    findTool(engine, "find", toolFolders("/"), { argv, in: tree, cwd: "/" }).worker !==
+    findTool(engine, "find", toolFolders("/")).worker;
+  expect(isFast("find", "src", "-name", "?.txt")).toBe(true);
+  for (const place of [".", "é", "other", "other/ü.txt"]) expect(isFast("find", place, "-name", "?.txt")).toBe(false);
+});
+
 const letter = fc.constantFrom("a", "b", "o", "T", "1", " ", ".", "*", "&", "é", "-", "/", "[");
 const textLine = fc.array(letter, { maxLength: 12 }).map((letters) => letters.join(""));
 const text = fc

@@ -21,23 +21,32 @@ const known: Known = {
     "count-links": "l",
     "max-depth=": "d",
     "block-size=": "B",
+    si: "si",
     "exclude=": "exclude",
   },
 };
 
 const pageBytes = 4096;
-const units = ["", "K", "M", "G", "T", "P"] as const;
+const letters = "KMGTPEZY";
+/** A block of as many bytes is too large, as for GNU's. */
+const tooLarge = 2 ** 64;
+
+/** A block's size that is none; GNU's du says no more than what is wrong with it. */
+class BlockFault extends Error {
+  override readonly name = "BlockFault";
+}
 
 export function du(call: OwnCall): OwnEnded {
   try {
     return run(call, readWords(call.args, known));
   } catch (error) {
+    if (error instanceof BlockFault) return { stdout: "", stderr: `du: ${error.message}\n`, exitCode: 1 };
     if (!(error instanceof OptionFault)) throw error;
     return { stdout: "", stderr: `du: ${error.message}\nTry 'du --help' for more information.\n`, exitCode: 1 };
   }
 }
 
-function run({ files }: OwnCall, given: ReadWords): OwnEnded {
+function run({ files, env }: OwnCall, given: ReadWords): OwnEnded {
   const { operands, has, value, options } = given;
   if (has("a") && has("s")) throw new OptionFault("cannot both summarize and show all entries");
   const depth = value("d") ?? (has("s") ? "0" : undefined);
@@ -47,7 +56,7 @@ function run({ files }: OwnCall, given: ReadWords): OwnEnded {
   const excluded = options
     .filter(({ letter }) => letter === "exclude")
     .map((each) => globRegex(each.value ?? "", { anyPart: true }));
-  const shown = shownBy(given);
+  const shown = shownBy(given, env);
   const end = has("0") ? "\0" : "\n";
   const walk = new Walk(files, {
     isApparent: has("apparent") || has("b"),
@@ -69,37 +78,81 @@ function run({ files }: OwnCall, given: ReadWords): OwnEnded {
   return { stdout: stdout.join(""), stderr, exitCode: stderr === "" ? 0 : 1 };
 }
 
-/** How a count of bytes is shown: by the last of the options that say so, each rounded up. */
-function shownBy({ options }: ReadWords): (bytes: number) => string {
-  const last = options.findLast(({ letter }) => "bhkmB".includes(letter));
-  switch (last?.letter ?? "k") {
+type Shown = (bytes: number) => string;
+
+/** How a count of bytes is shown: by the last of the options that say so, else by the environment, each rounded up. Throws BlockFault. */
+function shownBy({ options }: ReadWords, env: OwnCall["env"]): Shown {
+  const last = options.findLast(({ letter }) => letter === "si" || "bhkmB".includes(letter));
+  switch (last?.letter) {
     case "b":
       return String;
     case "h":
-      return human;
+      return (bytes) => human(bytes, 1024);
+    case "si":
+      return (bytes) => human(bytes, 1000);
     case "m":
-      return (bytes) => String(Math.ceil(bytes / 1024 ** 2));
+      return inBlocks(1024 ** 2);
     case "B": {
-      const [, count = "", unit = ""] = /^(\d*)([KMGTP]?)$/.exec(last?.value ?? "") ?? [];
-      const size = Number(count || 1) * 1024 ** units.indexOf(unit as "K");
-      if (!(size > 0) || count + unit === "")
-        throw new OptionFault(`invalid --block-size argument '${last?.value ?? ""}'`);
-      return (bytes) => `${Math.ceil(bytes / size)}${count === "" ? unit : ""}`;
+      const text = last?.value ?? "";
+      const block = blockOf(text);
+      if (typeof block !== "string") return block;
+      const option = last?.words[0]?.startsWith("--bl") === true ? "--block-size" : "-B";
+      throw new BlockFault(
+        block === "large" ? `${option} argument '${text}' too large` : `${block} ${option} argument '${text}'`,
+      );
     }
-    default:
-      return (bytes) => String(Math.ceil(bytes / 1024));
+    case "k":
+      return inBlocks(1024);
+    case undefined:
+    default: {
+      const text = ["DU_BLOCK_SIZE", "BLOCK_SIZE", "BLOCKSIZE"]
+        .map((name) => env.get(name))
+        .find((each) => each !== undefined);
+      const usual = env.has("POSIXLY_CORRECT") ? 512 : 1024;
+      const block = text === undefined ? undefined : blockOf(text);
+      return typeof block === "function" ? block : inBlocks(usual);
+    }
   }
 }
 
-function human(bytes: number): string {
-  let [value, unit] = [bytes, 0];
-  while (value >= 1024 || (unit > 0 && Math.ceil(value) >= 1024)) {
-    value /= 1024;
-    unit++;
-  }
-  const tenths = Math.ceil(value * 10);
-  const count = unit > 0 && tenths < 100 ? (tenths / 10).toFixed(1) : String(Math.ceil(value));
-  return `${count}${units[unit] ?? ""}`;
+function inBlocks(size: number, unit = ""): Shown {
+  return (bytes) => `${Math.ceil(bytes / size)}${unit}`;
+}
+
+/** A size as `-B` takes it: a word for sizes with units, or a count, a unit, or both; without a count the unit is shown. Else what is wrong with it. */
+function blockOf(given: string): Shown | "invalid" | "invalid suffix in" | "large" {
+  const text = given.replace(/^'/, "");
+  if (text !== "" && "human-readable".startsWith(text)) return (bytes) => human(bytes, 1024);
+  if (text !== "" && "si".startsWith(text)) return (bytes) => human(bytes, 1000);
+  const [whole = "", count] = /^[ \t\n\v\f\r]*\+?(0[xX][\da-fA-F]+|\d+)/.exec(text) ?? [];
+  const unit = text.slice(whole.length);
+  if (count === undefined && !/^[eEgGkKmMpPtTyYzZ]/.test(unit)) return "invalid";
+  const [, letter = "", way = ""] = /^(?:([EGgKkMmPTtYZ])(iB|B|D)?)?$/.exec(unit) ?? [];
+  if (letter === "" && unit !== "") return "invalid suffix in";
+  const exponent = letter === "" ? 0 : letters.indexOf(letter.toUpperCase()) + 1;
+  const base = way === "B" || way === "D" ? 1000 : 1024;
+  const size = (count === undefined ? 1 : numberOf(count)) * base ** exponent;
+  if (size >= tooLarge) return "large";
+  if (size === 0) return "invalid";
+  if (count !== undefined) return inBlocks(size);
+  const shown = base === 1000 && exponent === 1 ? "k" : (letters[exponent - 1] as string);
+  return inBlocks(size, shown + (way === "D" ? "" : way));
+}
+
+/** As C reads it: octal behind a zero. */
+function numberOf(count: string): number {
+  if (/^0\d/.test(count)) return Number.parseInt(/^[0-7]+/.exec(count)?.[0] ?? "0", 8);
+  return Number(count);
+}
+
+function human(bytes: number, base: 1000 | 1024): string {
+  let exponent = 0;
+  while (bytes >= base ** (exponent + 1)) exponent++;
+  if (exponent > 0 && Math.ceil(bytes / base ** exponent) >= base) exponent++;
+  const size = base ** exponent;
+  const tenths = Math.ceil((bytes * 10) / size);
+  const count = exponent > 0 && tenths < 100 ? (tenths / 10).toFixed(1) : String(Math.ceil(bytes / size));
+  return count + (exponent === 0 ? "" : base === 1000 && exponent === 1 ? "k" : (letters[exponent - 1] as string));
 }
 
 interface Counting {

@@ -249,6 +249,7 @@ function secondsOf(text: string): number {
 const extended = new Set(["posix-extended", "egrep", "posix-egrep", "awk", "gnu-awk", "posix-awk"]);
 const basic = new Set(["posix-basic", "grep", "sed", "ed", "posix-minimal-basic"]);
 const emacs = new Set(["emacs", "findutils-default"]);
+const quoting = new Set(["awk", "gnu-awk", "posix-awk"]);
 
 export function checkRegexType(type: string): void {
   if (![extended, basic, emacs].some((each) => each.has(type))) {
@@ -257,6 +258,13 @@ export function checkRegexType(type: string): void {
 }
 
 function wholeRegex(pattern: string, type: string, ignoresCase: boolean) {
-  const syntax: RegexSyntax = { isExtended: extended.has(type), ignoresCase, within: "text" };
-  return regexOf(emacs.has(type) ? fromEmacs(pattern, type !== "emacs") : pattern, syntax);
+  const isEmacs = emacs.has(type);
+  const brackets = isEmacs ? "emacs" : quoting.has(type) ? "quoting" : undefined;
+  const syntax: RegexSyntax = {
+    isExtended: extended.has(type),
+    ignoresCase,
+    within: "text",
+    ...(brackets === undefined ? {} : { brackets }),
+  };
+  return regexOf(isEmacs ? fromEmacs(pattern, type !== "emacs") : pattern, syntax);
 }

@@ -34,6 +34,11 @@ export interface RegexSyntax {
    * sed, and else means itself; a bracket that nothing opens and a brace that counts nothing are refused by sed. To grep and sed `[:space:]` without its second brackets is refused.
    */
   readonly reader?: "awk" | "grep" | "sed";
+  /**
+   * What stands in brackets, where that is not as POSIX has it. Emacs' kind has no classes (`[:alpha:]` is seven characters), in a range that goes backwards nothing, and there `[^...]` matches a newline where lines are told apart, too; in find's kinds for awk a backslash
+   * stands before a character that means itself.
+   */
+  readonly brackets?: "emacs" | "quoting";
   /** The match is whole words, or the whole text. */
   readonly within?: "words" | "text";
 }
@@ -152,7 +157,8 @@ function parsed(
   pattern: string,
   syntax: RegexSyntax,
 ): { readonly node: Node; readonly groups: number; readonly comesAgain: boolean } {
-  const { isExtended, reader } = syntax;
+  const { isExtended, reader, brackets } = syntax;
+  const isEmacs = brackets === "emacs";
   const [isAwk, isSed] = [reader === "awk", reader === "sed"];
   /** What a newline is no part of where lines are told apart. */
   const butNewline = syntax.isLines === true || syntax.isMultiline === true;
@@ -325,7 +331,7 @@ function parsed(
     for (let isFirst = true; ; isFirst = false) {
       if (at >= pattern.length) throw new RegexFault("Unmatched [, [^, [:, [., or [=");
       if (isAt("]") && !isFirst) break;
-      const [named, name = ""] = matchAt(/\[:([a-z]+):\]/y, pattern, at) ?? [];
+      const [named, name = ""] = (isEmacs ? undefined : matchAt(/\[:([a-z]+):\]/y, pattern, at)) ?? [];
       if (named !== undefined) {
         const has = Object.hasOwn(classes, name) ? classes[name] : undefined;
         if (has === undefined) throw new RegexFault("Invalid character class name");
@@ -338,6 +344,7 @@ function parsed(
       if (isAt("-") && at + 1 < pattern.length && pattern[at + 1] !== "]") {
         at++;
         to = member();
+        if (to < from && isEmacs) continue;
         if (to < from) throw new RegexFault("Invalid range end");
       }
       set.fill(1, from, to + 1);
@@ -345,7 +352,7 @@ function parsed(
     at++;
     const inAll = cased(set, syntax);
     const found = inLines(isNegated ? inAll.map((has) => 1 - has) : inAll, syntax);
-    if (isNegated && butNewline) found[10] = 0;
+    if (isNegated && butNewline && !isEmacs) found[10] = 0;
     return { is: "set", set: found };
   }
 
@@ -365,6 +372,8 @@ function parsed(
       }
       if (at + 1 < pattern.length) at++;
     }
+    if (isAt("\\") && brackets === "quoting" && ++at >= pattern.length)
+      throw new RegexFault("Unmatched [, [^, [:, [., or [=");
     return pattern.charCodeAt(at++) & 255;
   }
 

@@ -62,7 +62,7 @@ function placesOf(separator: string): (text: string) => Iterable<Span> {
 
 /** Looked for from the end: the match that begins last, and of those that begin there the longest that ends in front of the one found before. */
 function matchesOf(pattern: string): (text: string) => Iterable<Span> {
-  const regex = regexOf(fromEmacs(pattern, false), { isExtended: false, isMultiline: true });
+  const regex = regexOf(fromEmacs(pattern, false), { isExtended: false, isMultiline: true, brackets: "emacs" });
   return function* spans(text) {
     const begins: number[] = [];
     for (let found = regex.find(text); found !== undefined;) {
