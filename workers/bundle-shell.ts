@@ -249,6 +249,58 @@ const commandMendings: readonly (readonly [command: string, found: string, inste
     'String(r??"").replace(/\\t/g,"\\\\t").replace(/\\n/g,"\\\\n")',
     'String(r??"").replace(/\\\\/g,"\\\\\\\\").replace(/\\t/g,"\\\\t").replace(/\\n/g,"\\\\n").replace(/\\r/g,"\\\\r")',
   ],
+  // jq speaks UTF-8, whatever the locale; all around it is bytes, a character each.
+  [
+    "jq",
+    'async execute(i,t){K(t.requireDefenseContext,"jq","execution entry")',
+    'async execute(i,t){let coppiceAscii=!1;i=i.map(coppiceDecoded);K(t.requireDefenseContext,"jq","execution entry")',
+  ],
+  ["jq", "F(t,q.map(e=>e.file),", "F(t,q.map(e=>coppiceEncoded(e.file)),"],
+  ["jq", "y=L(r.files[e].content)", "y=coppiceDecoded(r.files[e].content)"],
+  ["jq", "content:L(t.stdin)", "content:coppiceDecoded(t.stdin)"],
+  ["jq", 'F(t,N,{cmdName:"jq"', 'F(t,N.map(coppiceEncoded),{cmdName:"jq"'],
+  ["jq", "content:L(e.content)", "content:coppiceDecoded(e.content)"],
+  ["jq", "let Q=I.join(y)", "let Q=coppiceEncoded(I.join(y))"],
+  ["jq", "let e=B(r.message);return e.includes", "let e=coppiceEncoded(B(r.message));return e.includes"],
+  ["jq", "env:t.env,namedArgs:$", "env:coppiceDecodedEnv(t.env),namedArgs:$"],
+  // Its units of text are code points, by which it orders.
+  ["jq", 'typeof n=="string"?e.localeCompare(n):0', 'typeof n=="string"?coppiceOrder(e,n):0'],
+  ["jq", 'return e.localeCompare(n);if(typeof e=="boolean"', 'return coppiceOrder(e,n);if(typeof e=="boolean"'],
+  ["jq", "o.has(f)||(o.add(f),p.push(u))}return[p]", "o.has(f)||(o.add(f),p.push(u))}return[p.sort(Z)]"],
+  ["jq", "return[[...c.values()]]", "return[[...c].sort((h,a)=>p(JSON.parse(h[0]),JSON.parse(a[0]))).map(h=>h[1])]"],
+  ["jq", "[Object.keys(e).sort()]", "[Object.keys(e).sort(coppiceOrder)]"],
+  [
+    "jq",
+    'case"(":h+="\\\\(",a=1;break;default:h+=y',
+    'case"(":h+="\\\\(",a=1;break;case"b":h+="\\b";break;case"f":h+="\\f";break;case"u":{let k="";for(;k.length<4&&!o();)k+=s();h+=coppiceUnit(k);break}default:h+=y',
+  ],
+  [
+    "jq",
+    'case"length":return typeof e=="string"?[e.length]',
+    'case"length":return typeof e=="string"?[Array.from(e).length]',
+  ],
+  [
+    "jq",
+    "let o=s.length,p=n.start",
+    'let coppiceText=typeof s=="string";if(coppiceText)s=Array.from(s);let o=s.length,p=n.start',
+  ],
+  ["jq", "return Array.isArray(s),s.slice(y,m)", 'return coppiceText?s.slice(y,m).join(""):s.slice(y,m)'],
+  ["jq", "U(r,Ze(e,p,Be(r))),[e.split(p)]", 'U(r,Ze(e,p,Be(r))),[p===""?Array.from(e):e.split(p)]'],
+  ["jq", "let r=new TextEncoder().encode(e);return[btoa(We(r))]", "return[coppiceBase64(e)]"],
+  ["jq", 'let r=Xe(atob(e));return[new TextDecoder("utf-8",{fatal:!1}).decode(r)]', "return[coppiceUnbase64(e)]"],
+  [
+    "jq",
+    "i=j(p,`${u}d`).exec(e);if(!i)return[];",
+    'i=coppiceMatches(j(p,u.replace("g","")),e,u.includes("g"));return i;',
+  ],
+  // ASCII alone is printed where that is asked for: a raw string, too, in quotes then.
+  [
+    "jq",
+    'else if(!(e==="-a"||e==="--ascii")){',
+    'else if(e==="-a"||e==="--ascii"||e==="--ascii-output")coppiceAscii=!0;else{',
+  ],
+  ["jq", 'else if(n!=="a"){', 'else if(n==="a")coppiceAscii=!0;else{'],
+  ["jq", "O=ee(o,w,{compact:a,raw:m,", "O=coppicePrintedJson(coppiceAscii,ee)(o,w,{compact:a,raw:m&&!coppiceAscii,"],
 ];
 
 /** Everything that the bundle follows from, as text. */

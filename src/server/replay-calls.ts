@@ -1,5 +1,5 @@
 /**
- * Repeats the calls of a transcript on a store, in their order, and compares what they come to: requests, trees, results and exit statuses by their names. It ends at the first call that differs, since later ones name what that came to.
+ * Repeats the calls of a transcript on a store, in their order, and compares what they come to: requests, trees, results and exit statuses by their names, and the texts that were shown. It ends at the first call that differs, since later ones name what that came to.
  *
  * Repeated is what follows from the call alone: an import is looked up among the transcript's objects, a checkout is not written again, and what came to no answer (the machine, a cancellation, a call that was refused) says
  * nothing that could be compared. Texts are not compared where they tell of the store (`explain`) or of this version of the engine (`diff`).
@@ -9,6 +9,7 @@ import type { Engine } from "../engine.ts";
 import { ToolFault } from "./answer.ts";
 import { callTool } from "./calls.ts";
 import { noFolders } from "./folders.ts";
+import type { ShownText } from "./shown-text.ts";
 import { namesIn, type Calling } from "./tools.ts";
 import {
   objectsFile,
@@ -113,6 +114,11 @@ function importedHere(engine: Engine, { answer }: RecordedCall): RecordedFacts |
   return new ToolFault("missing", `the store has no object ${name}`);
 }
 
+/** Before the name of what was shown. */
+const textOf = "text of ";
+/** Characters of a text that differs that are told. */
+const excerptChars = 40;
+
 type Names = Readonly<Record<string, string>>;
 
 function compare(
@@ -126,10 +132,22 @@ function compare(
   const side = (names: Names) => {
     const { fault } = names;
     if (what === "fault") return fault ?? "an answer";
-    if (names[what] !== undefined) return `${what} ${names[what]}`;
+    const said = names[what];
+    if (said !== undefined && what.startsWith(textOf)) {
+      const from = Math.max(0, firstDifference(before[what] ?? "", after[what] ?? "") - excerptChars / 2);
+      return `${what} ${JSON.stringify(said.slice(from, from + excerptChars))} (from character ${from} on)`;
+    }
+    if (said !== undefined) return `${what} ${said}`;
     return fault === undefined ? `no ${what}` : `no answer: ${fault}`;
   };
   return { what, recorded: side(before), here: side(after) };
+}
+
+/** Where two texts begin to differ. */
+function firstDifference(one: string, other: string): number {
+  let at = 0;
+  while (at < one.length && one[at] === other[at]) at++;
+  return at;
 }
 
 function faultNames(fault: RecordedFault | undefined): Names {
@@ -146,10 +164,13 @@ function namesOf(tool: string, facts: RecordedFacts): Names {
     ["exit", facts.exit],
     ["tree", facts.tree],
     ["result", (facts["result"] as { readonly oid?: unknown } | undefined)?.oid],
-    ...["stdout", "stderr", ...(isOfTexts ? [] : ["output"])].map((key): [string, unknown] => [
-      key,
-      (facts[key] as { readonly blob?: unknown } | undefined)?.blob,
-    ]),
+    ...["stdout", "stderr", ...(isOfTexts ? [] : ["output"])].flatMap((key): [string, unknown][] => {
+      const shown = facts[key] as Partial<ShownText> | undefined;
+      return [
+        [key, shown?.blob],
+        [`${textOf}${key}`, shown?.text],
+      ];
+    }),
   ];
   return Object.fromEntries(
     named.flatMap(([key, value]) =>

@@ -117,6 +117,20 @@ describe("a session of 50 calls", () => {
     });
   });
 
+  it("in which a text was altered that was shown is told, too, with both as they begin to differ", async () => {
+    const lines = readFileSync(file, "utf8").split("\n");
+    const at = lines.findIndex((line) => line.includes('"argv":["wc"'));
+    const altered = room.path("altered-text.jsonl");
+    writeFileSync(altered, lines.with(at, (lines[at] as string).replace("total", "totem")).join("\n"));
+    copyFileSync(`${file}.car`, `${altered}.car`);
+    const said = await replay(altered, "empty.sqlite");
+    expect(said.status).toBe(4);
+    const { first } = replayedOf(said);
+    expect(first).toMatchObject({ call: at, what: "text of stdout" });
+    expect(first?.["recorded"]).toMatch(/^text of stdout ".* totem\\n" \(from character \d+ on\)$/);
+    expect(first?.["here"]).toMatch(/^text of stdout ".* total\\n" \(from character \d+ on\)$/);
+  });
+
   it("whose objects are lost says which is lacking and where it was", async () => {
     const alone = room.path("alone.jsonl");
     copyFileSync(file, alone);

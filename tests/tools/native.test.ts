@@ -569,6 +569,22 @@ const cases: readonly Case[] = [
   argv("jq", "-r", '[.name, 1.5, "a,\\"b", null, true] | @csv', "data.json"),
   argv("jq", "-r", '[.name, "a\\tb\\\\", null] | @tsv', "data.json"),
   argv("jq", "-r", ".tags | @sh", "data.json"),
+  // It speaks UTF-8 whatever the locale, and orders by code points.
+  ...[
+    '"naïve café 😀" | length, utf8bytelength, .[2:3], .[11:], explode, @uri, tojson, test("^.{12}$")',
+    '"é😀b" | split(""), ([233,128512] | implode), ltrimstr("é"), gsub("😀"; "-"), ascii_downcase',
+    '["", "a", "ab", "abc", "é😀"] | map(@base64), map(@base64 | @base64d)',
+    '["b", "A", "a", "B", "_", "é", "￿", "😀"] | sort, (map({k: .}) | sort_by(.k) | map(.k)), min, max',
+    '["b", "A", "b", 2, null, 1] | unique, (map({k: .}) | unique_by(.k), group_by(.k))',
+    "{b: 1, A: 2, a: 3} | keys, to_entries",
+    '"aXbX" | [match("(?<n>x)(y)?"; "gi")], [match("z")], match("x"; "i")',
+    '"ab" | [match(""; "g").offset]',
+    '"é😀b" | match("b")',
+    '"\\u00e9\\ud83d\\ude00"',
+    'env.V // "none"',
+  ].map((filter) => argv("jq", "-nc", filter)),
+  argv("jq", "-nac", '["é", "😀"]'),
+  argv("jq", "-nc", "--arg", "x", "ö", "[$x, ($x | length)]"),
   line("jq .a", { stdin: '{"a": 1}' }),
   line("jq .", { stdin: "no json", but: { reason: "since jq 1.7 a parse error is 5", exit: 5 } }),
 ];
