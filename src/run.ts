@@ -49,14 +49,18 @@ export interface RunTold extends RunHearer {
   started(request: Oid): void;
 }
 
-/** Starts `work` at once; what it throws rejects. */
+/** Starts `work` at once; what it throws rejects, and in the end what a hearer has thrown, who hears no more after that: others' runs go on beside this one. */
 export function startRun(
   onLog: ((line: LogLine) => void) | undefined,
   work: (told: RunTold) => Promise<RunResult>,
   onOutput?: (output: CommandOutput) => void,
 ): Run {
   const events = new RunEvents(onLog, onOutput);
-  const settle = async () => work(events);
+  const settle = async () => {
+    const settled = await work(events);
+    if (events.thrown !== undefined) throw events.thrown.error;
+    return settled;
+  };
   const result = settle().then(
     (settled) => {
       events.end({ result: settled });
@@ -79,6 +83,7 @@ class RunEvents implements RunTold {
   readonly wrote: ((output: CommandOutput) => void) | undefined;
   #request: Oid | undefined;
   #executed = 0;
+  #thrown: { readonly error: unknown } | undefined;
   #ending: Ending | undefined;
   /** What each iteration under way has not read yet. */
   readonly #unread = new Set<LogLine[]>();
@@ -87,7 +92,21 @@ class RunEvents implements RunTold {
 
   constructor(onLog: ((line: LogLine) => void) | undefined, onOutput: ((output: CommandOutput) => void) | undefined) {
     this.#onLog = onLog;
-    this.wrote = onOutput;
+    this.wrote = onOutput && ((output) => this.#hear(() => onOutput(output)));
+  }
+
+  /** What a hearer threw. */
+  get thrown(): { readonly error: unknown } | undefined {
+    return this.#thrown;
+  }
+
+  #hear(tell: () => void): void {
+    if (this.#thrown !== undefined) return;
+    try {
+      tell();
+    } catch (error) {
+      this.#thrown = { error };
+    }
   }
 
   get isIterated(): boolean {
@@ -111,7 +130,7 @@ class RunEvents implements RunTold {
   }
 
   logged(line: LogLine): void {
-    this.#onLog?.(line);
+    this.#hear(() => this.#onLog?.(line));
     for (const lines of this.#unread) {
       if (lines.length < unreadLinesMax) lines.push(line);
       else if (lines.length === unreadLinesMax) lines.push({ ...line, line: "(further log lines are not shown)" });

@@ -71,6 +71,10 @@ async function nonAnswer(run: Promise<RunResult>): Promise<NonAnswer> {
   throw error;
 }
 
+function deaf(): never {
+  throw new Error("no ears");
+}
+
 describe("arguments", () => {
   it("text and bytes become blobs, an oid names a blob or tree of the store, and the mode says which", async () => {
     await withEngine(async (engine) => {
@@ -374,6 +378,31 @@ describe("what ends a run without an answer", () => {
       expect(await running).toEqual({ kind: "cancelled" });
       expect(resultOf(await engine.run({ worker: engine.addWorker(silent) }))).toBe(vectors.empty_blob);
       expect(engine.stats().memos).toBe(1);
+    });
+  });
+
+  it("an abort signal, while others run and its turn has not come", async () => {
+    await withEngine(async (engine) => {
+      const worker = engine.addWorker(endless);
+      const running = Array.from({ length: 16 }, (_, at) => nonAnswer(engine.run({ worker, salt: String(at) })));
+      const abort = new AbortController();
+      const waiting = nonAnswer(engine.run({ worker, salt: "last", signal: abort.signal }));
+      setImmediate(() => abort.abort());
+      expect(await waiting).toEqual({ kind: "cancelled" });
+      await engine.close();
+      expect(await Promise.all(running)).toEqual(running.map(() => ({ kind: "cancelled" })));
+    });
+  });
+
+  it("what a hearer throws, which is its own run's error and no other's", async () => {
+    await withEngine(async (engine) => {
+      const worker = engine.addWorker(script([call({ op: "log", msg: "a line" })]));
+      const heard = engine.run({ worker, salt: "heard", onLog: deaf });
+      const unheard = engine.run({ worker, salt: "unheard" });
+      await expect(heard).rejects.toThrow("no ears");
+      expect((await unheard).outcome).toBeDefined();
+      // It was computed all the same.
+      expect((await engine.run({ worker, salt: "heard" })).jobs.executed).toBe(0);
     });
   });
 
