@@ -66,7 +66,7 @@ export interface WorkTreeResult {
   readonly oid: Oid;
   readonly objects: number;
   readonly bytes: number;
-  /** Paths of gitlinks, from the work tree's root. */
+  /** Paths of gitlinks in it, from the work tree's root. */
   readonly submodules: readonly string[];
 }
 
@@ -120,7 +120,7 @@ export function readWorkTree(
     oid,
     objects: imported.objects + scan.objects,
     bytes: imported.bytes + scan.bytes,
-    submodules: present.filter(({ mode }) => mode === "160000").map((entry) => entry.path),
+    submodules: file === undefined ? present.filter((each) => each.mode === "160000").map((each) => each.path) : [],
   };
 }
 
