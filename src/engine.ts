@@ -461,7 +461,7 @@ export class Engine {
 
   /**
    * Writes what differs between two trees into the folder that `before` was imported from. Nothing is written when one of the paths is no more as `before` has it, or something is there that was not
-   * imported: rejects with ChangedMeanwhile, UnsafeName, or what the file system says; with ConvertedFile where a path's file is another one to git.
+   * imported: rejects with ChangedMeanwhile, UnsafeName, or what the file system says; with ConvertedFile where a path's file is another one to git, with SubmoduleChanged where something is in a submodule or was to be removed with it.
    */
   async writeBack(path: string, before: Oid, after: Oid): Promise<WriteBackCounts> {
     const { importFolderInto, writeBack } = await import("./importing.ts");

@@ -27,9 +27,17 @@ import {
 } from "./store/git/repository.ts";
 import { AmbiguousRevision, MissingGitObject, UnknownRevision, resolveTree } from "./store/git/revision.ts";
 import { untrackedPaths } from "./store/git/untracked.ts";
-import { ChangedMeanwhile, ConvertedFile } from "./store/git/write-back.ts";
+import { submodulesOf } from "./store/git/submodules.ts";
+import { ChangedMeanwhile, ConvertedFile, SubmoduleChanged } from "./store/git/write-back.ts";
 import { revisionPlaces, workTreePlaces, type WatchPlaces } from "./store/git/watch-places.ts";
-import { DeletedPath, UnmergedPath, UnstorableFile, readWorkTree, type Look } from "./store/git/work-tree.ts";
+import {
+  DeletedPath,
+  UnmergedPath,
+  UnstorableFile,
+  readWorkTree,
+  type Look,
+  type WorkTreeResult,
+} from "./store/git/work-tree.ts";
 
 export { checkoutTree } from "./store/git/checkout.ts";
 export { writeBack, type WriteBackCounts } from "./store/git/write-back.ts";
@@ -43,6 +51,8 @@ export interface Imported {
   /** Objects that the store did not have, and their bytes. */
   readonly objects: number;
   readonly bytes: number;
+  /** Paths of submodules in it, from the root of the work tree or revision: their contents are not there. */
+  readonly submodules: readonly string[];
 }
 
 /** Copies all, or only what git has not (edits): the rest is read from the repository when it is first needed. */
@@ -59,10 +69,10 @@ export function importInto(store: Store, path: string, rev: string | undefined, 
       rev === undefined
         ? readWorkTree(repository, inside as string, sink, host)
         : importRevision(sink, repository, rev);
-    const { objects, bytes } = imported;
+    const { objects, bytes, submodules } = imported;
     const found = rootOf(store, imported.mode, imported.oid);
     store.flush();
-    return { ...found, objects, bytes };
+    return { ...found, objects, bytes, submodules };
   });
 }
 
@@ -86,6 +96,8 @@ export interface ImportedFolder {
   readonly unread: readonly string[];
   /** What git does not know, from the work tree's root, with a slash at the end, and is left out: empty folders, and other repositories. */
   readonly unknown: readonly string[];
+  /** Paths of submodules, from the work tree's root: their contents are not there. */
+  readonly submodules: readonly string[];
 }
 
 /**
@@ -117,11 +129,10 @@ export async function importFolderInto(store: Store, path: string, host: Host, l
     const paths = below.map((each) => each.slice(prefix.length));
     if (tracked === undefined && paths.length === 0) return wholeFolder(store, path);
     const folder = inside === "" ? workTree : `${workTree}/${inside}`;
-    const oid = putFilesInto(store, tracked ?? store.put("tree", encodeTree([])), folder, paths, (each) =>
-      unstorable.push(each),
-    );
+    const { oid: start, submodules } = tracked ?? { oid: store.put("tree", encodeTree([])), submodules: [] };
+    const oid = putFilesInto(store, start, folder, paths, (each) => unstorable.push(each));
     store.flush();
-    return { oid, how: "work tree", isComplete: untracked !== undefined, unstorable, unread, unknown };
+    return { oid, how: "work tree", isComplete: untracked !== undefined, unstorable, unread, unknown, submodules };
   } finally {
     repository.objects.close();
   }
@@ -131,14 +142,20 @@ function wholeFolder(store: Store, path: string): ImportedFolder {
   const unstorable: string[] = [];
   const oid = putFolder(store, resolve(path), (each) => unstorable.push(each));
   store.flush();
-  return { oid, how: "whole", isComplete: true, unstorable, unread: [], unknown: [] };
+  return { oid, how: "whole", isComplete: true, unstorable, unread: [], unknown: [], submodules: [] };
 }
 
 /** Undefined where git tracks nothing, or nothing of it is left. */
-function trackedTree(store: Store, repository: Repository, inside: string, host: Host, look?: Look): Oid | undefined {
+function trackedTree(
+  store: Store,
+  repository: Repository,
+  inside: string,
+  host: Host,
+  look?: Look,
+): WorkTreeResult | undefined {
   try {
-    const { mode, oid } = readWorkTree(repository, inside, store, host, look);
-    return mode === "40000" ? oid : undefined;
+    const tracked = readWorkTree(repository, inside, store, host, look);
+    return tracked.mode === "40000" ? tracked : undefined;
   } catch (error) {
     if (error instanceof PathNotTracked || error instanceof DeletedPath) return undefined;
     throw error;
@@ -163,9 +180,10 @@ function withRepository<T>(path: string, work: (repository: Repository) => T): T
 
 function importRevision(sink: ObjectSink, repository: Repository, rev: string) {
   const { mode, oid } = resolveTree(repository, rev);
-  if (mode === "160000") return { mode, oid, objects: 0, bytes: 0 };
+  if (mode === "160000") return { mode, oid, objects: 0, bytes: 0, submodules: [] };
   const kind = mode === "40000" ? "tree" : "blob";
-  return { mode, oid, ...importObjects(repository.objects, [{ kind, oid, path: "" }], sink) };
+  const counts = importObjects(repository.objects, [{ kind, oid, path: "" }], sink);
+  return { mode, oid, ...counts, submodules: kind === "tree" ? submodulesOf(repository, rev) : [] };
 }
 
 function rootOf(store: Store, mode: Mode, oid: Oid): Pick<Imported, "kind" | "oid"> {
@@ -187,6 +205,7 @@ const usageFaults = [
   UnsafeName,
   ChangedMeanwhile,
   ConvertedFile,
+  SubmoduleChanged,
   MalformedConfig,
 ] as const;
 const hostFaults = [

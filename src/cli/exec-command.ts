@@ -11,7 +11,7 @@ import { OversizeObject, objectBytesMax } from "../store/errors.ts";
 import { addCommand, timeoutOption, type Commands } from "./command.ts";
 import { UsageError, execStatus, errorJson } from "./exit.ts";
 import { noteAsked } from "./last-asked.ts";
-import { importNamed, isFolder, isPath, leftOutNotes } from "./naming.ts";
+import { importNamed, isFolder, isPath, leftOutNotes, submoduleNotes } from "./naming.ts";
 import { failureMessage, printError, printNote, write, type Printer } from "./output.ts";
 import { executorCount, refuseTaken, running } from "./run-commands.ts";
 import type { CommonOptions, RunningLimits, Session } from "./session.ts";
@@ -167,8 +167,9 @@ async function treeNamed({ printer }: Session, engine: Engine, text: string): Pr
     for (const note of leftOutNotes(imported)) printNote(printer, note);
     return imported.oid;
   }
-  const { kind, oid } = await importNamed(engine, text, "borrowing");
+  const { kind, oid, submodules } = await importNamed(engine, text, "borrowing");
   if (kind !== "tree") throw new UsageError(`-C wants a tree, and ${JSON.stringify(text)} is a ${kind}`);
+  for (const note of submoduleNotes(submodules)) printNote(printer, note);
   return oid;
 }
 

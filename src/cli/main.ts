@@ -107,21 +107,33 @@ function wantsJson(argv: readonly string[]): boolean {
   return argv.slice(0, end < 0 ? argv.length : end).includes("--json");
 }
 
-/** The parser for `argv`: with the one command that it names, since making the others takes 2 ms, else with all. */
-function program(session: Session, argv: readonly string[]): Command {
+/** The parser for `words`: with the one command that they name, since making the others takes 2 ms, else with all. */
+function program(session: Session, words: readonly string[]): Command {
   const coppice = new Command("coppice")
     .description("A deterministic, content-addressed compute engine: sealed jobs over git trees, remembered for ever.")
     .version(version())
-    .exitOverride()
+    .exitOverride((error) => {
+      throw misplacedOption(coppice, words, error) ?? error;
+    })
     .showSuggestionAfterError()
     // `report` prints errors, the parser's like all others.
     .configureOutput({ outputError: () => undefined })
     .addHelpText("after", () => `${examplesText(examples)}\n\nExit status: ${exitText}`);
-  const named = Object.entries(commands).filter(([name]) => name === argv[0]);
+  const named = Object.entries(commands).filter(([name]) => name === words[0]);
   // Only to be shown: `enterFolders` has taken it away.
   if (named.length === 0) coppice.option("-C <DIR>", "run as if started in DIR; stands before the command");
   for (const [, add] of named.length > 0 ? named : Object.entries(commands)) add(session, coppice);
   return coppice;
+}
+
+/** Undefined but for an option that a command has, and that stands before it. */
+function misplacedOption(coppice: Command, words: readonly string[], error: CommanderError): UsageError | undefined {
+  const [, option = ""] = /^error: unknown option '(--?[^'=]+)/.exec(error.message) ?? [];
+  if (error.code !== "commander.unknownOption" || words[0]?.startsWith("-") !== true) return undefined;
+  const isKnown = ({ options, commands: inner }: Command): boolean =>
+    options.some((each) => each.short === option || each.long === option) || inner.some(isKnown);
+  if (!coppice.commands.some(isKnown)) return undefined;
+  return new UsageError(`option '${option}' stands behind the command: coppice COMMAND ${option} ...`);
 }
 
 const exitText =

@@ -97,7 +97,7 @@ function storedNamed(engine: Engine, text: string): Imported | undefined {
   const name = parseOid(text) ?? oidOfCid(text);
   const kind = name === undefined ? undefined : engine.kindOf(name);
   if (name === undefined || (kind !== "blob" && kind !== "tree")) return undefined;
-  return { kind, oid: name, objects: 0, bytes: 0 };
+  return { kind, oid: name, objects: 0, bytes: 0, submodules: [] };
 }
 
 /** What no path is there for: a revision, or what git tracks and the work tree lacks (by intent, in a sparse one). */
@@ -228,7 +228,7 @@ function isFile(path: string): boolean {
 }
 
 /** What of a folder is not in the tree that was made of it, in a sentence each. */
-export function leftOutNotes({ isComplete, unstorable, unread, unknown }: ImportedFolder): string[] {
+export function leftOutNotes({ isComplete, unstorable, unread, unknown, submodules }: ImportedFolder): string[] {
   return [
     ...(isComplete ? [] : ["there is no git to ask: files that git does not track, if any, are left out"]),
     ...(unread.length === 0
@@ -238,5 +238,13 @@ export function leftOutNotes({ isComplete, unstorable, unread, unknown }: Import
     ...(unstorable.length === 0
       ? []
       : [`left out, since no tree can hold a pipe, a socket or a device: ${shortList(unstorable)}`]),
+    ...submoduleNotes(submodules),
   ];
+}
+
+/** That submodules are empty folders in a tree, in a sentence; none where there are no submodules. */
+export function submoduleNotes(submodules: readonly string[]): string[] {
+  if (submodules.length === 0) return [];
+  const folders = shortList(submodules.map((path) => `${path}/`));
+  return [`left out, since submodules are empty folders here: what is in ${folders}`];
 }

@@ -9,7 +9,7 @@ import { z } from "zod";
 import { parseOid, type Arg, type Engine, type Oid, type RunOptions, type RunResult } from "../engine.ts";
 import { explanationText } from "../cli/explain.ts";
 import { UsageError } from "../cli/exit.ts";
-import { isFolder, leftOutNotes } from "../cli/naming.ts";
+import { isFolder, leftOutNotes, submoduleNotes } from "../cli/naming.ts";
 import { listing } from "../cli/output.ts";
 import { namedCommand } from "../tools/named-command.ts";
 import {
@@ -363,7 +363,7 @@ const importing = tool({
     const imported =
       revision === undefined
         ? await importedPath(engine, pathToRead(folders, wanted))
-        : { ...(await engine.borrowTree(repositoryToRead(folders), `${revision}${named}`)), notes: [] };
+        : await importedRevision(engine, repositoryToRead(folders), `${revision}${named}`);
     const { kind, oid } = imported;
     const facts = { ...lookedAt(kind === "tree" ? oid : null), result: { kind, oid } };
     return { facts, texts: kind === "tree" ? imported.notes : [`a file: blob ${oid}`] };
@@ -409,6 +409,11 @@ async function importedPath(
   if (!isFolder(place)) return { ...(await engine.borrowTree(place)), notes: [] };
   const imported = await engine.importFolder(place);
   return { kind: "tree", oid: imported.oid, notes: leftOutNotes(imported) };
+}
+
+async function importedRevision(engine: Engine, repository: string, rev: string) {
+  const { kind, oid, submodules } = await engine.borrowTree(repository, rev);
+  return { kind, oid, notes: submoduleNotes(submodules) };
 }
 
 function runOptions({ signal }: Calling, salted: string | undefined): RunOptions {

@@ -210,6 +210,19 @@ describe("bad input is answered by one sentence and the status of its kind", () 
     ["-C without a folder", ["-C"], 2, "-C wants the folder to start in"],
     ["-C with a folder that is not there", ["-C", "nowhere", "stats"], 2, "-C nowhere: there is no such folder"],
     ["-C with a file", ["-C", "a.txt", "stats"], 2, "-C a.txt: there is no such folder"],
+    [
+      "a command's option before it",
+      ["--store", "x", "stats"],
+      2,
+      "option '--store' stands behind the command: coppice COMMAND --store ...",
+    ],
+    [
+      "another, with its value, after -C",
+      ["-C", "sub", "--timeout=3", "exec", "ls"],
+      2,
+      "option '--timeout' stands behind the command: coppice COMMAND --timeout ...",
+    ],
+    ["what is no command's option before a command", ["--nope", "stats"], 2, "unknown option '--nope'"],
     ["-C after the command", ["import", ".", "-C", "sub"], 2, "unknown option '-C'"],
   ];
   for (const [what, args, status, message] of cases) {

@@ -194,6 +194,12 @@ describe("exec", () => {
   });
 });
 
+/** What is said of submodules, and where write-back leaves them alone. */
+const submoduleNote = (paths: string) => `left out, since submodules are empty folders here: what is in ${paths}\n`;
+
+const refusedSubmodule = (which: string) =>
+  `error: nothing was written: ${which}, an empty folder to the command, into which it can put nothing, and which it can't move or remove while something is in it\n`;
+
 describe("the tree that a command sees", () => {
   it("is the current folder as it stands, untracked files included and ignored ones not", async () => {
     const folder = room.makeRepository("untracked", { "a.txt": "1", ".gitignore": "*.log\n" });
@@ -234,6 +240,35 @@ describe("the tree that a command sees", () => {
     // Of nothing but folders git says nothing at all, so all are there.
     const hollow = await room.callIn({ cwd: folder }, "exec", "-C", "e", "--", "find", ".");
     expect(hollow).toEqual({ status: 0, out: ".\n./f\n./f/g\n./h\n", err: "" });
+  });
+
+  it("has submodules as empty folders, which a note tells of once", async () => {
+    const inner = room.makeRepository("inner", { nums: "1\n" });
+    const folder = room.makeRepository("outer", { "a.txt": "1", "lib/a.txt": "2" });
+    for (const path of ["lib/one", "ä b"])
+      room.git(folder, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", inner, path);
+    room.git(folder, "commit", "--quiet", "--message=submodules");
+    const [one, two] = ["lib/one/", "ä b/"];
+    const call = (...args: readonly string[]) => room.callIn({ cwd: folder }, "exec", ...args);
+    const found = ".\n./.gitmodules\n./a.txt\n./lib\n./lib/a.txt\n./lib/one\n./ä b\n";
+    const all = { status: 0, out: found, err: submoduleNote(`${one}, ${two}`) };
+    expect(await call("--", "find", ".")).toEqual(all);
+    expect(
+      (await call("-C", "HEAD", "--", "find", ".")).err.slice(0, -1).split(": what is in ")[1]?.split(", ").toSorted(),
+    ).toEqual([one, two]);
+    const below = { status: 0, out: ".\n./a.txt\n./one\n", err: submoduleNote(one) };
+    expect(await call("-C", "lib", "--", "find", ".")).toEqual(below);
+    for (const path of ["HEAD:lib", "HEAD:lib/"]) expect(await call("-C", path, "--", "find", ".")).toEqual(below);
+    // What `.gitmodules` names and is none, and a tree without.
+    room.git(folder, "mv", "lib/one", "moved");
+    room.git(folder, "rm", "--quiet", "--cached", "ä b");
+    room.git(folder, "commit", "--quiet", "--message=one");
+    expect((await call("-C", "HEAD", "--", "true")).err).toBe(submoduleNote("moved/"));
+    expect((await call("-C", "HEAD:lib", "--", "true")).err).toBe("");
+    expect((await call("-C", "lib", "--", "true")).err).toBe("");
+    writeFileSync(join(folder, ".gitmodules"), "no configuration\n");
+    room.git(folder, "commit", "--quiet", "--message=malformed", ".gitmodules");
+    expect(await call("-C", "HEAD", "--", "ls", "moved")).toEqual({ status: 0, out: "", err: "" });
   });
 
   it("is without pipes and sockets, which a note tells of", async () => {
@@ -377,6 +412,34 @@ describe("what a command leaves", () => {
     expect(readFileSync(join(folder, "out/b.txt"), "utf8")).toBe("mine");
     expect(readFileSync(join(folder, "sub/b.txt"), "utf8")).toBe("1\n");
     expect(room.git(folder, "status", "--short")).toBe("");
+  });
+
+  it("leaves submodules alone: what was put into one, or would remove or move it, is refused", async () => {
+    const inner = room.makeRepository(`inner-${count}`, { nums: "1\n" });
+    const add = ["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", inner];
+    room.git(folder, ...add, "lib/one");
+    room.git(folder, ...add, "two");
+    room.git(folder, "commit", "--quiet", "--message=submodules");
+    for (const [line, which] of [
+      ["echo x > b.txt; echo x > two/new", '"two" is a submodule'],
+      ["rm -rf two a.txt", '"two" is a submodule'],
+      ["rm -rf lib; echo x > lib", '"lib/one" is a submodule'],
+      ["mv lib a", '"lib/one", "a/one" are submodules'],
+      ["rm -rf *", '"lib/one", "two" are submodules'],
+    ] as const) {
+      const said = await inPlace("sh", "-c", line);
+      expect(said).toMatchObject({ status: 125, out: "" });
+      expect(said.err.slice(said.err.indexOf("error"))).toBe(refusedSubmodule(which));
+      expect(room.git(folder, "status", "--short", "--ignored")).toBe("");
+    }
+    expect(await inPlace("sh", "-c", "echo x > lib/new; rm a.txt")).toMatchObject({ status: 0 });
+    expect(room.git(folder, "status", "--short")).toBe("D a.txt\n?? lib/new");
+    // Into an empty folder nothing can be put either: git would track nothing of it. It may go.
+    room.git(folder, "submodule", "--quiet", "deinit", "-f", "two");
+    expect((await inPlace("touch", "two/new")).err).toContain(refusedSubmodule('"two" is a submodule'));
+    expect((await inPlace("mv", "two", "three")).err).toContain(refusedSubmodule('"three" is a submodule'));
+    expect(await inPlace("rm", "-r", "two")).toMatchObject({ status: 0, out: "" });
+    expect(room.git(folder, "status", "--short", "two")).toBe("D two");
   });
 
   it("overwrites no edit that git is told not to look at, and ends at no file that git is told to be missing", async () => {

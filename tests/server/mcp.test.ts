@@ -415,6 +415,20 @@ describe("a call that can't be answered", () => {
   });
 });
 
+it("import tells of submodules, of a folder and of a revision", async () => {
+  const inner = room.makeRepository("inner", { nums: "1\n" });
+  const outer = room.makeRepository("outer", { "a.txt": "1" });
+  room.git(outer, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", inner, "module");
+  room.git(outer, "commit", "--quiet", "--message=submodule");
+  await withServer(room, ["--root", outer], async (inOuter) => {
+    for (const args of [{}, { revision: "HEAD" }]) {
+      const { text } = await inOuter.call("import", args);
+      expect(text).toContain("left out, since submodules are empty folders here: what is in module/");
+    }
+    expect((await inOuter.call("import", { revision: "HEAD~" })).text).not.toContain("submodules");
+  });
+});
+
 describe("a server that was given no folders", () => {
   it("imports nothing, and writes nowhere", async () => {
     await withServer(room, [], async (bare) => {

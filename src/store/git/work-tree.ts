@@ -66,6 +66,8 @@ export interface WorkTreeResult {
   readonly oid: Oid;
   readonly objects: number;
   readonly bytes: number;
+  /** Paths of gitlinks in it, from the work tree's root. */
+  readonly submodules: readonly string[];
 }
 
 /** What stands at a tracked path: a blob or gitlink by mode and oid, or nothing. */
@@ -118,6 +120,7 @@ export function readWorkTree(
     oid,
     objects: imported.objects + scan.objects,
     bytes: imported.bytes + scan.bytes,
+    submodules: file === undefined ? present.filter((each) => each.mode === "160000").map((each) => each.path) : [],
   };
 }
 

@@ -25,7 +25,7 @@ import { hashObject, type ObjectKind } from "../object.ts";
 import type { Oid } from "../oid.ts";
 import { decodeName, decodeTree, type TreeEntry } from "../tree.ts";
 import { refuseUnsafe } from "./checkout.ts";
-import { errorCode, filePath, lstatOf } from "./file-path.ts";
+import { errorCode, filePath, lstatOf, type FilePath } from "./file-path.ts";
 
 interface ObjectSource {
   get(name: Oid): { readonly kind: ObjectKind; readonly body: Uint8Array };
@@ -59,6 +59,20 @@ export class ConvertedFile extends Error {
   }
 }
 
+/** Submodules that the command put something into, moved or removed; nothing was written. */
+export class SubmoduleChanged extends Error {
+  override readonly name = "SubmoduleChanged";
+  readonly paths: readonly string[];
+  constructor(paths: readonly string[]) {
+    const shown = paths.slice(0, 3).map((path) => JSON.stringify(path));
+    const more = paths.length > 3 ? ` and ${paths.length - 3} more` : "";
+    super(
+      `nothing was written: ${shown.join(", ")}${more} ${paths.length === 1 ? "is a submodule" : "are submodules"}, an empty folder to the command, into which it can put nothing, and which it can't move or remove while something is in it`,
+    );
+    this.paths = paths;
+  }
+}
+
 /** Paths that were written, by what happened to them. */
 export interface WriteBackCounts {
   readonly created: number;
@@ -73,7 +87,7 @@ interface Step {
 }
 
 /**
- * Brings the folder from `before` to `after`; `now` is the tree of the folder as it is at present, read as `before` was. Throws ChangedMeanwhile, ConvertedFile, UnsafeName, or what the
+ * Brings the folder from `before` to `after`; `now` is the tree of the folder as it is at present, read as `before` was. Throws ChangedMeanwhile, ConvertedFile, SubmoduleChanged, UnsafeName, or what the
  * file system says.
  */
 export function writeBack(
@@ -82,6 +96,7 @@ export function writeBack(
   { before, after, now }: { readonly before: Oid; readonly after: Oid; readonly now: Oid },
 ): WriteBackCounts {
   const steps = [...differences(source, before, after)];
+  refuseSubmodules(folder, steps);
   refuseChanged(source, folder, steps, now);
   const withCrlf = refuseConverted(source, folder, steps);
   // What goes, deepest first, makes place for what comes, folders before what is in them.
@@ -102,7 +117,11 @@ function isKept(entry: TreeEntry | undefined): boolean {
 
 /** A gitlink is a folder whose content is not ours. */
 function isFolder(entry: TreeEntry | undefined): boolean {
-  return entry?.mode === "40000" || entry?.mode === "160000";
+  return entry?.mode === "40000" || isGitlink(entry);
+}
+
+function isGitlink(entry: TreeEntry | undefined): boolean {
+  return entry?.mode === "160000";
 }
 
 /** Paths that differ, a folder before what is in it; a folder that both have is none. */
@@ -134,6 +153,19 @@ function treeOf(entry: TreeEntry | undefined): Oid | undefined {
 function entriesOf(source: ObjectSource, tree: Oid | undefined): ReadonlyMap<string, TreeEntry> {
   if (tree === undefined) return new Map();
   return new Map(decodeTree(source.get(tree).body).map((entry) => [entry.name, entry]));
+}
+
+/** What can't be done to a gitlink: git would record nothing of what is put into it, what is in its folder was not read, and a folder that git does not know becomes none. */
+function refuseSubmodules(folder: string, steps: readonly Step[]): void {
+  const paths = steps.filter(
+    ({ path, before, after }) =>
+      isGitlink(after) || (isGitlink(before) && (isFolder(after) || isFilledFolder(filePath(folder, path)))),
+  );
+  if (paths.length > 0) throw new SubmoduleChanged(paths.map(({ path }) => path));
+}
+
+function isFilledFolder(place: FilePath): boolean {
+  return lstatOf(place)?.isDirectory() === true && readdirSync(place).length > 0;
 }
 
 function refuseChanged(source: ObjectSource, folder: string, steps: readonly Step[], now: Oid): void {

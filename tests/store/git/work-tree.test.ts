@@ -272,7 +272,13 @@ describe("a work tree", () => {
     put(folder, "sub/i.txt", "2");
     git(join(folder, "sub"), ["commit", "-qam", "moved on"]);
     expectSame(folder);
-    expect(read(folder, "sub")).toMatchObject({ mode: "160000", oid: git(join(folder, "sub"), ["rev-parse", "HEAD"]) });
+    expect(read(folder).submodules).toEqual(["sub"]);
+    expect(read(folder, "d").submodules).toEqual([]);
+    expect(read(folder, "sub")).toMatchObject({
+      mode: "160000",
+      oid: git(join(folder, "sub"), ["rev-parse", "HEAD"]),
+      submodules: [],
+    });
     const submodule = opened(join(folder, "sub"));
     expect(insideWorkTree(submodule, join(folder, "sub"))).toBe("");
     expect(readWorkTree(submodule, "", new MapSink(), host).oid).toBe(

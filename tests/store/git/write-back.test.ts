@@ -15,7 +15,7 @@ import { array, assert, constantFrom, property, tuple } from "fast-check";
 import { describe, expect, test } from "vitest";
 import { UnsafeName } from "../../../src/store/git/checkout.ts";
 import { putFolder } from "../../../src/store/git/folder-files.ts";
-import { ChangedMeanwhile, writeBack } from "../../../src/store/git/write-back.ts";
+import { ChangedMeanwhile, SubmoduleChanged, writeBack } from "../../../src/store/git/write-back.ts";
 import { hashObject } from "../../../src/store/object.ts";
 import type { Oid } from "../../../src/store/oid.ts";
 import { encodeTree, type Mode } from "../../../src/store/tree.ts";
@@ -174,6 +174,31 @@ describe("nothing is written at all", () => {
     lay(folder, { "a/ignored": "mine" });
     expect(() => writeBack(source, folder, { ...trees, now: trees.before })).toThrow(ChangedMeanwhile);
     expect(readdirSync(join(folder, "a"))).toEqual(["b", "ignored"]);
+  });
+
+  test("in a submodule, be it empty or not; an empty one may go, or become a file", () => {
+    const source = new Objects();
+    const file = source.put("blob", Buffer.from("x"));
+    const [commit, other] = [hashObject("blob", Buffer.from("1")), hashObject("blob", Buffer.from("2"))];
+    const before = source.tree(["160000", "m", commit]);
+    const folder = temporaryFolder();
+    const write = (after: Oid) => writeBack(source, folder, { before, after, now: before });
+    const filled = source.tree(["40000", "m", source.tree(["100644", "new", file])]);
+    const moved = source.tree(["160000", "n", commit]);
+    const another = source.tree(["160000", "m", other]);
+    const replaced = source.tree(["100644", "m", file]);
+    for (const here of [{ m: "/" }, { "m/x": "mine" }]) {
+      lay(folder, here);
+      for (const after of [filled, moved, another]) expect(() => write(after)).toThrow(SubmoduleChanged);
+    }
+    for (const after of [source.tree(), replaced]) expect(() => write(after)).toThrow(SubmoduleChanged);
+    expect(readFileSync(join(folder, "m/x"), "utf8")).toBe("mine");
+    rmSync(join(folder, "m/x"));
+    write(source.tree());
+    expect(readdirSync(folder)).toEqual([]);
+    lay(folder, { m: "/" });
+    write(replaced);
+    expect(readFileSync(join(folder, "m"), "utf8")).toBe("x");
   });
 
   test("by a name that could be taken for .git", () => {
