@@ -141,16 +141,31 @@ const mendings: readonly (readonly [found: string, instead: string])[] = [
   ["return or(a)}", 'return await s({type:"ArithNumber",value:or(a)})}'],
   ["return or(o)}", 'return await s({type:"ArithNumber",value:or(o)})}'],
   // What is substituted or assigned to may be an expression itself: `0x10`.
-  ["let o=i.stdout.trim();return Number.parseInt(o,10)||0}", "return await th(e,i.stdout.trim(),r)}"],
+  [
+    "let o=i.stdout.trim();return Number.parseInt(o,10)||0}",
+    "return await th(e,coppiceValue(i.stdout.trim(),t.alone,q=>new ce(q)),r)}",
+  ],
   [
     "let i=await us(e,t.content);return Number.parseInt(i,10)||0}",
-    "let i=await us(e,t.content);return await th(e,i,r)}",
+    "let i=await us(e,t.content);return await th(e,coppiceValue(i,t.alone,q=>new ce(q)),r)}",
   ],
   ["?await Hi(e,i,r):Number.parseInt(i,10)||0}", "?await Hi(e,i,r):await th(e,i,r)}"],
   ['c=Number.parseInt(l||"0",10)||0,u=await s(t.value)', 'c=t.operator==="="?0:await th(e,l,r),u=await s(t.value)'],
   [
     'let a=Number.parseInt(e.state.env.get(o)||"0",10)||0,l=await s(t.value)',
     'let a=t.operator==="="?0:await th(e,e.state.env.get(o),r),l=await s(t.value)',
+  ],
+  [
+    'return s++,{expr:{type:"ArithCommandSubst",command:f},pos:s}',
+    'return s++,{expr:{type:"ArithCommandSubst",command:f,alone:coppiceAlone(t,u-2,s)},pos:s}',
+  ],
+  [
+    't[s]==="`"&&s++,{expr:{type:"ArithCommandSubst",command:u},pos:s}',
+    't[s]==="`"&&s++,{expr:{type:"ArithCommandSubst",command:u,alone:coppiceAlone(t,c-1,s)},pos:s}',
+  ],
+  [
+    'return s=p,{expr:{type:"ArithBracedExpansion",content:d},pos:s}',
+    'return s=p,{expr:{type:"ArithBracedExpansion",content:d,alone:coppiceAlone(t,c-2,s)},pos:s}',
   ],
   // `a[i++]++` asks for the index once, and every `++` is of what its operand is.
   [

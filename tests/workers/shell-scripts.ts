@@ -157,6 +157,10 @@ export const scripts: readonly ScriptCase[] = [
     script: "for ((i = 0; i < 1 / 0; i++)); do :; done; echo never\necho $?",
     differs: { stdout: "1\n", because: "there it ends the loop, and here its line" },
   },
+  {
+    script: "echo $(( $(echo 1+2) * 3 ))",
+    differs: { stdout: "", exit: 1, because: "what is substituted is a value" },
+  },
   { script: "cat; echo $1", stdin: "from stdin\n", argv: ["-c", "cat; echo $1", "sh", "first"] },
   { script: "a file", argv: ["run.sh", "p", "q r"] },
   { script: "a file that is not there", argv: ["none.sh"] },

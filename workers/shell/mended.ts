@@ -376,6 +376,17 @@ export function coppiceClosing(text: string, from: number): number {
   return text.length - 1;
 }
 
+/** Whether a substitution is an expression for itself, with no operator around it that would take a part of what is substituted: `$(( ($(f)) * 2 ))`. */
+export function coppiceAlone(expression: string, from: number, to: number): boolean {
+  return /(?:^|[(,[]|[^=<>!]=)\s*$/.test(expression.slice(0, from)) && /^\s*(?:$|[),\]])/.test(expression.slice(to));
+}
+
+/** What a substitution gives within arithmetic: a value, where bash puts the text. It is refused where that would be something else. */
+export function coppiceValue(text: string, alone: boolean, refusal: (message: string) => Error): string {
+  if (alone || /^\s*[+-]?[\w#@]*\s*$/.test(text)) return text;
+  throw refusal(`${text}: this shell puts no expression between operators; parentheses around it would do`);
+}
+
 /** An arithmetic expression whose tokens have spaces between them, with its assignments in one piece. */
 export function coppiceJoined(expression: string): string {
   return expression.trim().replace(/(<<|>>|[|&^*/%+-]) +=(?!=)/g, "$1=");
