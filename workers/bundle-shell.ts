@@ -121,14 +121,131 @@ const mendings: readonly (readonly [found: string, instead: string])[] = [
     "let f=await this.executePipeline(c);",
     "if(this.ctx.state.coppicePending!==void 0)n.appendResult(await coppiceDeliver(this.ctx,this.ctx.state.lastExitCode,P=>Ge(P,{maxHeredocSize:this.ctx.limits.maxHeredocSize}),G));let coppiceBefore=this.ctx.state.lastExitCode,f=await coppiceListed(this.ctx.state,l<t.pipelines.length-1||c.negated,()=>this.executePipeline(c));",
   ],
-  // Whole numbers of 64 bits.
+  // Integers of 64 bits.
+  ["function or(e){if(e.includes", "function or(e){return coppiceLiteral(e);if(e.includes"],
   [
     'function Yp(e,t,n){switch(n){case"+":',
     'function Yp(e,t,n){let q=coppiceArithmetic(e,t,n);if(q!==void 0)return q;switch(n){case"+":',
   ],
   [
     'function Jc(e,t,n){switch(n){case"=":',
-    'function Jc(e,t,n){let q=coppiceArithmetic(e,t,n.slice(0,-1));if(q!==void 0)return q;switch(n){case"=":',
+    'function Jc(e,t,n){return n==="="?t:Yp(e,t,n.slice(0,-1));switch(n){case"=":',
+  ],
+  ["function Jp(e,t){switch(t){", "function Jp(e,t){return coppiceUnary(e,t);switch(t){"],
+  ["if(!t)return 0;let r=Number.parseInt(t,10);", "if(!t)return 0;let r=coppicePlain(t);"],
+  ["if(!r)return 0;let s=Number.parseInt(r,10);", "if(!r)return 0;let s=coppicePlain(r);"],
+  ["if(!o)return 0;let a=Number.parseInt(o,10);", "if(!o)return 0;let a=coppicePlain(o);"],
+  ['t[s]==="\'"&&s++;let u=Number.parseInt(c,10);', 't[s]==="\'"&&s++;let u=coppicePlain(c);'],
+  ['e[n]==="\'"&&n++;let s=Number.parseInt(r,10);', 'e[n]==="\'"&&n++;let s=coppicePlain(r);'],
+  ["e[n]==='\"'&&n++;let s=Number.parseInt(r,10);", "e[n]==='\"'&&n++;let s=coppicePlain(r);"],
+  ["return or(a)}", 'return await s({type:"ArithNumber",value:or(a)})}'],
+  ["return or(o)}", 'return await s({type:"ArithNumber",value:or(o)})}'],
+  // What is substituted or assigned to may be an expression itself: `0x10`.
+  [
+    "let o=i.stdout.trim();return Number.parseInt(o,10)||0}",
+    "return await th(e,coppiceValue(i.stdout.trim(),t.alone,q=>new ce(q)),r)}",
+  ],
+  [
+    "let i=await us(e,t.content);return Number.parseInt(i,10)||0}",
+    "let i=await us(e,t.content);return await th(e,coppiceValue(i,t.alone,q=>new ce(q)),r)}",
+  ],
+  ["?await Hi(e,i,r):Number.parseInt(i,10)||0}", "?await Hi(e,i,r):await th(e,i,r)}"],
+  ['c=Number.parseInt(l||"0",10)||0,u=await s(t.value)', 'c=t.operator==="="?0:await th(e,l,r),u=await s(t.value)'],
+  [
+    'let a=Number.parseInt(e.state.env.get(o)||"0",10)||0,l=await s(t.value)',
+    'let a=t.operator==="="?0:await th(e,e.state.env.get(o),r),l=await s(t.value)',
+  ],
+  [
+    'return s++,{expr:{type:"ArithCommandSubst",command:f},pos:s}',
+    'return s++,{expr:{type:"ArithCommandSubst",command:f,alone:coppiceAlone(t,u-2,s)},pos:s}',
+  ],
+  [
+    't[s]==="`"&&s++,{expr:{type:"ArithCommandSubst",command:u},pos:s}',
+    't[s]==="`"&&s++,{expr:{type:"ArithCommandSubst",command:u,alone:coppiceAlone(t,c-1,s)},pos:s}',
+  ],
+  [
+    'return s=p,{expr:{type:"ArithBracedExpansion",content:d},pos:s}',
+    'return s=p,{expr:{type:"ArithBracedExpansion",content:d,alone:coppiceAlone(t,c-2,s)},pos:s}',
+  ],
+  // `a[i++]++` asks for the index once, and every `++` is of what its operand is.
+  [
+    'case"ArithUnary":{let i=await s(t.operand);',
+    'case"ArithUnary":{if((t.operator==="++"||t.operator==="--")&&t.operand.type==="ArithArrayElement"&&t.operand.index&&!e.state.associativeArrays?.has(t.operand.array)){let q=coppiceIndex(await s(t.operand.index),m=>new ce(m)),k=q<0?K(e,t.operand.array):[];t={...t,operand:{...t.operand,index:{type:"ArithNumber",value:k.length>0?Math.max(...k.map(([w])=>w))+1+q:q}}}}let i=await s(t.operand);',
+  ],
+  ['a=Number.parseInt(await ie(e,o),10)||0,l=t.operator==="++"?a+1:a-1;', "a=i,l=Yp(a,1,t.operator[0]);"],
+  ['c=Number.parseInt(le(e,o,l)||"0",10)||0,u=t.operator==="++"?c+1:c-1;', "c=i,u=Yp(c,1,t.operator[0]);"],
+  [
+    'a=Number.parseInt(e.state.env.get(o)||"0",10)||0,l=t.operator==="++"?a+1:a-1;',
+    "a=await th(e,e.state.env.get(o),r),l=Yp(a,1,t.operator[0]);",
+  ],
+  [
+    'l=Number.parseInt(le(e,o,a)||"0",10)||0,c=t.operator==="++"?l+1:l-1;',
+    "l=await th(e,le(e,o,a),r),c=Yp(l,1,t.operator[0]);",
+  ],
+  ["let a=await s(t.index);if(a<0)", "let a=coppiceIndex(await s(t.index),q=>new ce(q));if(a<0)"],
+  ["let p=await s(t.subscript);if(p<0)", "let p=coppiceIndex(await s(t.subscript),q=>new ce(q));if(p<0)"],
+  [
+    "async function Y(e,t,n=!1){",
+    "async function coppiceIndexed(e,t,n){return coppiceIndex(await Y(e,t,n),q=>new ce(q))}async function Y(e,t,n=!1){",
+  ],
+  ["evaluateArithmetic:Y,", "evaluateArithmetic:async(...q)=>Number(await Y(...q)),"],
+  [
+    'if(o)return{part:{type:"BraceExpansion",items:[{type:"Range",start:Number.parseInt(o[1],10)',
+    'if(o&&o.slice(1).some(q=>q!==void 0&&!Number.isSafeInteger(Number(q))))e.error("this shell\'s ranges are of numbers below 2^53");if(o)return{part:{type:"BraceExpansion",items:[{type:"Range",start:Number.parseInt(o[1],10)',
+  ],
+  // What is compared in `[` and `[[`.
+  ["function Ss(e){if(e=e.trim()", "function Ss(e){return coppiceOperand(e);if(e=e.trim()"],
+  [
+    "if(/^[+-]?(\\d+#[a-zA-Z0-9@_]+|0[xX][0-9a-fA-F]+|0[0-7]+|\\d+)$/.test(t))return au(t);try{let n=new Q,r=re(n,t);return await Y(e,r.expression)}catch{return au(t)}}",
+    "let n=new Q,r=re(n,t);return await Y(e,r.expression)}",
+  ],
+  // What `declare -i` declares. An expression that has no answer is no 0.
+  [
+    's=await Y(e,r.expression);return String(s)}catch{return"0"}}',
+    "s=await Y(e,r.expression);return String(s)}catch(q){throw q}}",
+  ],
+  ["oe=parseInt(F,10)||0,ae=parseInt(await Fu(e,U),10)||0;U=String(oe+ae),", "oe=await Fu(e,`(${F})+(${U})`);U=oe,"],
+  ['c=String(await Y(e,d.expression))}}catch{c="0"}else{', "c=String(await Y(e,d.expression))}}catch(q){throw q}else{"],
+  // An array's name is its first element.
+  [
+    'return e.state.env.set(o,String(l)),t.prefix?l:a}if(t.operand.type==="ArithArrayElement")',
+    'return coppiceAssigned(e,o,l),t.prefix?l:a}if(t.operand.type==="ArithArrayElement")',
+  ],
+  ["return a===void 0?e.state.env.set(o,String(f)):Z(", "return a===void 0?coppiceAssigned(e,o,f):Z("],
+  ["let l=a===void 0?e.state.env.get(o):le(e,i,a)", "let l=a===void 0?await eh(e,o):le(e,i,a)"],
+  [
+    "async function eh(e,t){",
+    'function coppiceAssigned(e,t,n){if(ue(e,t))t=Fe(e,t)||t;if(Be(e,t))throw new ce(`${t}: readonly variable`);pt(e,t)?Z(e,t,0,String(n),e.state.associativeArrays?.has(t)?"associative":"indexed"):e.state.env.set(t,String(n))}async function eh(e,t){',
+  ],
+  // Arithmetic without an answer ends its line; a subshell and a substitution are all of one.
+  [
+    "o=this.parseStatement();o&&t.push(o),this.check(E.HEREDOC_CONTENT)",
+    "o=this.parseStatement();o&&(o.coppiceBegins=i>0&&this.tokens[i-1].type!==E.SEMICOLON&&this.tokens[i-1].type!==E.AMP,t.push(o)),this.check(E.HEREDOC_CONTENT)",
+  ],
+  [
+    "for(let s of t.statements)try{let i=await this.executeStatement(s);r.appendResult(i,Ys(i))",
+    "let coppiceLeft=!1;for(let s of t.statements)if(!(coppiceLeft&&=!s.coppiceBegins||this.ctx.substitutionDepth>0))try{let i=await this.executeStatement(s);r.appendResult(i,Ys(i))",
+  ],
+  ['if(i instanceof ce){r.append("stdout"', 'if(i instanceof ce){coppiceLeft=!0;r.append("stdout"'],
+  [
+    "if(e instanceof Te||e instanceof We||e instanceof G||e instanceof x)return e.prependOutput(t,n)",
+    "if(e instanceof Te||e instanceof We||e instanceof G||e instanceof x||e instanceof ce)return e.prependOutput(t,n)",
+  ],
+  [
+    "if(Or(s)||s instanceof We||s instanceof G||s instanceof x||s instanceof Mt)throw s.prependOutput(n.stdout,n",
+    "if(Or(s)||s instanceof We||s instanceof G||s instanceof x||s instanceof Mt||s instanceof ce)throw s.prependOutput(n.stdout,n",
+  ],
+  [
+    "if(Or(d)||d instanceof We||d instanceof G)throw d.prependOutput(o.stdout,o.stderr),d;",
+    "if(Or(d)||d instanceof We||d instanceof G||d instanceof ce)throw d.prependOutput(o.stdout,o.stderr),d;",
+  ],
+  // `((` begins arithmetic where `))` ends it, and `<<` is a shift there.
+  ["this.looksLikeNestedSubshells(n+2)||this.dparenClosesWithSpacedParens(n+2)?", "!coppiceCloses(this.input,n+2)?"],
+  ["let r=n+3,s=1,i=0,o=r;for(;o<t.length-1", "let r=n+3,s=0,i=0,o=coppiceClosing(t,r);for(;o<t.length-1"],
+  ["let s=r+3,i=1,o=s;for(;s<n.length-1", "let s=coppiceClosing(n,r+3),i=0,o=r+3;for(;s<n.length-1"],
+  [
+    'if(i==="<"&&o==="<")return this.pos=n+2,this.column=s+2,this.pendingHeredocDelimiterMode=!1,',
+    'if(i==="<"&&o==="<")return this.pos=n+2,this.column=s+2,this.dparenDepth===0&&(this.pendingHeredocDelimiterMode=!1),',
   ],
   // `((y |= 1))` is put together from tokens again, as `y | =1`.
   [
@@ -236,6 +353,17 @@ const mendings: readonly (readonly [found: string, instead: string])[] = [
 
 /** What is replaced in the files of its commands, by a command that is there only where the file is bundled. */
 const commandMendings: readonly (readonly [command: string, found: string, instead: string])[] = [
+  // Integers of 64 bits, those of `%u`, `%o` and `%x` unsigned.
+  [
+    "printf",
+    'function Q(e,l,n,r){let o=!1,i="";switch(l){',
+    'function Q(e,l,n,r){if(l!==""&&"diuoxX".includes(l)){let q=coppicePrintfInteger(n,l),m=e.replace(/[hlL](?=.$)/,"");return{value:l==="o"?K(m,q.value):l==="x"||l==="X"?Y(m,q.value):P(m,q.value),parseError:q.error,parseErrMsg:q.message}}let o=!1,i="";switch(l){',
+  ],
+  ["printf", "t=l<0,s=Math.abs(l),a=String(s)", "t=l<0,s=t?-l:l,a=String(s)"],
+  ["printf", "Math.abs(l).toString(8)", "l.toString(8)"],
+  ["printf", "Math.abs(l).toString(16)", "l.toString(16)"],
+  ["printf", "R&&(a=!0,W&&(f=W)),U)", "R&&(a=!0),W&&(f+=W),U)"],
+  ["printf", "C&&(x=!0,b&&(p=b))", "C&&(x=!0),b&&(p+=b)"],
   // jq's formats.
   ["jq", 'case"@html":return', 'case"@html":if(typeof e!="string")e=JSON.stringify(e);return'],
   ["jq", 'case"@sh":return', 'case"@sh":if(typeof e!="string")return[coppiceQuoted(e)];return'],
@@ -369,6 +497,7 @@ function injected(): string[] {
     "stand-ins.ts",
     "mended.ts",
     "mended-commands.ts",
+    "integers.ts",
     "pipes.ts",
     "jobs.ts",
     "signals.ts",
@@ -401,7 +530,7 @@ const justBash = (commands: readonly string[]): Plugin => ({
       if (path === mainFile || path.endsWith(`${join("bundle", "index.js")}`)) {
         text = staticCommands(text, commands);
         for (const [found, instead] of mendings) text = replacedOnce(text, found, instead);
-        text = ownSubstitution(text);
+        text = indices(ownSubstitution(text));
       }
       if (text.includes("static CASE_ORBIT=")) text = lazyExpressions(lazyTables(text));
       for (const mending of commandMendings) {
@@ -473,6 +602,32 @@ function ownSubstitution(text: string): string {
   const found = text.match(other)?.length ?? 0;
   if (found !== 4) throw new Error(`just-bash substitutes commands in arithmetic in ${found} places, not in 4`);
   return text.replace(other, "await coppiceSubstitute(e,$1,Ge)");
+}
+
+/** An array's index is arithmetic, too: `010` is 8, and what has no answer is not index 0. Where a part of a value begins and ends may be a double: no value is as long. */
+function indices(text: string): string {
+  const replaced = (pattern: RegExp, times: number, instead: string): void => {
+    const found = text.match(pattern)?.length ?? 0;
+    if (found !== times) throw new Error(`just-bash has ${found} of ${pattern.source}, not ${times}`);
+    text = text.replace(pattern, instead);
+  };
+  replaced(
+    /(=|return )await Y\((e,\w+\.expression(?:,!1)?)\)\}catch\{/g,
+    11,
+    "$1await coppiceIndexed($2)}catch(q){if(q instanceof ce)throw q;",
+  );
+  replaced(
+    /=await Y\((e,\w+\.expression,!1)\)\}catch\(i\)\{/g,
+    1,
+    "=await coppiceIndexed($1)}catch(i){if(i instanceof ce)throw i;",
+  );
+  replaced(
+    /if\(\/\^(?:-\?)?\\d\+\$\/\.test\((\w+)\)\)(\w+)=Number\.parseInt\(\1,10\);else/g,
+    7,
+    "if(/^(?:0|-?[1-9]\\d{0,14})$/.test($1))$2=Number.parseInt($1,10);else",
+  );
+  replaced(/await Y\((e,\w+\.(?:offset|length)\.expression)\)/g, 4, "Number(await Y($1))");
+  return text;
 }
 
 function replacedOnce(text: string, found: string, instead: string): string {

@@ -145,6 +145,22 @@ export const scripts: readonly ScriptCase[] = [
     script: "set -u; echo start; echo $nothing; echo never",
     differs: { exit: 1, because: "bash -c ends with 127 there, a script with 1" },
   },
+  {
+    script: "a=(0 1); a[1<<62]=x; echo never",
+    differs: { stdout: "", exit: 1, because: "arrays have no index beyond 2^53" },
+  },
+  {
+    script: "echo {9007199254740992..9007199254740993}",
+    differs: { stdout: "", exit: 2, because: "ranges are of numbers below 2^53" },
+  },
+  {
+    script: "for ((i = 0; i < 1 / 0; i++)); do :; done; echo never\necho $?",
+    differs: { stdout: "1\n", because: "there it ends the loop, and here its line" },
+  },
+  {
+    script: "echo $(( $(echo 1+2) * 3 ))",
+    differs: { stdout: "", exit: 1, because: "what is substituted is a value" },
+  },
   { script: "cat; echo $1", stdin: "from stdin\n", argv: ["-c", "cat; echo $1", "sh", "first"] },
   { script: "a file", argv: ["run.sh", "p", "q r"] },
   { script: "a file that is not there", argv: ["none.sh"] },

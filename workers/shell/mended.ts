@@ -356,45 +356,35 @@ function literal(char: string): string {
   return /[\\[\]^&~-]/.test(char) ? `\\${char}` : char;
 }
 
-/** What a shell of 64 bits makes of two whole numbers where a number of JavaScript's would not; undefined where both are alike. */
-export function coppiceArithmetic(left: number, right: number, operator: string): number | undefined {
-  if (!Number.isFinite(left) || !Number.isFinite(right)) return undefined;
-  const [a, b] = [BigInt(Math.trunc(left)), BigInt(Math.trunc(right))];
-  switch (operator) {
-    case "+":
-      return wide(a + b);
-    case "-":
-      return wide(a - b);
-    case "*":
-      return wide(a * b);
-    case "**":
-      return b < 0n ? undefined : wide(power(a, b));
-    case "<<":
-      return wide(a << (b & 63n));
-    case ">>":
-      return wide(BigInt.asIntN(64, a) >> (b & 63n));
-    case "&":
-      return wide(a & b);
-    case "|":
-      return wide(a | b);
-    case "^":
-      return wide(a ^ b);
-    default:
-      return undefined;
-  }
+/** Whether what `((` opens is closed by `))`, as arithmetic is, and not by one parenthesis and then another, as subshells in one another are. */
+export function coppiceCloses(text: string, from: number): boolean {
+  const at = coppiceClosing(text, from);
+  return at >= text.length - 1 || text[at + 1] === ")";
 }
 
-function wide(made: bigint): number {
-  return Number(BigInt.asIntN(64, made));
+/** Where the parenthesis is closed within which `from` is; the last character where nothing closes it. */
+export function coppiceClosing(text: string, from: number): number {
+  let [depth, quote] = [0, ""];
+  for (let at = from; at < text.length; at++) {
+    const char = text[at] ?? "";
+    if (char === "\\" && quote !== "'") at++;
+    else if (quote !== "") quote = char === quote ? "" : quote;
+    else if (char === "'" || char === '"') quote = char;
+    else if (char === "(") depth++;
+    else if (char === ")" && depth-- === 0) return at;
+  }
+  return text.length - 1;
 }
 
-function power(base: bigint, exponent: bigint): bigint {
-  let [made, square] = [1n, base];
-  for (let left = exponent; left > 0n; left >>= 1n) {
-    if ((left & 1n) === 1n) made = BigInt.asIntN(64, made * square);
-    square = BigInt.asIntN(64, square * square);
-  }
-  return made;
+/** Whether a substitution is an expression for itself, with no operator around it that would take a part of what is substituted: `$(( ($(f)) * 2 ))`. */
+export function coppiceAlone(expression: string, from: number, to: number): boolean {
+  return /(?:^|[(,[]|[^=<>!]=)\s*$/.test(expression.slice(0, from)) && /^\s*(?:$|[),\]])/.test(expression.slice(to));
+}
+
+/** What a substitution gives within arithmetic: a value, where bash puts the text. It is refused where that would be something else. */
+export function coppiceValue(text: string, alone: boolean, refusal: (message: string) => Error): string {
+  if (alone || /^\s*[+-]?[\w#@]*\s*$/.test(text)) return text;
+  throw refusal(`${text}: this shell puts no expression between operators; parentheses around it would do`);
 }
 
 /** An arithmetic expression whose tokens have spaces between them, with its assignments in one piece. */
